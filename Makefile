@@ -1,0 +1,87 @@
+# rcptguard. `make help` says what there is. GNU make, pkg-config, C11.
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VERSION := 0.1.0
+BUILD   ?= build
+CC      ?= cc
+OPT     ?= -O2 -g
+PYTHON  ?= /usr/bin/python3
+
+LIBS := libevent libcurl jansson libidn2 libpsl libcrypto libxxhash
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+        -Wformat=2 -Wundef -Wwrite-strings
+HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+WERROR ?=
+
+# Asked once, when something is built; empty where pkg-config or a library is still missing.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBS)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBS)))$(PKG_LIBS)
+
+ALL_CPPFLAGS = -D_GNU_SOURCE -DRCPTGUARD_VERSION='"$(VERSION)"' -Iinclude $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 $(OPT) $(WARN) $(HARD) $(WERROR) $(SAN) $(CFLAGS)
+ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
+
+# main() stands alone; everything else is a library that tests and fuzzers link.
+MAINS := src/daemon/main.c src/cli/main.c
+SRCS  := $(filter-out $(MAINS),$(sort $(wildcard src/*/*.c src/*/*/*.c)))
+OBJS  := $(SRCS:%.c=$(BUILD)/%.o)
+LIB   := $(BUILD)/librcptguard.a
+
+UNIT_SRCS   := $(sort $(wildcard tests/unit/*/test_*.c))
+UNIT_BINS   := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
+THREAD_SRCS := $(sort $(wildcard tests/thread/test_*.c))
+THREAD_BINS := $(THREAD_SRCS:tests/thread/%.c=$(BUILD)/thread/%)
+FUZZ_SRCS   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BINS   := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+BENCH_SRCS  := $(sort $(wildcard tests/bench/*.c))
+BENCH_BINS  := $(BENCH_SRCS:tests/bench/%.c=$(BUILD)/bench/%)
+
+.PHONY: all
+all: $(BUILD)/rcptguardd $(BUILD)/rcptguard
+
+$(BUILD)/rcptguardd: $(BUILD)/src/daemon/main.o $(LIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -pthread
+
+$(BUILD)/rcptguard: $(BUILD)/src/cli/main.o $(LIB)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -pthread
+
+$(LIB): $(OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Isrc -Itests/unit $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) -lcmocka -pthread
+
+$(BUILD)/thread/%: tests/thread/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) -lcmocka -pthread
+
+# Each fuzz target is an ordinary program here: it replays the files named on its command line.
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(LIB) $(PKG_LIBS) -pthread
+
+$(BUILD)/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) -lm -pthread
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.PHONY: unit
+unit: $(UNIT_BINS)
+	@set -e; for t in $(UNIT_BINS); do $$t; done
+
+.PHONY: format
+format:
+	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -1,0 +1,52 @@
+/*
+ * The admin API: HTTP/JSON on a unix socket, for `rcptguard` and for curl. Loop thread only; any
+ * request, however broken, slow, large or many, leaves the policy path untouched.
+ */
+#ifndef RCPTGUARD_ADMIN_H
+#define RCPTGUARD_ADMIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "rcptguard/base/error.h"
+#include "rcptguard/feeds.h"
+#include "rcptguard/local.h"
+#include "rcptguard/policy.h"
+#include "rcptguard/record.h"
+#include "rcptguard/verdict.h"
+
+struct event_base;
+
+/* [admin] of the configuration. */
+struct admin_config {
+    const char *listen; /* unix:/path; "" when off */
+    mode_t socket_mode;
+    const char *socket_group;
+    bool socket_group_set;   /* written in the file: a missing group is then an error */
+    const char *admin_group; /* "": root only may accept */
+};
+
+/* What it looks at. All borrowed; the daemon keeps exclusions_state and reloaded_at fresh. */
+struct admin_house {
+    struct verdict *verdict;
+    struct record *record;
+    struct feeds *feeds;
+    struct policy *policy;
+    const struct local_state *exclusions_state;
+    const char *exclusions_file;
+    int64_t started_at;
+    int64_t reloaded_at; /* 0: never */
+    bool observe;        /* mode = observe */
+};
+
+struct admin;
+
+/* Binds (before privileges are dropped) and resolves groups. A live socket is an error, a stale
+ * one is replaced. NULL with *why. */
+struct admin *admin_new(struct event_base *base, const struct admin_config *config,
+                        struct admin_house *house, struct error *why);
+int admin_start(struct admin *a, struct error *why);
+void admin_free(struct admin *a); /* closes connections, removes the socket; NULL is fine */
+
+#endif

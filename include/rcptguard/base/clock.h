@@ -1,0 +1,29 @@
+/*
+ * The two clocks. Pure code takes the time as an argument; everybody else asks here, so that a
+ * test can set it. Any thread.
+ */
+#ifndef RCPTGUARD_BASE_CLOCK_H
+#define RCPTGUARD_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Seconds since 1970, UTC. Jumps when the administrator sets it. */
+int64_t clock_now(void);
+
+/* Milliseconds since some moment, goes on during suspend (CLOCK_BOOTTIME), never jumps. */
+int64_t clock_mono_ms(void);
+
+/* For tests: both clocks stand at these values until called again; -1, -1 gives the real ones. */
+void clock_set(int64_t now_s, int64_t mono_ms);
+
+/* Days since 1970-01-01 of a calendar day (proleptic Gregorian), and back. */
+int32_t clock_days(int year, int month, int day);
+void clock_date(int32_t days, int *year, int *month, int *day);
+
+/* "YYYY-MM-DD" into 11 bytes; "-" when DAYS is 0 (no date known). Returns DST. */
+const char *clock_date_text(int32_t days, char dst[11]);
+
+/* "YYYY-MM-DDTHH:MM:SSZ" into 21 bytes; "-" when NOW_S is 0. Returns DST. */
+const char *clock_time_text(int64_t now_s, char dst[21]);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Files of ours: read whole with a cap; replaced so that a crash leaves the old or the new one.
+ * Never called by the loop after start: worker, disk thread and start-up only.
+ */
+#ifndef RCPTGUARD_BASE_FILE_H
+#define RCPTGUARD_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "rcptguard/base/buf.h"
+#include "rcptguard/base/error.h"
+
+/*
+ * Appends the whole file to *OUT. ERR_ABSENT: no such file; ERR_LIMIT: more than MAX_BYTES;
+ * ERR_REFUSED: not a regular file (it is opened without blocking, so a FIFO cannot hang us).
+ */
+int file_read(const char *path, size_t max_bytes, struct buf *out, struct error *why);
+
+/* One piece of what is written. */
+struct file_part {
+    const void *ptr;
+    size_t len;
+};
+
+/*
+ * Writes the parts to "PATH.new", fsyncs, renames over PATH, fsyncs the directory. On any error
+ * PATH is as it was and the new file is removed.
+ */
+int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
+                 struct error *why);
+
+/* Makes the directory when it is missing (one level). */
+int file_make_dir(const char *path, mode_t mode, struct error *why);
+
+/* fsync of the directory that holds PATH. */
+int file_sync_dir_of(const char *path, struct error *why);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Hashes. Tables that outsiders fill use a hash with a secret of 192 random bytes, so that nobody
+ * can prepare keys that collide (XXH3 with secret; the secret of a saved index is saved with it).
+ * Checksums of our files are XXH3-128; digests that identify a copy or a setting are SHA-256.
+ */
+#ifndef RCPTGUARD_BASE_HASH_H
+#define RCPTGUARD_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rcptguard/base/error.h"
+#include "rcptguard/base/view.h"
+
+#define HASH_SECRET_BYTES 192
+#define SHA256_BYTES      32
+
+struct hash_secret {
+    unsigned char bytes[HASH_SECRET_BYTES];
+};
+
+/* Fills from the system's random source; ends the process when there is none. */
+void hash_secret_random(struct hash_secret *secret);
+
+uint64_t hash_keyed(const struct hash_secret *secret, struct view v);
+
+/* Two words of checksum over memory: for files of ours, not against forgery. */
+struct checksum {
+    uint64_t low, high;
+};
+struct checksum checksum_of(const void *bytes, size_t len);
+
+/* SHA-256 in steps; libcrypto behind it. digest_new may return NULL (no memory). */
+struct digest;
+struct digest *digest_new(void);
+void digest_add(struct digest *d, const void *bytes, size_t len);
+void digest_add_view(struct digest *d,
+                     struct view v); /* with its length: fields cannot run together */
+void digest_end(struct digest *d, unsigned char out[SHA256_BYTES]); /* frees D */
+
+/* Lower-case hex of LEN bytes into 2 * LEN + 1. Returns DST. */
+const char *hex_text(const void *bytes, size_t len, char *dst);
+bool hex_parse(struct view hex, void *bytes, size_t len);
+
+uint64_t random_u64(void);
+
+#endif

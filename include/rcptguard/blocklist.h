@@ -1,0 +1,99 @@
+/*
+ * The blocklist: one immutable hash of addresses and domains, each with the lists that hold it.
+ *
+ * Order of use: the worker makes a builder, adds entries (and, from the blocklist in force, those
+ * of lists that did not change), finishes it into a struct blocklist, saves it, and hands it to
+ * the loop, which reads it without any lock and gives it back to be freed. A finished blocklist
+ * never changes; any number of threads may read it.
+ *
+ * Keys are stored whole and compared byte by byte: there are no false hits. The hash is keyed
+ * with a random secret of its own, so that nobody can prepare a slow list.
+ */
+#ifndef RCPTGUARD_BLOCKLIST_H
+#define RCPTGUARD_BLOCKLIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rcptguard/address.h"
+#include "rcptguard/base/error.h"
+#include "rcptguard/base/hash.h"
+#include "rcptguard/base/view.h"
+
+#define BLOCKLIST_MAX_LISTS 1000
+#define BLOCKLIST_NAME_MAX  64 /* bytes of a list's name */
+
+/* What is kept of each list. */
+struct blocklist_list {
+    char name[BLOCKLIST_NAME_MAX];
+    unsigned char shape[SHA256_BYTES]; /* digest of the settings that shaped it (rule 7a) */
+    unsigned char copy[SHA256_BYTES];  /* digest of the copy it was made from */
+    int64_t accepted_at;               /* when that copy was accepted, seconds since 1970 */
+    uint64_t entries;                  /* listings of this list in here; filled by the builder */
+};
+
+/* One list's word on one key. */
+struct listing {
+    uint16_t list; /* index into the lists of this blocklist */
+    uint8_t kind;  /* enum entry_kind */
+    int32_t date;  /* days since 1970, 0: the list gives none; 1970-01-01 to 2149-06-06 */
+};
+
+struct blocklist;
+struct blocklist_builder;
+
+/* EXPECTED is a guess at the number of keys, for sizing. NULL: no memory. */
+struct blocklist_builder *blocklist_builder_new(size_t expected);
+void blocklist_builder_free(struct blocklist_builder *b); /* NULL is fine */
+
+/* Returns the list's number, or a negative code (ERR_LIMIT, ERR_CONFLICT: a name twice). */
+int blocklist_builder_list(struct blocklist_builder *b, const struct blocklist_list *list,
+                           struct error *why);
+
+/*
+ * Adds a listing. Returns 1 when no list here had this key and kind before, else 0; the same key,
+ * kind and list again keeps the newer date. ERR_NOMEM, ERR_LIMIT: nothing was added.
+ */
+int blocklist_builder_add(struct blocklist_builder *b, enum entry_kind kind, struct view key,
+                          uint16_t list, int32_t date, struct error *why);
+
+/*
+ * Copies the listings of OLD's lists: NUMBERS[i] is the number here of OLD's list i, or -1 to
+ * leave it out.
+ */
+int blocklist_builder_add_from(struct blocklist_builder *b, const struct blocklist *old,
+                               const int *numbers, struct error *why);
+
+/* Makes the blocklist and frees B in every case. NULL with *why on failure. */
+struct blocklist *blocklist_builder_finish(struct blocklist_builder *b, struct error *why);
+
+/* NULL is fine. May take long for millions of entries (munmap): not on the loop. */
+void blocklist_free(struct blocklist *bl);
+
+size_t blocklist_lists(const struct blocklist *bl);
+const struct blocklist_list *blocklist_list(const struct blocklist *bl, size_t i);
+size_t blocklist_keys(const struct blocklist *bl);         /* distinct addresses and domains */
+size_t blocklist_memory_bytes(const struct blocklist *bl); /* all of it */
+
+/*
+ * The listings of one key, for the kinds asked. Returns how many there are in all (it may be more
+ * than MAX; the first MAX are in OUT). An address is looked up with ENTRY_BIT(ENTRY_ADDRESS), a
+ * domain with the other kinds. No allocation, no lock; any thread.
+ */
+size_t blocklist_find(const struct blocklist *bl, struct view key, unsigned kinds,
+                      struct listing *out, size_t max);
+
+/* Visits every listing, in no useful order, until VISIT returns non-zero; returns that. */
+typedef int blocklist_visit(struct view key, const struct listing *listing, void *arg);
+int blocklist_each(const struct blocklist *bl, blocklist_visit *visit, void *arg);
+
+/*
+ * Saves to PATH (written beside it, fsynced, renamed) and loads from there. Load reads into
+ * anonymous memory, checks magic, version, byte order, sizes, every offset and the checksum, and
+ * refuses what does not fit with ERR_DAMAGED; ERR_ABSENT when there is no file.
+ */
+int blocklist_save(const struct blocklist *bl, const char *path, struct error *why);
+struct blocklist *blocklist_load(const char *path, struct error *why);
+
+#endif

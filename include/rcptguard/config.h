@@ -1,0 +1,91 @@
+/*
+ * The configuration: one table of keys (src/config/keys.c) drives parser, defaults, checks,
+ * --dump-config and the sample file. A loaded configuration is immutable and counted (SHARED):
+ * the worker may still read the old one while the loop has the new.
+ */
+#ifndef RCPTGUARD_CONFIG_H
+#define RCPTGUARD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "rcptguard/address.h"
+#include "rcptguard/admin.h"
+#include "rcptguard/base/error.h"
+#include "rcptguard/base/log.h"
+#include "rcptguard/base/shared.h"
+#include "rcptguard/decision.h"
+#include "rcptguard/feeds.h"
+#include "rcptguard/local.h"
+#include "rcptguard/policy.h"
+
+struct config_feed {
+    struct feed_config feed;
+    enum list_action action;
+    const char *reply;
+};
+
+struct config {
+    struct shared shared; /* first member */
+    const char *path;
+
+    const char *state_dir;
+    enum log_target log_target;
+    enum log_level log_level;
+    const char *user;
+    bool user_set; /* written in the file: a missing user is then an error when started as root */
+
+    struct policy_config policy;
+    enum decision_mode mode;
+    int64_t deadline_ms;
+    const char *contact;
+
+    struct address_options addresses;
+    struct local_config local;
+    const char *protect_file;
+    bool protect_file_set;
+    struct admin_config admin;
+
+    struct config_feed *feeds; /* in file order */
+    size_t n_feeds;
+    const char *const *list_names; /* names of all lists: feeds (later: local and zones) */
+    size_t n_list_names;
+};
+
+/* A problem: "FILE:LINE: section.key: what is wrong; what to do". */
+struct config_problem {
+    bool warning; /* does not keep the configuration from being used */
+    unsigned line;
+    char text[512]; /* the whole line, escaped, ready to print */
+};
+
+struct config_problems {
+    struct config_problem *items; /* owned */
+    size_t count, room;
+};
+void config_problems_free(struct config_problems *p);
+
+/*
+ * Reads and checks PATH. All problems are listed, not only the first. Returns 0 and *OUT (the
+ * caller's hold) when there is no problem but warnings; ERR_SYNTAX (or ERR_IO, ERR_ABSENT when the
+ * file cannot be read) else, with *OUT NULL. Reads secrets (@FILE), never the feeds; needs neither
+ * free sockets nor the user. Blocks: start and disk thread.
+ */
+int config_load(const char *path, struct config **out, struct config_problems *problems);
+
+void config_release(struct config *c); /* NULL is fine */
+
+/*
+ * Is the change from OLD to FRESH one that a running daemon can make? ERR_REFUSED and *why name
+ * the key that "needs a restart" (listen, user, state_dir, admin.listen ...).
+ */
+int config_can_reload(const struct config *old, const struct config *fresh, struct error *why);
+
+/* --dump-config: every key with its value and where it came from; secrets as ***. */
+void config_dump(const struct config *c, FILE *to);
+
+/* The commented sample file (conf/rcptguard.conf), from the table. */
+void config_sample(FILE *to);
+
+#endif

@@ -1,0 +1,164 @@
+/*
+ * Feeds: the worker thread that keeps the lists fresh. It fetches what is due, parses it, lets the
+ * guards judge it, stores what is accepted, builds the new blocklist and hands it to the loop.
+ * Whatever goes wrong, the last good copy stays in force and the reason is kept.
+ *
+ * Order of use (loop thread unless said): feeds_new (reads the stored state; may block, so at start
+ * only) → feeds_start → feeds_configure, feeds_refresh, feeds_accept, feeds_status at will →
+ * feeds_stop → feeds_free.
+ */
+#ifndef RCPTGUARD_FEEDS_H
+#define RCPTGUARD_FEEDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rcptguard/address.h"
+#include "rcptguard/base/error.h"
+#include "rcptguard/base/hash.h"
+#include "rcptguard/base/queue.h"
+#include "rcptguard/base/shared.h"
+#include "rcptguard/blocklist.h"
+
+/* The formats, for configuration, `lint` and documentation. */
+struct feed_format_info {
+    const char *name;
+    const char *row;   /* what a row looks like */
+    const char *means; /* what it lists */
+};
+size_t feed_formats(void);
+const struct feed_format_info *feed_format_info(size_t i);
+bool feed_format_known(const char *name);
+
+/* [protect]: domains that no feed may block as a whole; the built-in ones and those of a file. */
+struct protect;
+
+/*
+ * Reads the file (NULL or missing: the built-in ones; a missing file is told in *why, and so are
+ * bad lines, which are left out: both are warnings and the result is good). Blocks: start and disk
+ * thread. NULL: no memory. Immutable and counted afterwards; any thread.
+ */
+struct protect *protect_load(const char *path, struct error *why);
+struct protect *protect_hold(struct protect *p);
+void protect_release(struct protect *p); /* NULL is fine */
+
+/* Would an entry of this kind and name block a protected domain as a whole? ("*.mail.example"
+ * does not block "mail.example"; ".example" blocks "mail.example"; "example" does not.) */
+bool protect_covers(const struct protect *p, enum entry_kind kind, struct view domain);
+
+/* [feed NAME] of the configuration; strings are borrowed from it. */
+struct feed_config {
+    const char *name;
+    const char *url; /* https:, http: or file: */
+    const char *format;
+    unsigned types;      /* aper: bit 0 for A to bit 4 for E */
+    const char *cleared; /* aper: URL of the cleared list, or NULL */
+    bool apex;           /* entries: *.d includes d */
+    int64_t entry_max_age_s, refresh_s, hold_s, max_age_s, timeout_s;
+    uint64_t min_entries, max_protected, max_bytes;
+    double max_shrink, max_grow, max_bad; /* ratios: 20% is 0.2 */
+};
+
+/* Everything that shapes the lists. Immutable; OWNER is held while the worker uses it. */
+struct feeds_config {
+    struct shared *owner;
+    const char *state_dir;
+    struct address_options addresses;
+    struct protect *protect; /* held by OWNER */
+    const struct feed_config *feeds;
+    size_t n_feeds;
+};
+
+/* Digest of all settings that shape what FEED's rows become (rule 7a). */
+void feed_shape(const struct feeds_config *config, const struct feed_config *feed,
+                unsigned char shape[SHA256_BYTES]);
+
+enum feed_state {
+    FEED_NEVER,     /* nothing was ever accepted */
+    FEED_ACCEPTED,  /* the last copy was taken */
+    FEED_UNCHANGED, /* the last look found nothing new */
+    FEED_HELD,      /* the last copy is outside a limit and waits */
+    FEED_REFUSED,   /* the last copy is not a list that can be taken */
+    FEED_FAILED,    /* the last fetch failed */
+};
+const char *feed_state_text(enum feed_state state);
+
+/* What is known of one feed; a copy for the loop. Times are seconds since 1970, 0: never. */
+struct feed_status {
+    char name[BLOCKLIST_NAME_MAX];
+    char url[512]; /* without userinfo and secrets */
+    char format[16];
+    enum feed_state state;
+    uint64_t rows, bad_rows, ignored_rows; /* of the accepted copy */
+    uint64_t entries;                      /* unique canonical entries of the accepted copy */
+    uint64_t active;                       /* those that block now */
+    uint64_t dropped;                      /* protected, public suffixes, the root */
+    int64_t last_fetch, last_success, accepted_at, next_fetch;
+    char last_error[512]; /* escaped; "" after a success */
+    char guard[32];       /* the guard that held or refused, or "" */
+    struct {
+        int64_t since, until; /* 0: nothing is held; until 0: not by itself */
+        uint64_t entries;
+        char why[256];
+    } held;
+    char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
+};
+
+/* How the loop is told; all are called on its thread, from queue_run of its queue. */
+struct feeds_events {
+    /* Takes the new blocklist into force; the old one is to be given to feeds_retire. */
+    void (*blocklist)(struct blocklist *bl, void *arg);
+    /* A status changed. */
+    void (*status)(const struct feed_status *status, void *arg);
+    void *arg;
+};
+
+struct feeds;
+
+/*
+ * Reads the stored state of every feed and the saved index: *FIRST is the saved blocklist, or NULL
+ * when there is none or it is damaged (a warning). LOOP and EVENTS are borrowed. NULL with *why:
+ * the state directory cannot be used.
+ */
+struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
+                        const struct feeds_events *events, struct blocklist **first,
+                        struct error *why);
+int feeds_start(struct feeds *f, struct error *why);
+
+/* New settings: lists that were shaped otherwise are built again from their stored copies. */
+int feeds_configure(struct feeds *f, const struct feeds_config *config);
+
+/* Of feed I in the order of the configuration, NULL beyond. Valid until the loop's next turn. */
+const struct feed_status *feeds_status(const struct feeds *f, size_t i);
+const struct feed_status *feeds_status_of(const struct feeds *f, struct view name);
+
+enum feeds_result {
+    FEEDS_DONE,    /* ended, whatever the guards said; what was accepted is in force */
+    FEEDS_FAILED,  /* the fetch failed: see last_error */
+    FEEDS_UNKNOWN, /* no such feed */
+    FEEDS_NOTHING, /* accept: nothing is held */
+};
+typedef void feeds_done(enum feeds_result result, void *arg);
+
+/* A request under way; feeds_forget makes sure that its callback does not come. */
+struct feeds_request;
+
+/*
+ * Fetches NAME now, whatever back-off says; DONE comes on the loop's thread, never before this
+ * returns. NULL: no memory (DONE does not come).
+ */
+struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_done *done, void *arg);
+
+/* Takes exactly the copy that is held. */
+struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg);
+void feeds_forget(struct feeds_request *r);
+
+/* Frees a blocklist on the worker, where it stalls nobody. */
+void feeds_retire(struct feeds *f, struct blocklist *bl);
+
+/* Ends the worker at once, in the middle of a fetch too (at most a second or two). */
+void feeds_stop(struct feeds *f);
+void feeds_free(struct feeds *f); /* NULL is fine */
+
+#endif

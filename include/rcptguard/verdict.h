@@ -1,0 +1,81 @@
+/*
+ * Verdict: the way of one question through exemptions, exclusions, local blocks, blocklist (and,
+ * later, DNSBL zones) to an answer, used by policy and by `check` alike. Loop thread only.
+ *
+ * It reads immutable tables that others build; the daemon gives it new ones and gets the old ones
+ * back. A question that is answered from memory calls back before verdict_ask returns; one that
+ * waits is answered at its deadline at the latest.
+ */
+#ifndef RCPTGUARD_VERDICT_H
+#define RCPTGUARD_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rcptguard/address.h"
+#include "rcptguard/blocklist.h"
+#include "rcptguard/decision.h"
+#include "rcptguard/local.h"
+#include "rcptguard/record.h"
+
+/* One configured list, as the verdict sees it. Strings are borrowed from the configuration. */
+struct verdict_list {
+    const char *name;
+    enum list_action action;
+    const char *reply;
+    int64_t entry_max_age_s;           /* 0: all dates count */
+    int64_t max_age_s;                 /* 0: the last good copy never stops counting */
+    unsigned char shape[SHA256_BYTES]; /* only listings made under these settings count (rule 7a) */
+};
+
+struct verdict_rules {
+    enum decision_mode mode;
+    int64_t deadline_ms;
+    const char *contact;
+    struct address_options addresses;
+    const struct verdict_list *lists; /* in configuration order */
+    size_t n_lists;
+};
+
+struct question {
+    struct view recipient, sender, sasl_username, client_address, queue_id, instance;
+    bool look_only; /* `check`: no reference, no log, no counter */
+};
+
+#define ANSWER_LISTINGS 64 /* listings shown of one recipient; more are counted only */
+
+/* Valid during the callback only. */
+struct answer {
+    const char *action; /* "DUNNO" or "550 5.7.1 ...", NUL-terminated, for `action=` */
+    struct decision decision;
+    const struct address *address;
+    const struct exclusion *exclusion; /* the whole exclusion that frees it, or NULL */
+    const struct decision_listing *listings;
+    unsigned n_listings;
+    const char *ref; /* "" without refusal */
+    enum decision_mode mode;
+};
+
+typedef void verdict_done(const struct answer *answer, void *arg);
+
+struct verdict;
+
+/* RECORD is borrowed. NULL: no memory. */
+struct verdict *verdict_new(struct record *record);
+void verdict_free(struct verdict *v);
+
+/* Rules are borrowed until the next call; lists that the blocklist holds under other settings, or
+ * that are no longer configured, count for nothing. */
+void verdict_set_rules(struct verdict *v, const struct verdict_rules *rules);
+
+/* Takes the new table and returns the old one for the caller to free elsewhere. */
+struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl);
+struct exclusions *verdict_set_exclusions(struct verdict *v, struct exclusions *ex);
+
+const struct blocklist *verdict_blocklist(const struct verdict *v);
+const struct exclusions *verdict_exclusions(const struct verdict *v);
+
+/* Calls DONE exactly once. Never fails: what breaks on the way is DUNNO. */
+void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done, void *arg);
+
+#endif

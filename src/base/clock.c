@@ -1,0 +1,85 @@
+/* Clocks, and calendar days without the C library's time zones. */
+#include "rcptguard/base/clock.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static _Atomic int64_t test_now = -1, test_mono = -1;
+
+int64_t clock_now(void)
+{
+    int64_t set = atomic_load_explicit(&test_now, memory_order_relaxed);
+    return set >= 0 ? set : (int64_t)time(NULL);
+}
+
+int64_t clock_mono_ms(void)
+{
+    int64_t set = atomic_load_explicit(&test_mono, memory_order_relaxed);
+    struct timespec ts;
+
+    if (set >= 0)
+        return set;
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void clock_set(int64_t now_s, int64_t mono_ms)
+{
+    atomic_store(&test_now, now_s);
+    atomic_store(&test_mono, mono_ms);
+}
+
+/* Years from March, so that the leap day is the last one: H. Hinnant, "days_from_civil". */
+int32_t clock_days(int year, int month, int day)
+{
+    year -= month <= 2;
+    int era = (year >= 0 ? year : year - 399) / 400;
+    int of_era = year - era * 400;
+    int of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    return (int32_t)(era * 146097 + day_of_era - 719468);
+}
+
+void clock_date(int32_t days, int *year, int *month, int *day)
+{
+    int32_t z = days + 719468;
+    int era = (z >= 0 ? z : z - 146096) / 146097;
+    int day_of_era = z - era * 146097;
+    int of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int of_year = day_of_era - (365 * of_era + of_era / 4 - of_era / 100);
+    int mp = (5 * of_year + 2) / 153;
+    *day = of_year - (153 * mp + 2) / 5 + 1;
+    *month = mp < 10 ? mp + 3 : mp - 9;
+    *year = of_era + era * 400 + (*month <= 2);
+}
+
+const char *clock_date_text(int32_t days, char dst[11])
+{
+    int year, month, day;
+
+    if (days == 0)
+        return strcpy(dst, "-");
+    clock_date(days, &year, &month, &day);
+    char wide[40];
+    snprintf(wide, sizeof wide, "%04d-%02d-%02d", year, month, day);
+    memcpy(dst, wide, 10);
+    dst[10] = '\0';
+    return dst;
+}
+
+const char *clock_time_text(int64_t now_s, char dst[21])
+{
+    int64_t days = now_s / 86400, seconds = now_s % 86400;
+
+    if (now_s <= 0 || days > 2932896) /* 9999-12-31 */
+        return strcpy(dst, "-");
+    clock_date_text((int32_t)days, dst);
+    char wide[40];
+    snprintf(wide, sizeof wide, "T%02d:%02d:%02dZ", (int)(seconds / 3600), (int)(seconds / 60 % 60),
+             (int)(seconds % 60));
+    memcpy(dst + 10, wide, 10);
+    dst[20] = '\0';
+    return dst;
+}

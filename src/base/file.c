@@ -1,0 +1,124 @@
+/* Files read whole, and files replaced so that a crash leaves the old or the new. */
+#include "rcptguard/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int read_all(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why)
+{
+    char chunk[65536];
+    size_t total = 0;
+
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(why, "cannot read %s", path);
+        if (n == 0)
+            return 0;
+        total += (size_t)n;
+        if (total > max_bytes)
+            return error_set(why, ERR_LIMIT, "%s: more than %zu bytes", path, max_bytes);
+        if (buf_add(out, chunk, (size_t)n) < 0)
+            return error_set(why, ERR_NOMEM, "%s: no memory for %zu bytes", path, total);
+    }
+}
+
+int file_read(const char *path, size_t max_bytes, struct buf *out, struct error *why)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0) {
+        int code = errno == ENOENT || errno == ENOTDIR ? ERR_ABSENT : ERR_IO;
+        error_errno(why, "cannot open %s", path);
+        if (why != NULL)
+            why->code = code;
+        return code;
+    }
+    int rc = 0;
+    if (fstat(fd, &st) != 0)
+        rc = error_errno(why, "cannot stat %s", path);
+    else if (!S_ISREG(st.st_mode))
+        rc = error_set(why, ERR_REFUSED, "%s is not a regular file", path);
+    else
+        rc = read_all(fd, path, max_bytes, out, why);
+    close(fd);
+    return rc;
+}
+
+static int write_all(int fd, const char *path, const struct file_part *parts, size_t count,
+                     struct error *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *ptr = parts[i].ptr;
+        size_t left = parts[i].len;
+        while (left > 0) {
+            ssize_t n = write(fd, ptr, left);
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0)
+                return error_errno(why, "cannot write %s", path);
+            ptr += n;
+            left -= (size_t)n;
+        }
+    }
+    if (fsync(fd) != 0)
+        return error_errno(why, "cannot fsync %s", path);
+    return 0;
+}
+
+int file_sync_dir_of(const char *path, struct error *why)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int len = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
+
+    if ((size_t)len >= sizeof dir)
+        return error_set(why, ERR_LIMIT, "%s: path too long", path);
+    snprintf(dir, sizeof dir, "%.*s", len, slash == NULL ? "." : path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(why, "cannot open %s", dir);
+    int rc = fsync(fd) != 0 ? error_errno(why, "cannot fsync %s", dir) : 0;
+    close(fd);
+    return rc;
+}
+
+int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
+                 struct error *why)
+{
+    char fresh[PATH_MAX];
+
+    if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", path) >= sizeof fresh)
+        return error_set(why, ERR_LIMIT, "%s: path too long", path);
+    /* A left-over of a crash may belong to nobody any more; never follow a link to elsewhere. */
+    unlink(fresh);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return error_errno(why, "cannot create %s", fresh);
+    int rc = write_all(fd, fresh, parts, count, why);
+    if (close(fd) != 0 && rc == 0)
+        rc = error_errno(why, "cannot close %s", fresh);
+    if (rc == 0 && rename(fresh, path) != 0)
+        rc = error_errno(why, "cannot rename %s", fresh);
+    if (rc < 0) {
+        unlink(fresh);
+        return rc;
+    }
+    return file_sync_dir_of(path, why);
+}
+
+int file_make_dir(const char *path, mode_t mode, struct error *why)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST)
+        return 0;
+    return error_errno(why, "cannot make %s", path);
+}

@@ -1,0 +1,119 @@
+/*
+ * Hashes. XXH3 with a secret of random bytes is a universal-hash construction: without the secret
+ * nobody can choose keys that fall together. It is compiled in (XXH_INLINE_ALL): the index asks it
+ * several times a query.
+ */
+#include "rcptguard/base/hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+_Static_assert(HASH_SECRET_BYTES >= XXH3_SECRET_SIZE_MIN, "XXH3 wants at least 136 bytes");
+
+static void random_bytes(void *dst, size_t len)
+{
+    /* 256 bytes or fewer are never cut short once the pool is ready: getrandom(2). */
+    if (getrandom(dst, len, 0) != (ssize_t)len) {
+        perror("getrandom");
+        abort();
+    }
+}
+
+void hash_secret_random(struct hash_secret *secret)
+{
+    random_bytes(secret->bytes, sizeof secret->bytes);
+}
+
+uint64_t random_u64(void)
+{
+    uint64_t n;
+    random_bytes(&n, sizeof n);
+    return n;
+}
+
+uint64_t hash_keyed(const struct hash_secret *secret, struct view v)
+{
+    return XXH3_64bits_withSecret(v.ptr, v.len, secret->bytes, sizeof secret->bytes);
+}
+
+struct checksum checksum_of(const void *bytes, size_t len)
+{
+    XXH128_hash_t h = XXH3_128bits(bytes, len);
+    return (struct checksum){h.low64, h.high64};
+}
+
+struct digest {
+    EVP_MD_CTX *ctx;
+};
+
+struct digest *digest_new(void)
+{
+    struct digest *d = malloc(sizeof *d);
+    if (d == NULL)
+        return NULL;
+    d->ctx = EVP_MD_CTX_new();
+    if (d->ctx == NULL || EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1) {
+        EVP_MD_CTX_free(d->ctx);
+        free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void digest_add(struct digest *d, const void *bytes, size_t len)
+{
+    EVP_DigestUpdate(d->ctx, bytes, len);
+}
+
+void digest_add_view(struct digest *d, struct view v)
+{
+    uint64_t len = v.len;
+    digest_add(d, &len, sizeof len);
+    digest_add(d, v.ptr, v.len);
+}
+
+void digest_end(struct digest *d, unsigned char out[SHA256_BYTES])
+{
+    EVP_DigestFinal_ex(d->ctx, out, NULL);
+    EVP_MD_CTX_free(d->ctx);
+    free(d);
+}
+
+const char *hex_text(const void *bytes, size_t len, char *dst)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+
+    for (size_t i = 0; i < len; i++) {
+        dst[2 * i] = digits[from[i] >> 4];
+        dst[2 * i + 1] = digits[from[i] & 15];
+    }
+    dst[2 * len] = '\0';
+    return dst;
+}
+
+static int hex_value(char c)
+{
+    c = ascii_lower(c);
+    return ascii_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool hex_parse(struct view hex, void *bytes, size_t len)
+{
+    unsigned char *to = bytes;
+
+    if (hex.len != 2 * len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_value(hex.ptr[2 * i]), low = hex_value(hex.ptr[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        to[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+/*
+ * A copy of a feed, parsed: what the guards count and what the index takes. Built row by row; the
+ * entries themselves are a small blocklist of two lists, COPY_ACTIVE (those that block) and
+ * COPY_REST (parsed, but of another type, cleared or dropped), so that one structure serves both
+ * and the merge into the index is a walk over it.
+ */
+#ifndef FEEDS_COPY_H
+#define FEEDS_COPY_H
+
+#include "format.h"
+#include "rcptguard/base/map.h"
+#include "rcptguard/blocklist.h"
+
+enum { COPY_ACTIVE = 0, COPY_REST = 1 };
+
+#define COPY_SAMPLES 5
+
+struct copy_counts {
+    uint64_t rows, bad_rows, ignored_rows;
+    uint64_t entries;    /* unique canonical entries as parsed (rule 14) */
+    uint64_t active;     /* of those, in COPY_ACTIVE */
+    uint64_t protected_; /* entries left out because they cover a protected domain */
+    uint64_t suffixes;   /* left out: public suffixes, single labels, the root */
+    struct {
+        uint64_t line;
+        char text[160];      /* escaped: the row and what is wrong with it */
+    } samples[COPY_SAMPLES]; /* of bad rows */
+    unsigned n_samples;
+    char dropped_sample[160]; /* the first protected entry, as printed */
+    bool html, control;       /* looks like HTML or PHP; holds NUL or other control bytes */
+};
+
+/* What turns rows into active entries. All borrowed. */
+struct copy_shaping {
+    unsigned types;            /* 0: the format has none */
+    const struct map *cleared; /* address → newest cleared day; or NULL */
+    const struct protect *protect;
+    const struct suffixes *suffixes;
+};
+
+struct copy_builder;
+struct copy_builder *copy_builder_new(const struct feed_format *format,
+                                      const struct feed_options *options,
+                                      const struct copy_shaping *shaping, struct error *why);
+/* 0, or ERR_NOMEM / ERR_LIMIT. */
+int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *why);
+/* The entries (caller frees with blocklist_free) and the counts; frees B. */
+struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
+                                   struct error *why);
+void copy_builder_free(struct copy_builder *b); /* instead of end; NULL is fine */
+
+/* The cleared list of aper as a map; counts as above. */
+struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
+                               struct copy_counts *counts, struct error *why);
+
+#endif

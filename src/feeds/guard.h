@@ -1,0 +1,35 @@
+/*
+ * The guards: is this copy a list that can be taken? Pure; one table of rows, each with its name,
+ * what it compares, what it does and the remedy. Order matters: the first that objects speaks.
+ */
+#ifndef FEEDS_GUARD_H
+#define FEEDS_GUARD_H
+
+#include "copy.h"
+
+enum guard_says { GUARD_ACCEPT, GUARD_HOLD, GUARD_REFUSE };
+
+/* What the guards remember of a feed between copies; stored with it. */
+struct guard_memory {
+    uint64_t accepted_entries; /* of the last accepted copy; 0: none */
+    int held_side;             /* -1 too small, +1 too large, 0 nothing held */
+    int64_t held_since;        /* when the first copy outside on that side was seen */
+};
+
+struct guard_verdict {
+    enum guard_says says;
+    const char *guard; /* name, "" when accepted */
+    char why[256];     /* with the numbers */
+    const char *remedy;
+    int64_t until; /* held: when it is taken by itself, 0: never */
+};
+
+/*
+ * Judges and updates MEMORY's held_* (rules 14, 15). NOW is seconds since 1970. MANUAL is true for
+ * `accept`: shrink, growth and hold are passed over, min_entries and the others are not.
+ */
+void guard_judge(const struct feed_config *config, const struct copy_counts *counts,
+                 struct guard_memory *memory, int64_t now, bool manual,
+                 struct guard_verdict *verdict);
+
+#endif
