@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import urllib.parse
 
 from policyclient import PolicyClient, blocked
@@ -16,12 +15,13 @@ from support import (
     DROP_GROUP,
     DROP_USER,
     IS_ROOT,
-    die_with_parent,
+    end_process,
     free_port,
     give_to_drop_user,
     make_directory,
     remove_directory,
     run,
+    start_process,
     wait_until,
 )
 
@@ -110,13 +110,11 @@ class Daemon:
         self.write_config()
         self.log_from = self.log_file.stat().st_size
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(
-                [*self.wrapper, str(DAEMON), "-c", str(self.config_file)],
-                stdin=subprocess.DEVNULL,
+            self.process = start_process(
+                [*self.wrapper, DAEMON, "-c", self.config_file],
                 stdout=log,
                 stderr=log,
                 env=dict(os.environ, **(environment or {})),
-                preexec_fn=die_with_parent,
             )
         return self
 
@@ -143,19 +141,18 @@ class Daemon:
             return None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        try:
-            status = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"still there {seconds} s after SIGTERM:\n{self.log()[-2000:]}")
+        return self.wait_end(seconds)
+
+    def wait_end(self, seconds=10):
+        """Its exit status, when it ends by itself or was told to."""
+        status = end_process(self.process, seconds)
         self.process = None
+        assert status is not None, f"still there after {seconds} s:\n{self.log()[-2000:]}"
         return status
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
-        self.process = None
+        self.wait_end()
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -173,12 +170,8 @@ class Daemon:
         status = 0
         try:
             if self.process is not None:
-                crashed = self.process.poll()
-                status = self.stop() if crashed is None else crashed
+                status = self.stop()
         finally:
-            if self.process is not None:
-                self.process.kill()
-                self.process.wait()
             text = self.log()
             remove_directory(self.directory)
         assert status == 0, f"the daemon ended with {status}:\n{text[-4000:]}"

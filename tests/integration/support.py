@@ -5,11 +5,11 @@ import ctypes
 import fcntl
 import os
 import pathlib
-import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -36,6 +36,56 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def die_with_parent():
     """For preexec_fn: the child goes when we go, even by SIGKILL."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+# That does not hold for a child that changes its user. So a process that outlives us in any case
+# reads a pipe from us, and ends when we do: by then it has killed what was still running.
+_WATCHER = """
+import os, sys
+children = set()
+for line in sys.stdin:
+    (children.add if line[0] == "+" else children.discard)(int(line[1:]))
+for pid in children:
+    try:
+        os.kill(pid, 9)
+    except OSError:
+        pass
+"""
+_watcher = None
+
+
+def start_process(arguments, **more):
+    """Popen of something that must not outlive the tests; end_process ends it."""
+    global _watcher
+    if _watcher is None:
+        _watcher = subprocess.Popen(
+            [sys.executable, "-c", _WATCHER], stdin=subprocess.PIPE, start_new_session=True
+        )
+    process = subprocess.Popen(
+        [str(a) for a in arguments],
+        stdin=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,
+        **more,
+    )
+    _tell_watcher("+", process.pid)
+    return process
+
+
+def end_process(process, seconds=0):
+    """Waits for its end that long, then kills it. Returns its status, None when it was killed."""
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        status = None
+    _tell_watcher("-", process.pid)
+    return status
+
+
+def _tell_watcher(sign, pid):
+    _watcher.stdin.write(f"{sign}{pid}\n".encode())
+    _watcher.stdin.flush()
 
 
 def wait_until(what, probe, seconds=10.0, every=0.005):
@@ -120,19 +170,3 @@ def write_by_rename(path, text):
     fresh = path.with_name(path.name + ".new")
     fresh.write_text(text)
     fresh.rename(path)
-
-
-def processes_with(text):
-    """Live processes whose command line holds TEXT (a temporary directory's name, say)."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if not re.fullmatch(r"[0-9]+", entry.name):
-            continue
-        try:
-            line = (entry / "cmdline").read_bytes()
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if text.encode() in line and state != "Z":
-            found.append((int(entry.name), line.replace(b"\0", b" ").decode(errors="replace")))
-    return found

@@ -125,7 +125,7 @@ BAD = {
     "hang": ("failed", ""),
     "drip": ("failed", ""),
     "truncated": ("failed", ""),
-    "reset": ("failed", ""),
+    "bad-gateway": ("failed", "502"),
     "oversized": (("failed", "refused"), ""),
     "loop": ("failed", ""),
     "to-file": ("failed", ""),

@@ -4,10 +4,17 @@ cannot do. The behaviour is chosen by a file in mode/, so that nothing is reload
 import os
 import re
 import socket
-import subprocess
 import threading
 
-from support import die_with_parent, free_port, make_directory, remove_directory, run, wait_until
+from support import (
+    end_process,
+    free_port,
+    make_directory,
+    remove_directory,
+    run,
+    start_process,
+    wait_until,
+)
 
 CONFIG = """
 daemon off;
@@ -46,7 +53,7 @@ http {{
             if (-f {dir}/mode/drip) {{ rewrite ^ /drip last; }}
             if (-f {dir}/mode/hang) {{ rewrite ^ /raw/hang last; }}
             if (-f {dir}/mode/truncated) {{ rewrite ^ /raw/truncated last; }}
-            if (-f {dir}/mode/reset) {{ rewrite ^ /raw/reset last; }}
+            if (-f {dir}/mode/bad-gateway) {{ rewrite ^ /raw/reset last; }}
         }}
         location = /drip {{ limit_rate 20; alias {dir}/root/list; }}
         location /raw/ {{ proxy_pass http://127.0.0.1:{raw}; }}
@@ -124,17 +131,15 @@ class WebServer:
 
     def start(self):
         with open(self.directory / "stderr", "ab") as stderr:
-            self.process = subprocess.Popen(
+            self.process = start_process(
                 [
                     "/usr/sbin/nginx",
                     *("-c", str(self.directory / "nginx.conf")),
                     *("-p", str(self.directory)),
                     *("-e", str(self.directory / "error.log")),
                 ],
-                stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
-                preexec_fn=die_with_parent,
             )
         wait_until("nginx listens", self._listens)
         return self
@@ -149,8 +154,7 @@ class WebServer:
 
     def stop(self):
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            end_process(self.process)
             self.process = None
 
     def close(self):
