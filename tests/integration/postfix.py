@@ -119,9 +119,14 @@ class Postfix:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        # `postfix start` would let the master out of our hands: check makes the queue directories,
+        # and the master itself stays our child.
+        checked = run("postfix", "-c", self.config, "check", timeout=60)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        programs = run("postconf", "-c", self.config, "-h", "daemon_directory").stdout.strip()
         with open(self.directory / "start", "wb") as output:
             self.master = start_process(
-                ["postfix", "-c", self.config, "start-fg"], stdout=output, stderr=output
+                [f"{programs}/master", "-c", self.config, "-d"], stdout=output, stderr=output
             )
         wait_until("Postfix greets", self._greets, 30)
         return self
