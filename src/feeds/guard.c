@@ -232,7 +232,7 @@ void guard_judge(const struct feed_config *config, const struct copy_counts *cou
     struct judging j = {config, counts, memory->accepted_entries};
     const struct guard *g = first_that_objects(&j);
 
-    *verdict = (struct guard_verdict){.says = GUARD_ACCEPT, .guard = };
+    *verdict = (struct guard_verdict){.says = GUARD_ACCEPT, .guard = ""};
     if (g != NULL && g->kind == KIND_REFUSE) {
         object(g, &j, GUARD_REFUSE, verdict);
         return;
