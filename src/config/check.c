@@ -39,10 +39,10 @@ static void check_format(const struct part *part, const char *format, struct com
         text_add(&list, feed_format_info(i)->name);
     }
     if (in_contract(format)) {
-        complain(c, ERROR, &place, "%s is not in this version; there are %s", format, built);
+        complain(c, ERROR, &place, "%s is not in this version; write one of: %s", format, built);
         return;
     }
-    complain(c, ERROR, &place, "no such format; the nearest one is %s, there are %s",
+    complain(c, ERROR, &place, "no such format, the nearest one is %s; write one of: %s",
              nearest_name(view_of(format), contract_formats, N_FORMATS), built);
 }
 

@@ -48,7 +48,7 @@ static struct part *part_new(struct loaded *l, const struct section *section, st
     part->section = section;
     part->settings = settings;
     part->name = view_of(copy);
-    part->base = section->named ? NULL : &l->config;
+    part->base = section->named != NULL ? NULL : &l->config;
     return part;
 }
 
@@ -64,7 +64,7 @@ static struct loaded *loaded_new(struct part ***end)
     shared_init(&l->config.shared, config_free);
     *end = &l->parts;
     for (size_t i = 0; i < SECTIONS; i++) {
-        if (sections[i].named)
+        if (sections[i].named != NULL)
             continue;
         struct part *part = part_new(l, &sections[i], VIEW_NONE);
         if (part == NULL) {
@@ -122,7 +122,7 @@ static const char *name_problem(struct view name)
 static const struct part *part_named(const struct loaded *l, struct view name)
 {
     for (const struct part *p = l->parts; p != NULL; p = p->next)
-        if (p->section->named && view_eq(p->name, name))
+        if (p->section->named != NULL && view_eq(p->name, name))
             return p;
     return NULL;
 }
@@ -168,7 +168,7 @@ static void read_section(struct reader *r, const struct ini_item *item)
                  section_nearest(item->name));
         return;
     }
-    if (section->named) {
+    if (section->named != NULL) {
         read_named(r, section, item);
         return;
     }
@@ -391,7 +391,11 @@ int config_load(const char *path, struct config **out, struct config_problems *p
     *out = NULL;
     int rc = file_read(path, CONFIG_MAX_BYTES, &text, &why);
     if (rc < 0) {
-        complain_of_file(&complaints, why.text);
+        char words[sizeof why.text + 64];
+        snprintf(words, sizeof words, "%s; %s", why.text,
+                 rc == ERR_ABSENT ? "name the file with -c FILE"
+                                  : "it must be a file that the daemon's user can read");
+        complain_of_file(&complaints, words);
     } else {
         source.text = buf_view(&text);
         source.mode = stat(path, &st) == 0 ? st.st_mode : 0;

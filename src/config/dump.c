@@ -83,15 +83,13 @@ void config_dump(const struct config *c, FILE *to)
 }
 
 static const char head[] =
-    "# rcptguard.conf: every key there is, with its default (for [feed] also examples).\n"
-    "# rcptguardd -t checks this file, --dump-config shows what is in force, SIGHUP reloads it.\n"
+    "# rcptguard.conf: every key there is, with its default or an example. rcptguardd -t checks\n"
+    "# this file, rcptguardd --dump-config shows what it comes to, SIGHUP reloads it.\n"
     "#\n"
-    "# A '#' begins a comment at the beginning of a line or after white space; \\# is a literal "
-    "one.\n"
+    "# A '#' begins a comment at the start of a line or after white space; \\# is a literal one.\n"
     "# A line that begins with white space continues the one above. A key stands once, unless its\n"
     "# comment says that it may repeat. Durations: 30s 10m 1h 7d; sizes: 64K 16M 1G; ratios: 20%.\n"
-    "# To change a key, take the '#' before it away. The keys of [feed NAME] need its header "
-    "too.\n";
+    "# To set a key, take away the '#' before it (and the one before the [section] of a list).\n";
 
 static void sample_key(const struct key *key, FILE *to)
 {
@@ -119,8 +117,9 @@ void config_sample(FILE *to)
     fputs(head, to);
     for (size_t i = 0; i < SECTIONS; i++) {
         const struct section *section = &sections[i];
-        fprintf(to, "\n\n# %s\n%s[%s%s]\n", section->doc, section->named ? "#" : "", section->name,
-                section->named ? " NAME" : "");
+        bool named = section->named != NULL;
+        fprintf(to, "\n\n# %s\n%s[%s%s%s]\n", section->doc, named ? "#" : "", section->name,
+                named ? " " : "", named ? section->named : "");
         for (size_t k = 0; k < section->n_keys; k++)
             sample_key(&section->keys[k], to);
     }

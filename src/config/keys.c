@@ -162,8 +162,8 @@ static const struct key protect_keys[] = {
     {.name = "domains",
      .type = VALUE_PATH,
      .text = "/etc/rcptguard/protected",
-     .doc = "feed entries that would block one of these whole domains are refused; empty: only "
-            "the built-in ones",
+     .doc = "feed entries that would block one of these whole domains are left out; empty: only "
+            "the built-in",
      .flags = KEY_EMPTY,
      .at = IN(protect_file),
      .also_at = IN(protect_file_set)},
@@ -317,7 +317,7 @@ static const struct key feed_keys[] = {
     {.name = "secret",
      .type = VALUE_SECRET,
      .text = "",
-     .doc = "what ${secret} stands for in url, header and userpwd; @FILE is read",
+     .doc = "what ${secret} stands for in url, header, userpwd; @FILE is read",
      .flags = KEY_LATER | KEY_EMPTY | KEY_SECRET,
      .example = "@/etc/rcptguard/feed.key"},
     {.name = "pubkey",
@@ -431,7 +431,7 @@ static const struct key dns_keys[] = {
     {.name = "servers",
      .type = VALUE_TEXT,
      .text = "",
-     .doc = "resolvers to ask, port 53 when left out; empty: those of the system",
+     .doc = "resolvers to ask, on port 53 unless given; empty: the system's",
      .flags = KEY_LATER | KEY_EMPTY,
      .example = "127.0.0.1:5353 [::1]:53"},
 };
@@ -527,20 +527,20 @@ static const struct key decisions_keys[] = {
 #define KEYS(array) (array), COUNT(array)
 
 const struct section sections[SECTIONS] = {
-    {"daemon", false, "The process.", KEYS(daemon_keys)},
-    {"policy", false, "What Postfix asks, and what it is told.", KEYS(policy_keys)},
-    {"addresses", false, "How recipients are read.", KEYS(addresses_keys)},
-    {"exclusions", false, "An exclusion always wins over every list.", KEYS(exclusions_keys)},
-    {"blocks", false, "The local blocklist.", KEYS(blocks_keys)},
-    {"protect", false, "What no list can block as a whole; the big mail providers are built in.",
+    {"daemon", NULL, "The process.", KEYS(daemon_keys)},
+    {"policy", NULL, "What Postfix asks, and what it is told.", KEYS(policy_keys)},
+    {"addresses", NULL, "How recipients are read.", KEYS(addresses_keys)},
+    {"exclusions", NULL, "An exclusion always wins over every list.", KEYS(exclusions_keys)},
+    {"blocks", NULL, "The local blocklist.", KEYS(blocks_keys)},
+    {"protect", NULL, "What no list can block as a whole; the big mail providers are built in.",
      KEYS(protect_keys)},
-    {"feed", true, "A list to block by. Any number of them; names are of a-z 0-9 _ -.",
+    {"feed", "aper", "A list to block by. Any number of them; names are of a-z 0-9 _ -.",
      KEYS(feed_keys)},
-    {"dnsbl", true, "A DNS zone to block by.", KEYS(dnsbl_keys)},
-    {"dns", false, "Whom to ask for DNS zones.", KEYS(dns_keys)},
-    {"admin", false, "The admin socket.", KEYS(admin_keys)},
-    {"redis", false, "What several relays share.", KEYS(redis_keys)},
-    {"decisions", false, "The log of decisions.", KEYS(decisions_keys)},
+    {"dnsbl", "dbl", "A DNS zone to block by.", KEYS(dnsbl_keys)},
+    {"dns", NULL, "Whom to ask for DNS zones.", KEYS(dns_keys)},
+    {"admin", NULL, "The admin socket.", KEYS(admin_keys)},
+    {"redis", NULL, "What several relays share.", KEYS(redis_keys)},
+    {"decisions", NULL, "The log of decisions.", KEYS(decisions_keys)},
 };
 
 const char key_reply_without_contact[] =

@@ -38,7 +38,7 @@ struct key {
 
 struct section {
     const char *name;
-    bool named; /* [name NAME], any number of them */
+    const char *named; /* an example of NAME in [name NAME], of which there may be many; or NULL */
     const char *doc;
     const struct key *keys;
     size_t n_keys;
