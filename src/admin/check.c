@@ -11,6 +11,9 @@
 
 #define KEYS_MAX_BYTES 65536 /* of keys shown: a monster has 132 of them, up to 16 KB each */
 
+/* Neither an address nor the null sender: a line `sender:<>` must not free what nobody asked. */
+#define UNKNOWN_SENDER "?"
+
 /* A question under way. It outlives the client that asked: the answer comes exactly once. */
 struct check {
     struct request *request; /* NULL: the client has gone */
@@ -164,7 +167,7 @@ static void check_gone(void *work)
 
 void check_get(struct request *r)
 {
-    struct view recipient, sender = VIEW_NONE;
+    struct view recipient, sender;
     struct check *c = calloc(1, sizeof *c);
 
     if (!target_get(&r->target, "recipient", &recipient)) {
@@ -174,7 +177,10 @@ void check_get(struct request *r)
     }
     if (recipient.len == 0)
         recipient = view_of("");
-    target_get(&r->target, "sender", &sender);
+    if (!target_get(&r->target, "sender", &sender))
+        sender = view_of(UNKNOWN_SENDER);
+    else if (view_is(sender, "<>"))
+        sender = view_of("");
     if (c == NULL || (c->recipient = view_dup(recipient)) == NULL) {
         free(c);
         request_reply(r, 500, NULL);
