@@ -79,7 +79,7 @@ int reply_check(struct view template, struct view contact, struct error *why);
 
 /* What one log line says (rule 28). */
 struct log_words {
-    bool observed; /* "observe:" instead of "reject:" */
+    const char *label; /* reject; observe: would have been refused; excluded: freed from one list */
     struct view ref, recipient, sender, sasl_username, client, queue_id, instance, list, entry,
         action;
 };

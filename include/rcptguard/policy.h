@@ -42,10 +42,21 @@ enum policy_scan {
     POLICY_BROKEN, /* a line without '=', a NUL, or beyond the caps: *what says which */
 };
 
+#define POLICY_ATTRIBUTES 8 /* those of struct policy_query */
+
+/* How far a query was read; all zero at its first byte. Offsets are from there. */
 struct policy_scanner {
-    size_t scanned; /* bytes of the query that are known to hold no end: start here next time */
+    size_t line; /* where the line that is not complete yet begins */
+    struct {
+        uint32_t at, len;
+    } values[POLICY_ATTRIBUTES];
 };
 
+/*
+ * BYTES begin with the query's first byte; what was seen by an earlier call is not read again.
+ * After POLICY_QUERY the scanner is ready for the next query, which begins *USED bytes on; the
+ * query's views point into BYTES. Of repeated attributes the last one wins (rule 8).
+ */
 enum policy_scan policy_scan(struct policy_scanner *s, struct view bytes, size_t *used,
                              struct policy_query *query, const char **what);
 

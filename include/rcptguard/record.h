@@ -35,7 +35,6 @@ struct record_counts {
     uint64_t deferred;
     uint64_t observed; /* would have been refused */
     uint64_t unparsed; /* recipients that are not an address with a domain */
-    uint64_t late;     /* verdicts that were not ready by the deadline */
     uint64_t repeated; /* refusals asked for again within the minute */
 };
 

@@ -3,8 +3,7 @@
  * later, DNSBL zones) to an answer, used by policy and by `check` alike. Loop thread only.
  *
  * It reads immutable tables that others build; the daemon gives it new ones and gets the old ones
- * back. A question that is answered from memory calls back before verdict_ask returns; one that
- * waits is answered at its deadline at the latest.
+ * back. All that is asked today is in memory, so the callback comes before verdict_ask returns.
  */
 #ifndef RCPTGUARD_VERDICT_H
 #define RCPTGUARD_VERDICT_H
@@ -26,11 +25,11 @@ struct verdict_list {
     int64_t entry_max_age_s;           /* 0: all dates count */
     int64_t max_age_s;                 /* 0: the last good copy never stops counting */
     unsigned char shape[SHA256_BYTES]; /* only listings made under these settings count (rule 7a) */
+    int64_t confirmed_at; /* when the publisher last confirmed the copy; the daemon keeps it fresh */
 };
 
 struct verdict_rules {
     enum decision_mode mode;
-    int64_t deadline_ms;
     const char *contact;
     struct address_options addresses;
     const struct verdict_list *lists; /* in configuration order */
@@ -42,7 +41,8 @@ struct question {
     bool look_only; /* `check`: no reference, no log, no counter */
 };
 
-#define ANSWER_LISTINGS 64 /* listings shown of one recipient; more are counted only */
+/* Listings of one recipient that are judged and shown, the most specific first. */
+#define ANSWER_LISTINGS 256
 
 /* Valid during the callback only. */
 struct answer {
@@ -64,8 +64,8 @@ struct verdict;
 struct verdict *verdict_new(struct record *record);
 void verdict_free(struct verdict *v);
 
-/* Rules are borrowed until the next call; lists that the blocklist holds under other settings, or
- * that are no longer configured, count for nothing. */
+/* Must be called before the first question. Rules are borrowed until the next call; lists that the
+ * blocklist holds under other settings, or that are no longer configured, count for nothing. */
 void verdict_set_rules(struct verdict *v, const struct verdict_rules *rules);
 
 /* Takes the new table and returns the old one for the caller to free elsewhere. */

@@ -1,0 +1,42 @@
+/*
+ * Listening sockets, for the policy server and the admin API alike. Used at start, before
+ * privileges are dropped; may block for a moment.
+ */
+#ifndef RCPTGUARD_BASE_SOCKET_H
+#define RCPTGUARD_BASE_SOCKET_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "rcptguard/base/error.h"
+#include "rcptguard/base/view.h"
+
+/* 1024, as Postfix's own servers are advised: a full unix backlog refuses at once (EAGAIN). */
+#define SOCKET_BACKLOG 1024
+
+/* Where to listen, taken apart. */
+struct socket_address {
+    bool is_unix;
+    char path[108]; /* unix: NUL-terminated; sun_path holds 107 bytes */
+    char host[46];  /* inet: numeric, without brackets */
+    unsigned port;
+};
+
+/* "unix:/path", "inet:127.0.0.1:10040" or "inet:[::1]:10040"; hosts are numeric. */
+int socket_address_parse(struct view text, struct socket_address *out, struct error *why);
+
+/*
+ * A non-blocking listening socket, or a negative code. A stale socket file is replaced; one that
+ * answers, or a file that is no socket, is an error; a missing directory is an error that names
+ * the command to make it. GROUP -1: left alone; when the group may not be given away (not root,
+ * not a member) that is told in *why while the socket is good: why->code is ERR_OK without.
+ */
+int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct error *why);
+
+/* ERR_ABSENT: this host has no such address. Port 0 lets the system choose. */
+int socket_listen_inet(const struct socket_address *address, struct error *why);
+
+/* The group's number, or ERR_ABSENT. May ask LDAP: at start only. */
+int socket_group(const char *name, gid_t *group, struct error *why);
+
+#endif

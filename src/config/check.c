@@ -1,0 +1,218 @@
+/*
+ * What fits together: checks across keys, and those that ask other rooms (formats, replies). An
+ * error is what cannot work or would surprise; a warning is what can wait.
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "loaded.h"
+#include "places.h"
+#include "rcptguard/base/nearest.h"
+
+#define CONTACT_MAX_BYTES 100 /* leaves half of a reply for what happened */
+#define POLITE_REFRESH_S  600 /* the contract's: shorter is hard on a server that is not ours */
+
+/* Formats of the contract; feed_format_known says which of them are built. */
+static const char *const contract_formats[] = {"entries", "aper",  "csv",     "json",    "ndjson",
+                                               "domains", "hosts", "adblock", "dnsmasq", "unbound",
+                                               "rpz",     "dnset", "access",  "urls",    "hashes"};
+#define N_FORMATS (sizeof contract_formats / sizeof contract_formats[0])
+
+static bool in_contract(const char *format)
+{
+    for (size_t i = 0; i < N_FORMATS; i++)
+        if (strcmp(format, contract_formats[i]) == 0)
+            return true;
+    return false;
+}
+
+static void check_format(const struct part *part, const char *format, struct complaints *c)
+{
+    struct place place = part_place(part, "format");
+    char built[256];
+    struct text list = text_on(built, sizeof built);
+
+    if (format[0] == '\0' || feed_format_known(format))
+        return;
+    for (size_t i = 0; i < feed_formats(); i++) {
+        text_add(&list, i == 0 ? "" : ", ");
+        text_add(&list, feed_format_info(i)->name);
+    }
+    if (in_contract(format)) {
+        complain(c, ERROR, &place, "%s is not in this version; write one of: %s", format, built);
+        return;
+    }
+    complain(c, ERROR, &place, "no such format, the nearest one is %s; write one of: %s",
+             nearest_name(view_of(format), contract_formats, N_FORMATS), built);
+}
+
+/* Keys that only some formats read: a hint that something else was meant. */
+static void check_keys_of_formats(const struct part *part, const char *format, struct complaints *c)
+{
+    static const struct {
+        const char *key, *format;
+    } only[] = {
+        {"types", "aper"}, {"cleared", "aper"}, {"entry_max_age", "aper"}, {"apex", "entries"}};
+
+    for (size_t i = 0; i < sizeof only / sizeof only[0]; i++) {
+        struct place place = part_place(part, only[i].key);
+        if (part_setting(part, only[i].key)->line != 0 && feed_format_known(format) &&
+            strcmp(format, only[i].format) != 0)
+            complain(c, WARNING, &place, "has no effect with format %s; it is for %s", format,
+                     only[i].format);
+    }
+}
+
+static void check_url(const struct part *part, const char *key, const char *url,
+                      struct complaints *c)
+{
+    struct place place = part_place(part, key);
+
+    if (url != NULL && strstr(url, "${") != NULL)
+        complain(c, ERROR, &place, "variables in URLs are not in this version; write it out");
+}
+
+static void check_times(const struct part *part, const struct feed_config *feed,
+                        struct complaints *c)
+{
+    struct place refresh = part_place(part, "refresh");
+    struct place max_age = part_place(part, "max_age");
+
+    if (feed->url != NULL && feed->refresh_s < POLITE_REFRESH_S &&
+        !place_url_is_local(view_of(feed->url)))
+        complain(c, WARNING, &refresh,
+                 "shorter than 10m is hard on the list's server; ask its owner, or write 10m or "
+                 "more");
+    if (feed->max_age_s != 0 && feed->max_age_s <= feed->refresh_s)
+        complain(c, WARNING, &max_age,
+                 "is not longer than refresh: the list would stop counting between two fetches; "
+                 "write some days, or 0 for never");
+}
+
+/*
+ * A reply that was written must be good as it stands. The default speaks of ${contact}; where
+ * there is none it speaks of the postmaster, so that a short configuration works.
+ */
+static void check_reply(const struct part *part, struct config_feed *feed, const char *contact,
+                        struct complaints *c)
+{
+    struct setting *setting =
+        &part->settings[key_index(part->section, section_key(part->section, view_of("reply")))];
+    struct place place = part_place(part, "reply");
+    struct error why;
+
+    if (setting->line == 0) {
+        if (contact[0] == '\0')
+            feed->reply = setting->text = key_reply_without_contact;
+        return;
+    }
+    if (setting->text[0] != '\0' && reply_check(view_of(setting->text), view_of(contact), &why) < 0)
+        complain(c, ERROR, &place, "%s", why.text);
+}
+
+static void check_feeds(struct loaded *l, struct complaints *c)
+{
+    for (struct part *part = l->parts; part != NULL; part = part->next) {
+        if (strcmp(part->section->name, "feed") != 0)
+            continue;
+        struct config_feed *feed = part->base;
+        check_format(part, feed->feed.format, c);
+        check_keys_of_formats(part, feed->feed.format, c);
+        check_url(part, "url", feed->feed.url, c);
+        check_url(part, "cleared", feed->feed.cleared, c);
+        check_times(part, &feed->feed, c);
+        check_reply(part, feed, l->config.contact, c);
+    }
+}
+
+static void check_contact(const struct loaded *l, struct complaints *c)
+{
+    struct place place = part_place(part_first(l, "policy"), "contact");
+    struct view contact = view_of(l->config.contact);
+
+    if (contact.len > CONTACT_MAX_BYTES)
+        complain(c, ERROR, &place, "more than %d bytes; shorten it, a reply has 200 in all",
+                 CONTACT_MAX_BYTES);
+    for (size_t i = 0; i < contact.len; i++)
+        if (contact.ptr[i] < ' ' || contact.ptr[i] > '~') {
+            complain(c, ERROR, &place, "only printable ASCII can be sent in a reply; write it so");
+            return;
+        }
+}
+
+static void check_sockets(const struct loaded *l, struct complaints *c)
+{
+    const struct part *admin = part_first(l, "admin");
+    const struct policy_config *policy = &l->config.policy;
+    struct place listen = part_place(admin, "listen"), mode = part_place(admin, "socket_mode");
+
+    if (view_starts(view_of(l->config.admin.listen), "inet:"))
+        complain(c, ERROR, &listen,
+                 "must be a unix socket, whose owner and mode decide who may connect; write "
+                 "unix:/PATH");
+    for (size_t i = 0; i < policy->n_listen; i++)
+        if (strcmp(policy->listen[i], l->config.admin.listen) == 0)
+            complain(c, ERROR, &listen, "is the socket of [policy] too; write another path");
+    if ((l->config.admin.socket_mode & (S_IROTH | S_IWOTH)) != 0)
+        complain(c, WARNING, &mode,
+                 "lets every local user change exclusions; write 0660 and use socket_group");
+}
+
+static void check_user(const struct loaded *l, struct complaints *c)
+{
+    struct place place = part_place(part_first(l, "daemon"), "user");
+
+    if (strcmp(l->config.user, "root") == 0)
+        complain(c, WARNING, &place, "the daemon keeps all rights of root; write another user");
+}
+
+/* Does the configuration itself, not a file beside it, hold something secret here? */
+static bool holds_secret(const struct key *key, const char *text)
+{
+    if (key->type == VALUE_URL)
+        return place_has_userinfo(view_of(text)) && strstr(text, "${secret}") == NULL;
+    return (key->flags & KEY_SECRET) != 0 && text[0] != '\0' && strstr(text, "${secret}") == NULL &&
+           !(key->type == VALUE_SECRET && text[0] == '@');
+}
+
+static void check_secret(const struct key *key, const char *text, const struct place *place,
+                         const struct config_source *source, struct complaints *c)
+{
+    struct error why;
+
+    if (holds_secret(key, text) && (source->mode & S_IROTH) != 0)
+        complain(c, WARNING, place,
+                 "holds a secret, and everybody can read this file; run chmod o-rwx %s",
+                 source->path);
+    if (key->type != VALUE_SECRET || !view_starts(view_of(text), "@/"))
+        return;
+    int rc = secret_file_check(text + 1, &why);
+    /* A secret that nothing uses yet need not be there yet. */
+    if (rc < 0)
+        complain(c, rc == ERR_REFUSED || (key->flags & KEY_LATER) == 0 ? ERROR : WARNING, place,
+                 "%s", why.text);
+}
+
+static void check_secrets(const struct loaded *l, const struct config_source *source,
+                          struct complaints *c)
+{
+    for (const struct part *part = l->parts; part != NULL; part = part->next)
+        for (size_t i = 0; i < part->section->n_keys; i++) {
+            const struct key *key = &part->section->keys[i];
+            struct place place = part_place(part, key->name);
+            for (const struct setting *s = &part->settings[i]; s != NULL; s = s->again) {
+                place.line = s->line;
+                if (s->line != 0)
+                    check_secret(key, s->text, &place, source, c);
+            }
+        }
+}
+
+void config_check(struct loaded *l, const struct config_source *source, struct complaints *c)
+{
+    check_user(l, c);
+    check_contact(l, c);
+    check_sockets(l, c);
+    check_feeds(l, c);
+    check_secrets(l, source, c);
+}

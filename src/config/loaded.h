@@ -1,0 +1,68 @@
+/*
+ * A configuration as it was read: the struct that the house sees, and beside it each key's words
+ * and line, for messages and --dump-config.
+ */
+#ifndef CONFIG_LOADED_H
+#define CONFIG_LOADED_H
+
+#include <sys/types.h>
+
+#include "arena.h"
+#include "keys.h"
+#include "problems.h"
+#include "rcptguard/config.h"
+
+#define CONFIG_MAX_BYTES (1024 * 1024)
+
+/* What one key says; every key of a section has one. */
+struct setting {
+    const char *text;      /* as written, or the default */
+    unsigned line;         /* 0: the default */
+    struct setting *again; /* the next line of a key that repeats */
+};
+
+/* One [section] or [section NAME]. */
+struct part {
+    struct part *next;
+    const struct section *section;
+    struct view name;         /* empty unless the section is named; ends in NUL */
+    unsigned line;            /* of its header; 0: the file has none */
+    struct setting *settings; /* as many as the section has keys */
+    void *base;               /* what the keys' offsets count from; NULL: nothing is stored */
+};
+
+struct loaded {
+    struct config config; /* first member */
+    struct arena *arena;
+    struct part *parts; /* plain sections in the order of the table, then named ones as written */
+};
+
+struct config_source {
+    const char *path;
+    struct view text;
+    mode_t mode; /* of the file: who can read its secrets */
+};
+
+/* config_load without the file system, but for files of secrets. Same results. */
+int config_parse(const struct config_source *source, struct config **out,
+                 struct config_problems *problems);
+
+/* The first part of that section, or NULL. */
+struct part *part_first(const struct loaded *l, const char *section);
+
+/* The setting of a key that the section has. */
+const struct setting *part_setting(const struct part *part, const char *key);
+
+/* Where to point at: the key's line, or that of the section's header when it was not written. */
+struct place part_place(const struct part *part, const char *key);
+
+/* Everything that needs more than one key, or knowledge of other rooms. */
+void config_check(struct loaded *l, const struct config_source *source, struct complaints *c);
+
+/*
+ * Is FILE fit to hold a secret: there, regular, readable, not empty, not open to others?
+ * ERR_REFUSED names the chmod; ERR_ABSENT, ERR_IO, ERR_LIMIT.
+ */
+int secret_file_check(const char *path, struct error *why);
+
+#endif

@@ -1,0 +1,432 @@
+/*
+ * The daemon: puts the rooms together, starts them in an order that never leaves a socket open
+ * without lists behind it, reloads all or nothing, and ends in order. It decides nothing itself.
+ */
+#include "daemon.h"
+
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "privileges.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/disk.h"
+#include "rcptguard/base/log.h"
+
+#define DRAIN_MS 2000 /* for answers that a peer does not take */
+#define STOP_S   4    /* whatever hangs at the end: rule 23 allows 5 s */
+
+enum { SIGNALS = 4 };
+
+/* The way of a new configuration: read on the disk thread, put into force on the loop. */
+struct reload {
+    struct task task;
+    struct daemon *daemon;
+    struct setup *fresh; /* NULL: the configuration is bad, and that was logged */
+    bool busy, again;
+};
+
+struct daemon {
+    struct setup *setup;
+    struct privileges privileges;
+    struct event_base *base;
+    struct event *signals[SIGNALS];
+    struct queue *queue; /* what other threads have for the loop */
+    struct event *queue_readable;
+    struct record *record;
+    struct verdict *verdict;
+    struct feeds *feeds;
+    struct feeds_events feeds_events;
+    struct disk *disk;
+    struct local *local;
+    struct local_state exclusions_state;
+    struct policy *policy;
+    struct admin *admin;
+    struct admin_house house;
+    struct reload reload;
+    bool stopping;
+};
+
+/* ---- what the other threads tell ------------------------------------------------------------ */
+
+static void on_queue(evutil_socket_t fd, short what, void *arg)
+{
+    struct daemon *d = arg;
+    (void)fd;
+    (void)what;
+    queue_run(d->queue);
+}
+
+static void on_blocklist(struct blocklist *bl, void *arg)
+{
+    struct daemon *d = arg;
+    struct blocklist *old = verdict_set_blocklist(d->verdict, bl);
+    if (old != NULL)
+        feeds_retire(d->feeds, old);
+}
+
+static void confirm(struct setup *s, const struct feed_status *status)
+{
+    for (size_t i = 0; i < s->rules.n_lists; i++)
+        if (strcmp(s->lists[i].name, status->name) == 0)
+            s->lists[i].confirmed_at = status->last_success;
+}
+
+static void on_status(const struct feed_status *status, void *arg)
+{
+    struct daemon *d = arg;
+    confirm(d->setup, status);
+}
+
+static void confirm_all(struct daemon *d, struct setup *s)
+{
+    const struct feed_status *status;
+    for (size_t i = 0; (status = feeds_status(d->feeds, i)) != NULL; i++)
+        confirm(s, status);
+}
+
+static void on_exclusions(struct exclusions *ex, const struct local_state *state, void *arg)
+{
+    struct daemon *d = arg;
+
+    d->exclusions_state = *state;
+    struct exclusions *old = verdict_set_exclusions(d->verdict, ex);
+    if (old != NULL)
+        local_retire(d->local, old);
+}
+
+/* ---- reload --------------------------------------------------------------------------------- */
+
+static void look_at_house(struct daemon *d)
+{
+    const struct config *c = d->setup->config;
+
+    d->house.exclusions_file = c->local.exclusions_file;
+    d->house.observe = c->mode == MODE_OBSERVE;
+}
+
+static void apply(struct daemon *d, struct setup *fresh)
+{
+    const struct config *c = fresh->config;
+    struct setup *old = d->setup;
+
+    confirm_all(d, fresh);
+    verdict_set_rules(d->verdict, &fresh->rules);
+    policy_configure(d->policy, &c->policy);
+    d->setup = fresh;
+    d->house.reloaded_at = clock_now();
+    look_at_house(d);
+    log_set_level(c->log_level);
+    log_set_target(c->log_target);
+    if (feeds_configure(d->feeds, &fresh->feeds) < 0 ||
+        local_configure(d->local, &c->local, &c->addresses, c->list_names, c->n_list_names) < 0)
+        log_error("reload", "no memory: feeds or exclusions keep their old settings");
+    setup_release(old);
+    log_notice("reload", "%s is in force: %zu feeds, mode %s", c->path, c->n_feeds,
+               c->mode == MODE_OBSERVE ? "observe" : "enforce");
+}
+
+static void begin_reload(struct daemon *d);
+
+/* On the loop. */
+static void finish_reload(struct task *task)
+{
+    struct reload *r = (struct reload *)task;
+    struct daemon *d = r->daemon;
+    struct error why;
+
+    r->busy = false;
+    if (r->fresh != NULL && !d->stopping) {
+        if (config_can_reload(d->setup->config, r->fresh->config, &why) < 0) {
+            log_error("reload", "%s; nothing was changed", why.text);
+            setup_release(r->fresh);
+        } else {
+            apply(d, r->fresh);
+        }
+    } else {
+        setup_release(r->fresh);
+    }
+    r->fresh = NULL;
+    if (r->again && !d->stopping)
+        begin_reload(d);
+}
+
+/* On the disk thread: reads the configuration and all that hangs on it. */
+static void read_config(struct task *task)
+{
+    struct reload *r = (struct reload *)task;
+    struct config_problems problems = {0};
+    struct config *config = NULL;
+    int rc = config_load(r->daemon->setup->config->path, &config, &problems);
+
+    for (size_t i = 0; i < problems.count; i++) {
+        if (problems.items[i].warning)
+            log_warning(NULL, "%s", problems.items[i].text);
+        else
+            log_error(NULL, "%s", problems.items[i].text);
+    }
+    config_problems_free(&problems);
+    if (rc < 0)
+        log_error("reload", "the configuration has errors; nothing was changed");
+    r->fresh = rc < 0 ? NULL : setup_new(config);
+    if (rc == 0 && r->fresh == NULL)
+        log_error("reload", "no memory; nothing was changed");
+    r->task.run = finish_reload;
+    queue_post(r->daemon->queue, &r->task);
+}
+
+static void begin_reload(struct daemon *d)
+{
+    struct reload *r = &d->reload;
+
+    r->again = r->busy;
+    if (r->busy)
+        return;
+    r->daemon = d;
+    r->task.run = read_config;
+    r->busy = true;
+    if (disk_post(d->disk, &r->task) == 0)
+        return;
+    r->busy = false;
+    log_error("reload", "the disk thread is too busy; nothing was changed, try again");
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
+
+static void on_drained(void *arg)
+{
+    struct daemon *d = arg;
+    event_base_loopbreak(d->base);
+}
+
+static void on_hung_stop(int signal_number)
+{
+    (void)signal_number;
+    _exit(EX_OK); /* every answer is given; what hangs is a disk or a resolver */
+}
+
+static void on_stop(evutil_socket_t number, short what, void *arg)
+{
+    struct daemon *d = arg;
+    (void)what;
+
+    if (d->stopping) {
+        event_base_loopbreak(d->base);
+        return;
+    }
+    d->stopping = true;
+    log_notice(NULL, "signal %d: answering what is pending, then stopping", (int)number);
+    signal(SIGALRM, on_hung_stop);
+    alarm(STOP_S);
+    policy_drain(d->policy, DRAIN_MS, on_drained, d);
+}
+
+static void on_hup(evutil_socket_t number, short what, void *arg)
+{
+    (void)number;
+    (void)what;
+    begin_reload(arg);
+}
+
+static void on_usr1(evutil_socket_t number, short what, void *arg)
+{
+    struct daemon *d = arg;
+    (void)number;
+    (void)what;
+    log_set_target(d->setup->config->log_target);
+}
+
+static int catch_signals(struct daemon *d)
+{
+    static const struct {
+        int number;
+        event_callback_fn run;
+    } wanted[SIGNALS] = {
+        {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_hup}, {SIGUSR1, on_usr1}};
+
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < SIGNALS; i++) {
+        d->signals[i] = evsignal_new(d->base, wanted[i].number, wanted[i].run, d);
+        if (d->signals[i] == NULL || event_add(d->signals[i], NULL) != 0)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int make_loop(struct daemon *d, struct error *why)
+{
+    d->base = event_base_new();
+    d->queue = queue_new(0); /* its posters are bounded: each has a task of its own */
+    d->record = record_new();
+    d->verdict = d->record == NULL ? NULL : verdict_new(d->record);
+    if (d->base == NULL || d->queue == NULL || d->verdict == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    d->queue_readable = event_new(d->base, queue_fd(d->queue), EV_READ | EV_PERSIST, on_queue, d);
+    if (d->queue_readable == NULL || event_add(d->queue_readable, NULL) != 0 ||
+        catch_signals(d) < 0)
+        return error_set(why, ERR_NOMEM, "no memory");
+    return 0;
+}
+
+/* With the rights of the user: what was saved, before any socket is bound. */
+static int load_lists(struct daemon *d, struct error *why)
+{
+    const struct config *c = d->setup->config;
+    struct blocklist *saved = NULL;
+    struct exclusions *exclusions = NULL;
+
+    d->feeds_events = (struct feeds_events){on_blocklist, on_status, d};
+    d->feeds = feeds_new(&d->setup->feeds, d->queue, &d->feeds_events, &saved, why);
+    if (d->feeds == NULL)
+        return why->code;
+    confirm_all(d, d->setup);
+    verdict_set_rules(d->verdict, &d->setup->rules);
+    verdict_set_blocklist(d->verdict, saved);
+    d->local = local_new(&c->local, &c->addresses, c->list_names, c->n_list_names, &exclusions,
+                         &d->exclusions_state, why);
+    if (d->local == NULL)
+        return why->code;
+    verdict_set_exclusions(d->verdict, exclusions);
+    if (eaccess(c->path, R_OK) != 0)
+        log_warning(NULL,
+                    "%s is not readable by %s: SIGHUP will not be able to reload it; chgrp "
+                    "it to the group of that user and chmod 640",
+                    c->path, c->user);
+    return 0;
+}
+
+static int bind_sockets(struct daemon *d, struct error *why)
+{
+    const struct config *c = d->setup->config;
+
+    d->policy = policy_new(d->base, &c->policy, d->verdict, d->record, why);
+    if (d->policy == NULL)
+        return why->code;
+    d->house = (struct admin_house){
+        .verdict = d->verdict,
+        .record = d->record,
+        .feeds = d->feeds,
+        .policy = d->policy,
+        .exclusions_state = &d->exclusions_state,
+        .started_at = clock_now(),
+    };
+    look_at_house(d);
+    if (c->admin.listen[0] == '\0')
+        return 0;
+    d->admin = admin_new(d->base, &c->admin, &d->house, why);
+    return d->admin == NULL ? why->code : 0;
+}
+
+static int prepare(struct daemon *d, struct error *why)
+{
+    const struct config *c = d->setup->config;
+    struct privileges *p = &d->privileges;
+    int rc = privileges_find(c->user, p, why);
+
+    if (rc < 0)
+        return error_prefix(why, "daemon.user");
+    if (geteuid() == 0 && !p->root)
+        log_warning(NULL, "user = %s: running as root; name an unprivileged user in [daemon]",
+                    c->user);
+    if ((rc = privileges_make_dir(p, c->state_dir, why)) < 0 || (rc = make_loop(d, why)) < 0 ||
+        (rc = privileges_lower(p, why)) < 0 || (rc = load_lists(d, why)) < 0 ||
+        (rc = privileges_raise(p, why)) < 0 || (rc = bind_sockets(d, why)) < 0)
+        return rc;
+    return privileges_drop(p, why);
+}
+
+/* Threads come last: setuid and signals are settled by then. */
+static int start_rooms(struct daemon *d, struct error *why)
+{
+    int rc = log_start(why);
+
+    if (rc < 0)
+        return rc;
+    d->disk = disk_start(why);
+    if (d->disk == NULL)
+        return why->code;
+    if ((rc = feeds_start(d->feeds, why)) < 0 ||
+        (rc = local_watch(d->local, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
+        (rc = policy_start(d->policy, why)) < 0)
+        return rc;
+    return d->admin == NULL ? 0 : admin_start(d->admin, why);
+}
+
+static void say_started(const struct daemon *d)
+{
+    const struct config *c = d->setup->config;
+    const struct blocklist *bl = verdict_blocklist(d->verdict);
+
+    log_notice(NULL, "rcptguardd %s: %zu feeds, %zu exclusions, mode %s", RCPTGUARD_VERSION,
+               c->n_feeds, exclusions_count(verdict_exclusions(d->verdict)),
+               c->mode == MODE_OBSERVE ? "observe" : "enforce");
+    if (bl == NULL)
+        log_notice(NULL, "no list yet: every recipient passes until a feed was read");
+    else
+        log_notice(NULL, "%zu addresses and domains in force from the saved lists",
+                   blocklist_keys(bl));
+}
+
+static void stop_rooms(struct daemon *d)
+{
+    admin_free(d->admin);
+    policy_free(d->policy);
+    feeds_stop(d->feeds);
+    disk_stop(d->disk);
+    setup_release(d->reload.fresh);
+    local_free(d->local);
+    verdict_free(d->verdict);
+    feeds_free(d->feeds);
+    record_free(d->record);
+    for (int i = 0; i < SIGNALS; i++)
+        if (d->signals[i] != NULL)
+            event_free(d->signals[i]);
+    if (d->queue_readable != NULL)
+        event_free(d->queue_readable);
+    queue_free(d->queue);
+    if (d->base != NULL)
+        event_base_free(d->base);
+    setup_release(d->setup);
+}
+
+int daemon_serve(struct setup *setup)
+{
+    struct daemon d = {.setup = setup};
+    struct error why = {0};
+    int status = EX_OK;
+
+    log_set_level(setup->config->log_level);
+    log_set_target(setup->config->log_target);
+    raise_file_limit();
+    int rc = prepare(&d, &why);
+    if (rc == 0)
+        rc = start_rooms(&d, &why);
+    if (rc == 0) {
+        say_started(&d);
+        event_base_dispatch(d.base);
+        log_notice(NULL, "stopped");
+    } else {
+        log_error(NULL, "%s", why.text);
+        status = rc == ERR_ABSENT || rc == ERR_SYNTAX ? EX_CONFIG : EX_OSERR;
+    }
+    stop_rooms(&d);
+    return status;
+}

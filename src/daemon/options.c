@@ -1,0 +1,131 @@
+/* The command line of rcptguardd. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "daemon.h"
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/file.h"
+
+#define DEFAULT_CONFIG "/etc/rcptguard/rcptguard.conf"
+#define EXCLUSIONS_MAX (16u << 20)
+
+struct options {
+    const char *config_file;
+    bool test, dump;
+};
+
+static const char usage[] =
+    "usage: rcptguardd [-c FILE] [-t | --dump-config]\n"
+    "       rcptguardd -V | --help\n"
+    "\n"
+    "The policy daemon of rcptguard: answers Postfix whether a recipient is on a blocklist.\n"
+    "It stays in the foreground.\n"
+    "\n"
+    "  -c, --config FILE   the configuration (" DEFAULT_CONFIG ")\n"
+    "  -t, --test          check the configuration and exit: 0 good, 78 bad\n"
+    "      --dump-config   print every key, its value and where it came from, and exit\n"
+    "  -V, --version       print the version and exit\n"
+    "  -h, --help          print this and exit\n"
+    "\n"
+    "SIGHUP reloads the configuration (a bad one changes nothing), SIGTERM drains and exits.\n";
+
+static void print_problems(const struct config_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        fprintf(stderr, "%s%s\n", problems->items[i].warning ? "warning: " : "",
+                problems->items[i].text);
+}
+
+/* The exclusion file is no part of the configuration, but -t is where people look. */
+static void test_exclusions(const struct config *c)
+{
+    struct buf text = BUF_INIT(0);
+    struct error why;
+
+    int rc = file_read(c->local.exclusions_file, EXCLUSIONS_MAX, &text, &why);
+    if (rc < 0) {
+        fprintf(stderr, "warning: exclusions.file: %s\n", why.text);
+        buf_free(&text);
+        return;
+    }
+    struct exclusions *ex =
+        exclusions_parse(buf_view(&text), &c->addresses, c->list_names, c->n_list_names);
+    for (size_t i = 0; ex != NULL && exclusions_error_at(ex, i) != NULL; i++) {
+        const struct exclusion_error *e = exclusions_error_at(ex, i);
+        char shown[1024];
+        struct text t = text_on(shown, sizeof shown);
+        escape_to_max(&t, view_of(e->text), ESCAPE_TERMINAL, sizeof shown - 1);
+        fprintf(stderr, "warning: %s:%u: %s%s\n", c->local.exclusions_file, e->line, shown,
+                e->warning ? "" : " (the line is left out)");
+    }
+    exclusions_free(ex);
+    buf_free(&text);
+}
+
+static int run(const struct options *o)
+{
+    struct config_problems problems = {0};
+    struct config *config = NULL;
+    int rc = config_load(o->config_file, &config, &problems);
+
+    print_problems(&problems);
+    config_problems_free(&problems);
+    if (rc < 0)
+        return EX_CONFIG;
+    if (o->dump)
+        config_dump(config, stdout);
+    if (o->test)
+        test_exclusions(config);
+    if (o->dump || o->test) {
+        config_release(config);
+        return EX_OK;
+    }
+    struct setup *setup = setup_new(config);
+    if (setup == NULL) {
+        fprintf(stderr, "rcptguardd: no memory\n");
+        return EX_OSERR;
+    }
+    return daemon_serve(setup);
+}
+
+int daemon_main(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'}, {"test", no_argument, NULL, 't'},
+        {"dump-config", no_argument, NULL, 'd'},  {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    };
+    struct options o = {.config_file = DEFAULT_CONFIG};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:tVh", longs, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            o.config_file = optarg;
+            break;
+        case 't':
+            o.test = true;
+            break;
+        case 'd':
+            o.dump = true;
+            break;
+        case 'V':
+            printf("rcptguardd %s\n", RCPTGUARD_VERSION);
+            return EX_OK;
+        case 'h':
+            fputs(usage, stdout);
+            return EX_OK;
+        default:
+            fputs(usage, stderr);
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "rcptguardd: what is '%s'?\n%s", argv[optind], usage);
+        return EX_USAGE;
+    }
+    return run(&o);
+}

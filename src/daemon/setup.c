@@ -1,0 +1,95 @@
+/* From a configuration to what each room wants of it. */
+#include "setup.h"
+
+#include <stdlib.h>
+
+#include "rcptguard/base/log.h"
+
+static void setup_free(struct shared *self)
+{
+    struct setup *s = (struct setup *)self;
+
+    protect_release(s->protect);
+    config_release(s->config);
+    free(s->feed_configs);
+    free(s->lists);
+    free(s);
+}
+
+static void fill_feeds(struct setup *s)
+{
+    const struct config *c = s->config;
+
+    for (size_t i = 0; i < c->n_feeds; i++)
+        s->feed_configs[i] = c->feeds[i].feed;
+    s->feeds = (struct feeds_config){
+        .owner = &s->shared,
+        .state_dir = c->state_dir,
+        .addresses = c->addresses,
+        .protect = s->protect,
+        .feeds = s->feed_configs,
+        .n_feeds = c->n_feeds,
+    };
+}
+
+static void fill_rules(struct setup *s)
+{
+    const struct config *c = s->config;
+
+    for (size_t i = 0; i < c->n_feeds; i++) {
+        const struct config_feed *f = &c->feeds[i];
+        s->lists[i] = (struct verdict_list){
+            .name = f->feed.name,
+            .action = f->action,
+            .reply = f->reply,
+            .entry_max_age_s = f->feed.entry_max_age_s,
+            .max_age_s = f->feed.max_age_s,
+        };
+        feed_shape(&s->feeds, &s->feed_configs[i], s->lists[i].shape);
+    }
+    s->rules = (struct verdict_rules){
+        .mode = c->mode,
+        .contact = c->contact,
+        .addresses = c->addresses,
+        .lists = s->lists,
+        .n_lists = c->n_feeds,
+    };
+}
+
+static struct protect *load_protect(const struct config *c)
+{
+    struct error why = {0};
+    struct protect *p = protect_load(c->protect_file, &why);
+
+    /* The file of the default path need not exist: the big providers are protected without it. */
+    if (p != NULL && why.code != ERR_OK && (why.code != ERR_ABSENT || c->protect_file_set))
+        log_warning("protect", "%s", why.text);
+    return p;
+}
+
+struct setup *setup_new(struct config *config)
+{
+    struct setup *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        config_release(config);
+        return NULL;
+    }
+    shared_init(&s->shared, setup_free);
+    s->config = config;
+    s->protect = load_protect(config);
+    s->feed_configs = calloc(config->n_feeds + 1, sizeof *s->feed_configs);
+    s->lists = calloc(config->n_feeds + 1, sizeof *s->lists);
+    if (s->protect == NULL || s->feed_configs == NULL || s->lists == NULL) {
+        setup_release(s);
+        return NULL;
+    }
+    fill_feeds(s);
+    fill_rules(s);
+    return s;
+}
+
+void setup_release(struct setup *s)
+{
+    if (s != NULL)
+        shared_release(&s->shared);
+}

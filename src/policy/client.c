@@ -1,0 +1,229 @@
+/*
+ * Connections. Postfix keeps one a smtpd process, with at most one query outstanding, and waits:
+ * so the way of a query is one read, one write, and the wait in between. A healthy connection is
+ * never closed by us and has no idle time-out: Postfix would sleep a second before it asks again.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/log.h"
+
+#define DRAIN_READS 64 /* at SIGTERM: reads of one connection before it is cut */
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+/* Not the descriptor: it is the caller's until the client is whole. */
+static void free_parts(struct client *c)
+{
+    if (c->readable != NULL)
+        event_free(c->readable);
+    if (c->writable != NULL)
+        event_free(c->writable);
+    free(c->buffer);
+    free(c);
+}
+
+struct client *client_new(struct policy *p, struct listener *l, int fd)
+{
+    struct client *c = calloc(1, sizeof *c);
+    const int on = 1;
+
+    if (c == NULL)
+        return NULL;
+    c->buffer = malloc(POLICY_QUERY_MAX);
+    c->readable = event_new(p->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->writable = event_new(p->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    c->fd = fd;
+    c->policy = p;
+    c->listener = l;
+    if (c->buffer == NULL || c->readable == NULL || c->writable == NULL ||
+        event_add(c->readable, NULL) != 0) {
+        free_parts(c);
+        return NULL;
+    }
+    if (!l->address.is_unix) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    }
+    c->next = p->clients;
+    if (c->next != NULL)
+        c->next->previous = c;
+    p->clients = c;
+    p->n_clients++;
+    l->n_clients++;
+    return c;
+}
+
+void client_close(struct client *c)
+{
+    struct policy *p = c->policy;
+
+    if (c->previous != NULL)
+        c->previous->next = c->next;
+    else
+        p->clients = c->next;
+    if (c->next != NULL)
+        c->next->previous = c->previous;
+    p->n_clients--;
+    c->listener->n_clients--;
+    close(c->fd);
+    free_parts(c);
+    policy_client_gone(p);
+}
+
+/* Writes what waits. False: the connection is gone. */
+static bool flush(struct client *c)
+{
+    while (c->reply_sent < c->reply_len) {
+        ssize_t n =
+            send(c->fd, c->reply + c->reply_sent, c->reply_len - c->reply_sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            /* Nothing more is read until the peer takes this answer: memory stays bounded. */
+            event_del(c->readable);
+            event_add(c->writable, NULL);
+            return true;
+        }
+        if (n < 0)
+            return false;
+        c->reply_sent += (size_t)n;
+    }
+    c->reply_len = c->reply_sent = 0;
+    return true;
+}
+
+static void take_answer(const struct answer *answer, void *arg)
+{
+    struct client *c = arg;
+    struct text t = text_on(c->reply, sizeof c->reply);
+
+    text_add(&t, "action=");
+    text_add(&t, answer->action);
+    text_add(&t, "\n\n");
+    c->reply_len = t.len;
+}
+
+static void answer_query(struct client *c, const struct policy_query *query)
+{
+    struct policy *p = c->policy;
+    struct record_counts *counts = record_counts(p->record);
+
+    counts->queries++;
+    if (!policy_query_is_recipient(query)) {
+        counts->foreign++;
+        static const struct answer dunno = {.action = "DUNNO"};
+        take_answer(&dunno, c);
+        return;
+    }
+    const struct question question = {
+        .recipient = query->recipient,
+        .sender = query->sender,
+        .sasl_username = query->sasl_username,
+        .client_address = query->client_address,
+        .queue_id = query->queue_id,
+        .instance = query->instance,
+    };
+    verdict_ask(p->verdict, &question, take_answer, c);
+}
+
+static void log_broken(const struct client *c, const char *what, struct view bytes)
+{
+    char shown[ESCAPE_MAX_BYTES + 1];
+    struct text t = text_on(shown, sizeof shown);
+    ptrdiff_t end = view_find(view_from(bytes, c->scanner.line), '\n');
+    struct view line = view_from(bytes, c->scanner.line);
+
+    escape_to_max(&t, end < 0 ? line : view_first(line, (size_t)end), ESCAPE_LOG, 80);
+    log_warning("policy", "%s: closed a connection that sent %s: \"%s\"; is the client Postfix?",
+                c->listener->text, what, shown);
+}
+
+/* Answers every whole query in the buffer, in order. False: the connection is to be closed. */
+static bool answer_all(struct client *c)
+{
+    size_t done = 0;
+    bool alive = true;
+
+    while (alive && c->reply_len == 0) {
+        struct view bytes = view_make(c->buffer + done, c->len - done);
+        struct policy_query query;
+        size_t used;
+        const char *what;
+        enum policy_scan scan = policy_scan(&c->scanner, bytes, &used, &query, &what);
+        if (scan == POLICY_MORE)
+            break;
+        if (scan == POLICY_BROKEN) {
+            log_broken(c, what, bytes);
+            return false;
+        }
+        answer_query(c, &query);
+        done += used;
+        alive = flush(c);
+    }
+    /* The views of the answered queries are gone: what is left of the next one moves to the front.
+     */
+    c->len -= done;
+    if (c->len > 0 && done > 0)
+        memmove(c->buffer, c->buffer + done, c->len);
+    return alive;
+}
+
+enum client_read { CLIENT_NOTHING, CLIENT_SOME, CLIENT_GONE };
+
+static enum client_read read_some(struct client *c)
+{
+    ssize_t n = recv(c->fd, c->buffer + c->len, POLICY_QUERY_MAX - c->len, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return CLIENT_NOTHING;
+    if (n <= 0)
+        return CLIENT_GONE;
+    c->len += (size_t)n;
+    return answer_all(c) ? CLIENT_SOME : CLIENT_GONE;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    if (read_some(arg) == CLIENT_GONE)
+        client_close(arg);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *c = arg;
+
+    (void)fd;
+    (void)what;
+    event_del(c->writable);
+    if (!flush(c) || (c->reply_len == 0 && !answer_all(c))) {
+        client_close(c);
+        return;
+    }
+    if (c->reply_len > 0)
+        return;
+    if (c->policy->draining)
+        client_drain(c);
+    else
+        event_add(c->readable, NULL);
+}
+
+void client_drain(struct client *c)
+{
+    enum client_read got = CLIENT_SOME;
+
+    for (int i = 0; i < DRAIN_READS && got == CLIENT_SOME && c->reply_len == 0; i++)
+        got = read_some(c);
+    if (got == CLIENT_GONE || c->reply_len == 0)
+        client_close(c);
+}

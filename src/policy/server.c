@@ -1,0 +1,315 @@
+/*
+ * Listeners: binding, accepting, refusing politely, and the orderly end. accept() running out of
+ * descriptors is a pause, not an end: Postfix's connections wait in the backlog meanwhile.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+
+#define ACCEPTS_A_TURN 64    /* then the connections that are there have their turn */
+#define RESUME_MS      200   /* how long accepting pauses when nobody leaves */
+#define LOG_EVERY_MS   60000 /* the same trouble is said once a minute */
+
+static bool may_log(int64_t *logged_ms)
+{
+    int64_t now = clock_mono_ms();
+    if (*logged_ms != 0 && now - *logged_ms < LOG_EVERY_MS)
+        return false;
+    *logged_ms = now;
+    return true;
+}
+
+static void set_accepting(struct policy *p, bool accepting)
+{
+    for (size_t i = 0; i < p->n_listeners; i++) {
+        if (p->listeners[i].acceptable == NULL)
+            continue;
+        if (accepting)
+            event_add(p->listeners[i].acceptable, NULL);
+        else
+            event_del(p->listeners[i].acceptable);
+    }
+}
+
+static void resume_accepting(struct policy *p)
+{
+    if (!p->paused || p->draining)
+        return;
+    p->paused = false;
+    event_del(p->resume);
+    set_accepting(p, true);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    resume_accepting(arg);
+}
+
+static void pause_accepting(struct policy *p)
+{
+    const struct timeval later = {.tv_usec = RESUME_MS * 1000};
+    const char *text = strerrordesc_np(errno);
+
+    if (may_log(&p->pause_logged_ms))
+        log_warning("policy",
+                    "cannot accept a connection: %s; waiting until one is free (%zu are open; "
+                    "raise LimitNOFILE= or ulimit -n)",
+                    text, p->n_clients);
+    p->paused = true;
+    set_accepting(p, false);
+    event_add(p->resume, &later);
+}
+
+static void refuse(struct policy *p, const struct listener *l, int fd)
+{
+    close(fd);
+    p->refused++;
+    if (!may_log(&p->refusal_logged_ms))
+        return;
+    log_warning("policy",
+                "%s: refused %llu connections beyond max_clients = %u; raise it in [policy], or "
+                "lower maxproc of smtpd in master.cf",
+                l->text, (unsigned long long)p->refused, p->max_clients);
+    p->refused = 0;
+}
+
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* False: nothing is left to accept, or nothing can be. */
+static bool accept_one(struct listener *l)
+{
+    struct policy *p = l->policy;
+    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        if (is_shortage(errno))
+            pause_accepting(p);
+        /* Whatever else it is concerns that one connection: the next accept tells. */
+        return errno == EINTR || errno == ECONNABORTED;
+    }
+    if (l->n_clients >= p->max_clients)
+        refuse(p, l, fd);
+    else if (client_new(p, l, fd) == NULL)
+        close(fd);
+    return true;
+}
+
+static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++)
+        if (!accept_one(arg))
+            return;
+}
+
+static gid_t find_group(const struct policy_config *config, struct error *why)
+{
+    gid_t group = (gid_t)-1;
+
+    if (config->socket_group[0] == '\0' || socket_group(config->socket_group, &group, why) == 0)
+        return group;
+    if (config->socket_group_set && geteuid() == 0)
+        return (gid_t)-2;
+    log_warning("policy", "socket_group: %s", why->text);
+    return (gid_t)-1;
+}
+
+static int open_unix(struct listener *l, const struct policy_config *config, struct error *why)
+{
+    gid_t group = find_group(config, why);
+    if (group == (gid_t)-2)
+        return error_prefix(why, "policy.socket_group");
+    l->fd = socket_listen_unix(l->address.path, config->socket_mode, group, why);
+    if (l->fd < 0)
+        return l->fd;
+    if (why->code != ERR_OK)
+        log_warning("policy", "%s; Postfix may not be able to connect", why->text);
+    return 0;
+}
+
+static bool is_loopback(const struct socket_address *address)
+{
+    return view_starts(view_of(address->host), "127.") || strcmp(address->host, "::1") == 0;
+}
+
+static int open_listener(struct policy *p, struct listener *l, const char *text,
+                         const struct policy_config *config, struct error *why)
+{
+    l->policy = p;
+    l->fd = -1;
+    snprintf(l->text, sizeof l->text, "%s", text);
+    int rc = socket_address_parse(view_of(text), &l->address, why);
+    if (rc < 0)
+        return error_prefix(why, "policy.listen = %s", text);
+    if (l->address.is_unix)
+        return open_unix(l, config, why);
+    l->fd = socket_listen_inet(&l->address, why);
+    if (l->fd == ERR_ABSENT && is_loopback(&l->address)) {
+        log_warning("policy", "listen = %s: %s; going on without it", text, why->text);
+        return 0;
+    }
+    return l->fd < 0 ? error_prefix(why, "policy.listen = %s", text) : 0;
+}
+
+static int open_all(struct policy *p, const struct policy_config *config, struct error *why)
+{
+    size_t open = 0;
+
+    for (size_t i = 0; i < config->n_listen; i++) {
+        p->n_listeners++;
+        int rc = open_listener(p, &p->listeners[i], config->listen[i], config, why);
+        if (rc < 0)
+            return rc;
+        open += p->listeners[i].fd >= 0;
+    }
+    if (open == 0)
+        return error_set(why, ERR_ABSENT, "policy.listen: nothing to listen on");
+    return 0;
+}
+
+struct policy *policy_new(struct event_base *base, const struct policy_config *config,
+                          struct verdict *verdict, struct record *record, struct error *why)
+{
+    struct policy *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        error_set(why, ERR_NOMEM, "no memory");
+        return NULL;
+    }
+    p->base = base;
+    p->verdict = verdict;
+    p->record = record;
+    p->max_clients = config->max_clients;
+    p->listeners = calloc(config->n_listen + 1, sizeof *p->listeners);
+    p->resume = evtimer_new(base, on_resume, p);
+    if (p->listeners == NULL || p->resume == NULL) {
+        error_set(why, ERR_NOMEM, "no memory");
+        policy_free(p);
+        return NULL;
+    }
+    if (open_all(p, config, why) < 0) {
+        policy_free(p);
+        return NULL;
+    }
+    return p;
+}
+
+int policy_start(struct policy *p, struct error *why)
+{
+    for (size_t i = 0; i < p->n_listeners; i++) {
+        struct listener *l = &p->listeners[i];
+        if (l->fd < 0)
+            continue;
+        l->acceptable = event_new(p->base, l->fd, EV_READ | EV_PERSIST, on_acceptable, l);
+        if (l->acceptable == NULL || event_add(l->acceptable, NULL) != 0)
+            return error_set(why, ERR_NOMEM, "no memory");
+        log_notice("policy", "listening on %s", l->text);
+    }
+    return 0;
+}
+
+void policy_configure(struct policy *p, const struct policy_config *config)
+{
+    p->max_clients = config->max_clients;
+}
+
+size_t policy_clients(const struct policy *p)
+{
+    return p->n_clients;
+}
+
+static void close_listener(struct listener *l)
+{
+    if (l->acceptable != NULL)
+        event_free(l->acceptable);
+    l->acceptable = NULL;
+    if (l->fd < 0)
+        return;
+    if (l->address.is_unix)
+        unlink(l->address.path);
+    close(l->fd);
+    l->fd = -1;
+}
+
+static void end_drain(struct policy *p)
+{
+    void (*drained)(void *arg) = p->drained;
+
+    if (drained == NULL)
+        return;
+    p->drained = NULL;
+    drained(p->drained_arg);
+}
+
+void policy_client_gone(struct policy *p)
+{
+    resume_accepting(p);
+    if (p->draining && p->clients == NULL)
+        end_drain(p);
+}
+
+static void on_drain_limit(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    end_drain(arg);
+}
+
+static void drain_clients(struct policy *p)
+{
+    for (struct client *c = p->clients, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->reply_len == 0)
+            client_drain(c);
+    }
+}
+
+void policy_drain(struct policy *p, int wait_ms, void (*drained)(void *arg), void *arg)
+{
+    const struct timeval limit = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+
+    /* Who is in the backlog asked before we said no: they are taken in and answered too. */
+    for (size_t i = 0; i < p->n_listeners; i++) {
+        for (int n = 0; n < SOCKET_BACKLOG && p->listeners[i].fd >= 0; n++)
+            if (p->paused || !accept_one(&p->listeners[i]))
+                break;
+        close_listener(&p->listeners[i]);
+    }
+    drain_clients(p);
+    p->draining = true;
+    p->drained = drained;
+    p->drained_arg = arg;
+    p->drain_limit = evtimer_new(p->base, on_drain_limit, p);
+    if (p->clients == NULL || p->drain_limit == NULL || event_add(p->drain_limit, &limit) != 0)
+        end_drain(p);
+}
+
+void policy_free(struct policy *p)
+{
+    if (p == NULL)
+        return;
+    p->draining = true;
+    p->drained = NULL;
+    while (p->clients != NULL)
+        client_close(p->clients);
+    for (size_t i = 0; i < p->n_listeners; i++)
+        close_listener(&p->listeners[i]);
+    free(p->listeners);
+    if (p->resume != NULL)
+        event_free(p->resume);
+    if (p->drain_limit != NULL)
+        event_free(p->drain_limit);
+    free(p);
+}

@@ -1,0 +1,62 @@
+/* What listeners and connections share. Loop thread only. */
+#ifndef POLICY_SERVER_H
+#define POLICY_SERVER_H
+
+#include <event2/event.h>
+
+#include "rcptguard/base/socket.h"
+#include "rcptguard/policy.h"
+
+struct listener {
+    struct policy *policy;
+    struct socket_address address;
+    char text[128]; /* as configured */
+    int fd;
+    struct event *acceptable;
+    unsigned n_clients;
+};
+
+struct client {
+    int fd;
+    struct policy *policy;
+    struct listener *listener;
+    struct client *next, *previous;
+    struct event *readable, *writable;
+    char *buffer; /* POLICY_QUERY_MAX bytes; an idle connection touches none of them */
+    size_t len;
+    struct policy_scanner scanner;
+    char reply[ACTION_MAX + 16];
+    size_t reply_len, reply_sent; /* one answer on its way; the next waits for it */
+};
+
+struct policy {
+    struct event_base *base;
+    struct verdict *verdict;
+    struct record *record;
+    struct listener *listeners;
+    size_t n_listeners;
+    unsigned max_clients;
+    struct client *clients;
+    size_t n_clients;
+    bool draining;
+    bool paused;             /* out of descriptors: nothing is accepted */
+    struct event *resume;    /* timer */
+    int64_t pause_logged_ms; /* 0: never */
+    int64_t refusal_logged_ms;
+    uint64_t refused;          /* since that line */
+    struct event *drain_limit; /* timer */
+    void (*drained)(void *arg);
+    void *drained_arg;
+};
+
+/* NULL: no memory; FD is the caller's then, the client's else. */
+struct client *client_new(struct policy *p, struct listener *l, int fd);
+void client_close(struct client *c);
+
+/* Answers what is readable now, then closes, once its answers are taken. */
+void client_drain(struct client *c);
+
+/* Called after each close: accepting may go on, a drain may be complete. */
+void policy_client_gone(struct policy *p);
+
+#endif

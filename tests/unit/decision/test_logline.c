@@ -1,0 +1,63 @@
+/* The log line: its form is part of the contract, and nothing from outside breaks out of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rcptguard/decision.h"
+
+static void test_form(void **state)
+{
+    (void)state;
+    char line[2048];
+    struct text t = text_on(line, sizeof line);
+    const struct log_words w = {
+        .label = "reject",
+        .ref = view_of("7KQ2XW3T"),
+        .recipient = view_of("Jane@example.org"),
+        .sender = view_of("ann@example.edu"),
+        .sasl_username = view_of("ann"),
+        .client = view_of("192.0.2.7"),
+        .queue_id = view_of("4Xyz"),
+        .instance = view_of("1a.2b.3c.0"),
+        .list = view_of("aper"),
+        .entry = view_of("jane@example.org"),
+        .action = view_of("550 5.7.1 no"),
+    };
+
+    decision_log_line(&t, &w);
+    assert_string_equal(line,
+                        "reject: ref=7KQ2XW3T to=<Jane@example.org> from=<ann@example.edu> "
+                        "sasl_username=<ann> client=<192.0.2.7> queue_id=4Xyz instance=1a.2b.3c.0 "
+                        "list=aper entry=<jane@example.org> action=<550 5.7.1 no>");
+}
+
+static void test_nothing_breaks_out(void **state)
+{
+    (void)state;
+    char line[2048];
+    struct text t = text_on(line, sizeof line);
+    const struct log_words w = {
+        .label = "observe",
+        .recipient = view_of("a> action=<x\nreject: \x1b[2J\xe2\x80\xae\\\"@example.org"),
+        .instance = view_of("1 list=other"),
+        .list = view_of("aper"),
+    };
+
+    decision_log_line(&t, &w);
+    assert_string_equal(
+        line, "observe: ref= to=<a\\x3E action=\\x3Cx\\x0Areject: "
+              "\\x1B[2J\\xE2\\x80\\xAE\\x5C\\x22@example.org> from=<> sasl_username=<> client=<> "
+              "queue_id= instance=1\\x20list=other list=aper entry=<> action=<>");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_form),
+        cmocka_unit_test(test_nothing_breaks_out),
+    };
+    return cmocka_run_group_tests_name("decision/logline", tests, NULL, NULL);
+}

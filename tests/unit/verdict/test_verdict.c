@@ -1,0 +1,276 @@
+/* The way of a question, with the real tables behind it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+#include "rcptguard/verdict.h"
+
+#define DAY 86400
+
+static struct verdict_list lists[] = {
+    {.name = "first", .action = ACTION_REJECT, .reply = "on ${list} as ${entry}, ref ${ref}"},
+    {.name = "second", .action = ACTION_DEFER, .reply = "on ${list}"},
+    {.name = "watched", .action = ACTION_OBSERVE, .reply = "on ${list}"},
+};
+
+static struct verdict_rules rules = {
+    .contact = "help@example.org",
+    .addresses = {.delimiter = "+", .provider_aliases = true},
+    .lists = lists,
+    .n_lists = 3,
+};
+
+struct house {
+    struct record *record;
+    struct verdict *verdict;
+    char action[ACTION_MAX], ref[REF_MAX], exclusion[64];
+    unsigned n_listings;
+    struct decision decision;
+};
+
+static char last_line[LOG_LINE_BYTES];
+static unsigned n_lines;
+
+static void take_line(enum log_level level, const char *line, void *arg)
+{
+    (void)arg;
+    assert_true(level > LOG_LEVEL_WARNING); /* nothing here is worth a warning */
+    snprintf(last_line, sizeof last_line, "%s", line);
+    n_lines++;
+}
+
+static void add(struct blocklist_builder *b, enum entry_kind kind, const char *key, uint16_t list,
+                int32_t date)
+{
+    assert_true(blocklist_builder_add(b, kind, view_of(key), list, date, NULL) >= 0);
+}
+
+static struct blocklist *make_blocklist(void)
+{
+    struct blocklist_builder *b = blocklist_builder_new(16);
+    static const char *const names[] = {"watched", "second", "first", "gone"};
+    struct blocklist_list list = {.accepted_at = 20000 * (int64_t)DAY};
+
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(list.name, sizeof list.name, "%s", names[i]);
+        assert_int_equal(blocklist_builder_list(b, &list, NULL), i);
+    }
+    add(b, ENTRY_ADDRESS, "jane@example.org", 2, 17814);
+    add(b, ENTRY_DOMAIN, "example.org", 1, 0);
+    add(b, ENTRY_TREE, "bad.example", 1, 0);
+    add(b, ENTRY_BELOW, "worse.example", 2, 0);
+    add(b, ENTRY_ADDRESS, "seen@example.net", 0, 0);
+    add(b, ENTRY_ADDRESS, "gone@example.net", 3, 0);
+    struct blocklist *bl = blocklist_builder_finish(b, NULL);
+    assert_non_null(bl);
+    return bl;
+}
+
+static int set_up(void **state)
+{
+    struct house *h = calloc(1, sizeof *h);
+    static const char text[] = "vendor@example.org list=second,third\n"
+                               ".free.bad.example until=2099-12-31\n"
+                               "login:abuse-desk\n"
+                               "sender:abuse@example.edu\n";
+
+    clock_set(20001 * (int64_t)DAY, 5000000);
+    log_set_sink(take_line, NULL);
+    log_set_level(LOG_LEVEL_INFO);
+    n_lines = 0;
+    h->record = record_new();
+    h->verdict = verdict_new(h->record);
+    verdict_set_rules(h->verdict, &rules);
+    assert_null(verdict_set_blocklist(h->verdict, make_blocklist()));
+    verdict_set_exclusions(h->verdict, exclusions_parse(view_of(text), &rules.addresses, NULL, 0));
+    *state = h;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct house *h = *state;
+    verdict_free(h->verdict);
+    record_free(h->record);
+    free(h);
+    log_set_sink(NULL, NULL);
+    clock_set(-1, -1);
+    return 0;
+}
+
+static void take_answer(const struct answer *a, void *arg)
+{
+    struct house *h = arg;
+    snprintf(h->action, sizeof h->action, "%s", a->action);
+    snprintf(h->ref, sizeof h->ref, "%s", a->ref);
+    snprintf(h->exclusion, sizeof h->exclusion, "%.*s",
+             a->exclusion == NULL ? 0 : (int)a->exclusion->what.len,
+             a->exclusion == NULL ? "" : a->exclusion->what.ptr);
+    h->n_listings = a->n_listings;
+    h->decision = a->decision;
+}
+
+static const char *ask(struct house *h, const char *recipient, const char *sender,
+                       const char *login)
+{
+    struct question q = {.recipient = view_of(recipient),
+                         .sender = view_of(sender),
+                         .sasl_username = view_of(login),
+                         .instance = view_of("1.2.3.4")};
+    verdict_ask(h->verdict, &q, take_answer, h);
+    return h->action;
+}
+
+static void test_the_most_specific_listing_decides(void **state)
+{
+    struct house *h = *state;
+    char expected[ACTION_MAX];
+
+    ask(h, "Jane+tag@Example.ORG.", "ann@example.edu", "");
+    snprintf(expected, sizeof expected, "550 5.7.1 on first as jane@example.org, ref %s", h->ref);
+    assert_string_equal(h->action, expected);
+    assert_int_equal(h->n_listings, 2);
+    assert_string_equal(ask(h, "other@example.org", "", ""), "450 4.7.1 on second");
+    assert_string_equal(ask(h, "x@bad.example", "", ""), "450 4.7.1 on second");
+    assert_string_equal(ask(h, "x@deep.bad.example", "", ""), "450 4.7.1 on second");
+    assert_string_equal(ask(h, "x@worse.example", "", ""), "DUNNO");
+    assert_string_equal(ask(h, "x@notbad.example", "", ""), "DUNNO");
+    ask(h, "x@deep.worse.example", "", "");
+    assert_non_null(strstr(h->action, "as *.worse.example"));
+}
+
+static void test_exclusions_win(void **state)
+{
+    struct house *h = *state;
+
+    assert_string_equal(ask(h, "x@a.free.bad.example", "", ""), "DUNNO");
+    assert_string_equal(h->exclusion, ".free.bad.example");
+    assert_string_equal(ask(h, "jane@example.org", "", "abuse-desk"), "DUNNO");
+    assert_string_equal(h->exclusion, "login:abuse-desk");
+    assert_string_equal(ask(h, "jane@example.org", "Abuse@Example.edu", ""), "DUNNO");
+    assert_string_equal(ask(h, "vendor@example.org", "", ""), "DUNNO");
+    assert_string_equal(h->exclusion, "");
+    assert_true(strncmp(last_line, "excluded: ", 10) == 0 || strstr(last_line, "excluded: "));
+    assert_int_equal(record_counts(h->record)->excluded, 4);
+}
+
+static void test_lists_that_are_not_configured_count_for_nothing(void **state)
+{
+    struct house *h = *state;
+
+    assert_string_equal(ask(h, "gone@example.net", "", ""), "DUNNO");
+    lists[0].shape[0] ^= 1;
+    verdict_set_rules(h->verdict, &rules);
+    assert_string_equal(ask(h, "jane@example.org", "", ""), "450 4.7.1 on second");
+    lists[0].shape[0] ^= 1;
+    verdict_set_rules(h->verdict, &rules);
+    ask(h, "jane@example.org", "", "");
+    assert_non_null(strstr(h->action, "550 5.7.1 on first"));
+}
+
+static void test_ages_are_judged_at_look_up(void **state)
+{
+    struct house *h = *state;
+
+    /* The row is of day 17814; it is day 20001. */
+    lists[0].entry_max_age_s = (20001 - 17814) * (int64_t)DAY;
+    ask(h, "jane@example.org", "", "");
+    assert_non_null(strstr(h->action, "on first"));
+    lists[0].entry_max_age_s--;
+    assert_string_equal(ask(h, "jane@example.org", "", ""), "450 4.7.1 on second");
+    lists[0].entry_max_age_s = 0;
+
+    /* The copy is a day old. */
+    lists[1].max_age_s = DAY - 1;
+    assert_string_equal(ask(h, "other@example.org", "", ""), "DUNNO");
+    lists[1].confirmed_at = 20000 * (int64_t)DAY + 1;
+    assert_string_equal(ask(h, "other@example.org", "", ""), "450 4.7.1 on second");
+    lists[1].max_age_s = lists[1].confirmed_at = 0;
+}
+
+static void test_observing(void **state)
+{
+    struct house *h = *state;
+
+    assert_string_equal(ask(h, "seen@example.net", "", ""), "DUNNO");
+    assert_non_null(strstr(last_line, "observe: ref="));
+    assert_int_equal(record_counts(h->record)->observed, 1);
+    rules.mode = MODE_OBSERVE;
+    verdict_set_rules(h->verdict, &rules);
+    assert_string_equal(ask(h, "jane@example.org", "", ""), "DUNNO");
+    assert_non_null(strstr(last_line, "observe: ref="));
+    assert_non_null(strstr(last_line, "action=<550 5.7.1 on first"));
+    assert_int_equal(record_counts(h->record)->rejected, 0);
+    rules.mode = MODE_ENFORCE;
+}
+
+static void test_asked_again_is_logged_once(void **state)
+{
+    struct house *h = *state;
+    char ref[REF_MAX];
+
+    ask(h, "jane@example.org", "ann@example.edu", "");
+    snprintf(ref, sizeof ref, "%s", h->ref);
+    ask(h, "JANE@example.org", "ann@example.edu", "");
+    assert_string_equal(h->ref, ref);
+    assert_int_equal(n_lines, 1);
+    assert_int_equal(record_counts(h->record)->rejected, 1);
+    assert_int_equal(record_counts(h->record)->repeated, 1);
+}
+
+static void test_check_leaves_no_trace(void **state)
+{
+    struct house *h = *state;
+    struct question q = {.recipient = view_of("jane@example.org"), .look_only = true};
+
+    verdict_ask(h->verdict, &q, take_answer, h);
+    assert_non_null(strstr(h->action, "550 5.7.1 on first"));
+    assert_string_equal(h->ref, "");
+    assert_int_equal(n_lines, 0);
+    assert_int_equal(record_counts(h->record)->rejected, 0);
+    ask(h, "jane@example.org", "", "");
+    assert_int_equal(n_lines, 1);
+}
+
+static void test_what_is_no_address_passes(void **state)
+{
+    struct house *h = *state;
+    static const char *const odd[] = {"",       "postmaster",   "user@", "user@a..example.org",
+                                      "u@\xff", "a@[192.0.2.1]"};
+
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        assert_string_equal(ask(h, odd[i], "", ""), "DUNNO");
+    assert_int_equal(record_counts(h->record)->unparsed, 5);
+}
+
+static void test_without_any_list(void **state)
+{
+    struct house *h = *state;
+
+    blocklist_free(verdict_set_blocklist(h->verdict, NULL));
+    assert_string_equal(ask(h, "jane@example.org", "", ""), "DUNNO");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_the_most_specific_listing_decides),
+        TEST(test_exclusions_win),
+        TEST(test_lists_that_are_not_configured_count_for_nothing),
+        TEST(test_ages_are_judged_at_look_up),
+        TEST(test_observing),
+        TEST(test_asked_again_is_logged_once),
+        TEST(test_check_leaves_no_trace),
+        TEST(test_what_is_no_address_passes),
+        TEST(test_without_any_list),
+    };
+    return cmocka_run_group_tests_name("verdict/verdict", tests, NULL, NULL);
+}
