@@ -2,7 +2,8 @@
  * A copy of a feed, parsed: what the guards count and what the index takes. Built row by row; the
  * entries themselves are a small blocklist of two lists, COPY_ACTIVE (those that block) and
  * COPY_REST (parsed, but of another type, cleared or dropped), so that one structure serves both
- * and the merge into the index is a walk over it.
+ * and the merge into the index is a walk over it. An address with several rows may be in both;
+ * COPY_ACTIVE decides.
  */
 #ifndef FEEDS_COPY_H
 #define FEEDS_COPY_H
@@ -16,11 +17,11 @@ enum { COPY_ACTIVE = 0, COPY_REST = 1 };
 #define COPY_SAMPLES 5
 
 struct copy_counts {
-    uint64_t rows, bad_rows, ignored_rows;
-    uint64_t entries;    /* unique canonical entries as parsed (rule 14) */
-    uint64_t active;     /* of those, in COPY_ACTIVE */
+    uint64_t rows, bad_rows, ignored_rows; /* rows: those that parsed */
+    uint64_t entries;                      /* unique canonical entries as parsed (rule 14) */
+    uint64_t active;                       /* of those, in COPY_ACTIVE */
     uint64_t protected_; /* entries left out because they cover a protected domain */
-    uint64_t suffixes;   /* left out: public suffixes, single labels, the root */
+    uint64_t suffixes;   /* left out: public suffixes, single labels, rows for the whole world */
     struct {
         uint64_t line;
         char text[160];      /* escaped: the row and what is wrong with it */
@@ -49,7 +50,7 @@ struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *c
                                    struct error *why);
 void copy_builder_free(struct copy_builder *b); /* instead of end; NULL is fine */
 
-/* The cleared list of aper as a map; counts as above. */
+/* The cleared list of aper as a map; counts as above (every entry is active). NULL: no memory. */
 struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
                                struct copy_counts *counts, struct error *why);
 

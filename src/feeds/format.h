@@ -32,16 +32,27 @@ struct feed_options {
     bool apex;
 };
 
+/* A longer line is one bad row, so that a file without line ends cannot fill the memory. */
+#define FEED_LINE_MAX 65536
+
 struct feed_format {
     struct feed_format_info info;
-    /* Handles one line (no line end, no BOM, comments and blanks still in). */
+    /* Handles one line (no line end, BOM or NUL in it; comments and blanks still in). */
     void (*line)(struct view line, uint64_t number, const struct feed_options *options,
                  const struct feed_sink *sink);
 };
 
+/* Cleared lists belong to an aper feed: no format that anybody could name. */
 extern const struct feed_format feed_format_entries, feed_format_aper, feed_format_aper_cleared;
 
 const struct feed_format *feed_format_find(const char *name); /* NULL: unknown */
+
+/* Without the comment ('#' at the start or after white space, rule 11) and blanks at both ends. */
+struct view feed_line_text(struct view line);
+
+/* What became of one parsed WHAT, told to SINK; ROW holds all but kind and key. */
+void feed_row_tell(enum entry_result result, const struct entry *entry, const struct error *why,
+                   struct view text, struct feed_row row, const struct feed_sink *sink);
 
 /* One copy on its way through a format, a chunk at a time. */
 struct feed_parser;

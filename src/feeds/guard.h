@@ -20,13 +20,15 @@ struct guard_verdict {
     enum guard_says says;
     const char *guard; /* name, "" when accepted */
     char why[256];     /* with the numbers */
-    const char *remedy;
-    int64_t until; /* held: when it is taken by itself, 0: never */
+    char remedy[160];  /* what a person does about it; names the feed */
+    int64_t until;     /* held: when it is taken by itself, 0: never */
 };
 
 /*
- * Judges and updates MEMORY's held_* (rules 14, 15). NOW is seconds since 1970. MANUAL is true for
- * `accept`: shrink, growth and hold are passed over, min_entries and the others are not.
+ * Judges and updates MEMORY's held_* (rules 14, 15); accepted_entries is the caller's to set, once
+ * the copy is stored. A refused copy leaves the memory as it is: it is no copy of the list, so it
+ * neither starts nor stops the clock. NOW is seconds since 1970. MANUAL is true for `accept`:
+ * what would be held is passed (empty, collapse, shrink, grow), what would be refused is not.
  */
 void guard_judge(const struct feed_config *config, const struct copy_counts *counts,
                  struct guard_memory *memory, int64_t now, bool manual,

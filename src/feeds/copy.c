@@ -1,0 +1,269 @@
+/*
+ * Rows into entries and counts. What a row means for the index is decided here and nowhere else:
+ * which rows are active (rule 18), which are left out (rule 16), what the guards count (rule 14).
+ */
+#include "copy.h"
+
+#include <stdlib.h>
+
+#include "rcptguard/base/escape.h"
+#include "sniff.h"
+
+#define EXPECTED_ENTRIES 16384
+
+/* The row in a sample: enough to find it again, and what is wrong with it still fits behind. */
+#define SAMPLE_ROW_BYTES 80
+
+/* Counting is the same for every list, the cleared one too. */
+struct tally {
+    struct copy_counts counts;
+    struct sniff sniff;
+};
+
+struct copy_builder {
+    struct tally tally;
+    struct copy_shaping shaping;
+    struct feed_parser *parser;
+    struct blocklist_builder *entries;
+    struct error why; /* the first failure; nothing is taken after it */
+};
+
+static void count_bad(struct tally *t, uint64_t line, struct view row, const char *why)
+{
+    t->counts.bad_rows++;
+    if (t->counts.n_samples == COPY_SAMPLES)
+        return;
+    unsigned i = t->counts.n_samples++;
+    t->counts.samples[i].line = line;
+    struct text text = text_on(t->counts.samples[i].text, sizeof t->counts.samples[i].text);
+    escape_to_max(&text, row, ESCAPE_TERMINAL, SAMPLE_ROW_BYTES);
+    text_add(&text, ": ");
+    /* It may quote the row. */
+    escape_to(&text, view_of(why), ESCAPE_TERMINAL);
+}
+
+static void count_end(struct tally *t, struct copy_counts *counts)
+{
+    t->counts.html = sniff_is_html(&t->sniff);
+    t->counts.control = t->sniff.control;
+    *counts = t->counts;
+}
+
+/* Types and cleared rows: does the row say that mail to this address is to be refused? */
+static bool row_is_active(const struct copy_shaping *shaping, const struct feed_row *row)
+{
+    if (shaping->types != 0 && (shaping->types & row->types) == 0)
+        return false;
+    const uint64_t *cleared = shaping->cleared == NULL ? NULL : map_get(shaping->cleared, row->key);
+    return cleared == NULL || (int64_t)*cleared < row->date;
+}
+
+/* Remembered, so that the warning can name one. */
+static void keep_dropped(struct copy_counts *counts, const struct feed_row *row)
+{
+    char printed[512];
+    struct text plain = text_on(printed, sizeof printed);
+    struct text shown = text_on(counts->dropped_sample, sizeof counts->dropped_sample);
+
+    entry_print(&plain, row->kind, row->key);
+    escape_to(&shown, text_view(&plain), ESCAPE_TERMINAL);
+}
+
+/*
+ * Where a whole domain that must not be blocked is counted, or NULL. Suffixes come first: `.com`
+ * also covers protected domains, but a public suffix never refuses a copy (rule 16).
+ */
+static uint64_t *drop_of(struct copy_builder *b, const struct feed_row *row)
+{
+    if (row->kind == ENTRY_ADDRESS)
+        return NULL;
+    if (suffixes_is_public(b->shaping.suffixes, row->key))
+        return &b->tally.counts.suffixes;
+    if (protect_covers(b->shaping.protect, row->kind, row->key))
+        return &b->tally.counts.protected_;
+    return NULL;
+}
+
+static void on_row(const struct feed_row *row, void *arg)
+{
+    struct copy_builder *b = arg;
+
+    if (b->why.code != 0)
+        return;
+    b->tally.counts.rows++;
+    uint64_t *dropped = drop_of(b, row);
+    uint16_t list = dropped == NULL && row_is_active(&b->shaping, row) ? COPY_ACTIVE : COPY_REST;
+    int rc = blocklist_builder_add(b->entries, row->kind, row->key, list, row->date, &b->why);
+    if (rc <= 0)
+        return;
+    b->tally.counts.entries++;
+    if (dropped != NULL)
+        (*dropped)++;
+    if (dropped == &b->tally.counts.protected_ && *dropped == 1)
+        keep_dropped(&b->tally.counts, row);
+}
+
+static void on_root(uint64_t line, void *arg)
+{
+    struct copy_builder *b = arg;
+
+    (void)line;
+    b->tally.counts.rows++;
+    b->tally.counts.suffixes++;
+}
+
+static void on_bad(uint64_t line, struct view text, const char *why, void *arg)
+{
+    struct copy_builder *b = arg;
+
+    count_bad(&b->tally, line, text, why);
+}
+
+static void on_ignored(uint64_t line, void *arg)
+{
+    struct copy_builder *b = arg;
+
+    (void)line;
+    b->tally.counts.ignored_rows++;
+}
+
+static int add_lists(struct blocklist_builder *entries, struct error *why)
+{
+    int active = blocklist_builder_list(entries, &(struct blocklist_list){.name = "active"}, why);
+    if (active < 0)
+        return active;
+    int rest = blocklist_builder_list(entries, &(struct blocklist_list){.name = "rest"}, why);
+    return rest < 0 ? rest : 0;
+}
+
+struct copy_builder *copy_builder_new(const struct feed_format *format,
+                                      const struct feed_options *options,
+                                      const struct copy_shaping *shaping, struct error *why)
+{
+    struct copy_builder *b = calloc(1, sizeof *b);
+
+    if (b == NULL) {
+        error_set(why, ERR_NOMEM, "no memory to parse a copy");
+        return NULL;
+    }
+    b->shaping = *shaping;
+    struct feed_sink sink = {on_row, on_root, on_bad, on_ignored, b};
+    b->parser = feed_parser_new(format, options, &sink);
+    b->entries = blocklist_builder_new(EXPECTED_ENTRIES);
+    if (b->parser == NULL || b->entries == NULL) {
+        error_set(why, ERR_NOMEM, "no memory to parse a copy");
+        copy_builder_free(b);
+        return NULL;
+    }
+    if (add_lists(b->entries, why) < 0) {
+        copy_builder_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *why)
+{
+    sniff_chunk(&b->tally.sniff, bytes);
+    feed_parser_chunk(b->parser, bytes);
+    if (b->why.code != 0 && why != NULL)
+        *why = b->why;
+    return b->why.code;
+}
+
+struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
+                                   struct error *why)
+{
+    struct blocklist *entries = NULL;
+
+    feed_parser_end(b->parser);
+    b->parser = NULL;
+    if (b->why.code == 0) {
+        entries = blocklist_builder_finish(b->entries, &b->why);
+        b->entries = NULL;
+    }
+    if (entries != NULL)
+        b->tally.counts.active = blocklist_list(entries, COPY_ACTIVE)->entries;
+    else if (why != NULL)
+        *why = b->why;
+    count_end(&b->tally, counts);
+    copy_builder_free(b);
+    return entries;
+}
+
+void copy_builder_free(struct copy_builder *b)
+{
+    if (b == NULL)
+        return;
+    if (b->parser != NULL)
+        feed_parser_end(b->parser);
+    blocklist_builder_free(b->entries);
+    free(b);
+}
+
+/* The cleared list: small enough for a map, and of addresses only. */
+struct cleared {
+    struct tally tally;
+    struct map *days;
+    bool failed;
+};
+
+static void cleared_row(const struct feed_row *row, void *arg)
+{
+    struct cleared *c = arg;
+    bool new;
+    uint64_t *day = c->failed ? NULL : map_put(c->days, row->key, &new);
+
+    if (day == NULL) {
+        c->failed = true;
+        return;
+    }
+    c->tally.counts.rows++;
+    c->tally.counts.entries += new;
+    if ((uint64_t)row->date > *day)
+        *day = (uint64_t)row->date;
+}
+
+static void cleared_bad(uint64_t line, struct view text, const char *why, void *arg)
+{
+    struct cleared *c = arg;
+
+    count_bad(&c->tally, line, text, why);
+}
+
+static void cleared_root(uint64_t line, void *arg)
+{
+    cleared_bad(line, VIEW_NONE, "is not an address", arg);
+}
+
+static void cleared_ignored(uint64_t line, void *arg)
+{
+    struct cleared *c = arg;
+
+    (void)line;
+    c->tally.counts.ignored_rows++;
+}
+
+struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
+                               struct copy_counts *counts, struct error *why)
+{
+    struct cleared c = {.days = map_new()};
+    struct feed_sink sink = {cleared_row, cleared_root, cleared_bad, cleared_ignored, &c};
+    struct feed_parser *parser =
+        c.days == NULL ? NULL : feed_parser_new(&feed_format_aper_cleared, options, &sink);
+
+    c.failed = parser == NULL;
+    if (parser != NULL) {
+        sniff_chunk(&c.tally.sniff, bytes);
+        feed_parser_chunk(parser, bytes);
+        feed_parser_end(parser);
+    }
+    if (c.failed) {
+        map_free(c.days);
+        error_set(why, ERR_NOMEM, "no memory to parse a cleared list");
+        return NULL;
+    }
+    c.tally.counts.active = c.tally.counts.entries;
+    count_end(&c.tally, counts);
+    return c.days;
+}

@@ -1,0 +1,53 @@
+/* The formats there are, and what every format does with an entry once it has parsed one. */
+#include "format.h"
+
+static const struct feed_format *const formats[] = {
+    &feed_format_entries,
+    &feed_format_aper,
+};
+
+#define N_FORMATS (sizeof formats / sizeof formats[0])
+
+size_t feed_formats(void)
+{
+    return N_FORMATS;
+}
+
+const struct feed_format_info *feed_format_info(size_t i)
+{
+    return i < N_FORMATS ? &formats[i]->info : NULL;
+}
+
+const struct feed_format *feed_format_find(const char *name)
+{
+    for (size_t i = 0; i < N_FORMATS; i++)
+        if (strcmp(formats[i]->info.name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+bool feed_format_known(const char *name)
+{
+    return feed_format_find(name) != NULL;
+}
+
+void feed_row_tell(enum entry_result result, const struct entry *entry, const struct error *why,
+                   struct view text, struct feed_row row, const struct feed_sink *sink)
+{
+    switch (result) {
+    case ENTRY_GOOD:
+        row.kind = entry->kind;
+        row.key = entry->key;
+        sink->row(&row, sink->arg);
+        break;
+    case ENTRY_ROOT:
+        sink->root(row.line, sink->arg);
+        break;
+    case ENTRY_IGNORED:
+        sink->ignored(row.line, sink->arg);
+        break;
+    case ENTRY_BAD:
+        sink->bad(row.line, text, why->text, sink->arg);
+        break;
+    }
+}

@@ -1,0 +1,122 @@
+/*
+ * aper: the Anti-Phishing-Email-Reply list, ADDRESS,TYPE,YYYYMMDD, and its list of cleared
+ * addresses, ADDRESS,YYYYMMDD.
+ *
+ * TYPE and date decide whom a row blocks, so nothing about them is guessed: in fifteen years of
+ * the list's history everything that looked nearly right was an editing accident. Some cleared
+ * rows carried a stray TYPE column, which the authors' own tool dies of; they are taken.
+ */
+#include "../format.h"
+#include "rcptguard/base/clock.h"
+
+#define MAX_FIELDS 3
+
+/* Fields without the blanks around them; MAX_FIELDS + 1 says that there were more. */
+static size_t split_fields(struct view rest, struct view fields[MAX_FIELDS])
+{
+    struct view field;
+    size_t n = 0;
+
+    while (view_split(&rest, ',', &field)) {
+        if (n == MAX_FIELDS)
+            return MAX_FIELDS + 1;
+        fields[n++] = view_trim(field);
+    }
+    return n;
+}
+
+/* Bit 0 for A to bit 4 for E; 0: not a type. */
+static unsigned parse_types(struct view text)
+{
+    unsigned types = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 'A' || text.ptr[i] > 'E')
+            return 0;
+        types |= 1u << (text.ptr[i] - 'A');
+    }
+    return types;
+}
+
+/* Days since 1970, or 0: not a day of the calendar, or not one that the index can keep. */
+static int32_t parse_date(struct view text)
+{
+    uint64_t number;
+    int year, month, day;
+
+    if (text.len != 8 || !view_to_uint(text, 99991231, &number))
+        return 0;
+    int32_t days =
+        clock_days((int)(number / 10000), (int)(number / 100 % 100), (int)(number % 100));
+    /* There and back: 20230229 comes back as the first of March. */
+    clock_date(days, &year, &month, &day);
+    if ((uint64_t)year * 10000 + (uint64_t)month * 100 + (uint64_t)day != number)
+        return 0;
+    return days > 0 && days <= UINT16_MAX ? days : 0;
+}
+
+static void tell_address(struct view address, struct view text, struct feed_row row,
+                         const struct feed_options *options, const struct feed_sink *sink)
+{
+    struct entry entry;
+    struct error why;
+    enum entry_result result = entry_parse_address(address, &options->addresses, &entry, &why);
+
+    feed_row_tell(result, &entry, &why, text, row, sink);
+}
+
+static void aper_line(struct view line, uint64_t number, const struct feed_options *options,
+                      const struct feed_sink *sink)
+{
+    struct view text = feed_line_text(line), fields[MAX_FIELDS];
+    struct feed_row row = {.line = number};
+
+    if (text.len == 0)
+        return;
+    if (split_fields(text, fields) != 3) {
+        sink->bad(number, text, "not three fields: ADDRESS,TYPE,YYYYMMDD", sink->arg);
+        return;
+    }
+    row.types = parse_types(fields[1]);
+    row.date = parse_date(fields[2]);
+    if (row.types == 0)
+        sink->bad(number, text, "the type is not of the letters A to E", sink->arg);
+    else if (row.date == 0)
+        sink->bad(number, text, "the date is not a day as YYYYMMDD", sink->arg);
+    else
+        tell_address(fields[0], text, row, options, sink);
+}
+
+static void cleared_line(struct view line, uint64_t number, const struct feed_options *options,
+                         const struct feed_sink *sink)
+{
+    struct view text = feed_line_text(line), fields[MAX_FIELDS];
+    struct feed_row row = {.line = number};
+
+    if (text.len == 0)
+        return;
+    size_t n = split_fields(text, fields);
+    if (n != 2 && n != 3) {
+        sink->bad(number, text, "not two fields: ADDRESS,YYYYMMDD", sink->arg);
+        return;
+    }
+    row.date = parse_date(fields[n - 1]);
+    if (n == 3 && parse_types(fields[1]) == 0)
+        sink->bad(number, text, "the field in the middle is not a type", sink->arg);
+    else if (row.date == 0)
+        sink->bad(number, text, "the date is not a day as YYYYMMDD", sink->arg);
+    else
+        tell_address(fields[0], text, row, options, sink);
+}
+
+const struct feed_format feed_format_aper = {
+    .info = {"aper", "ADDRESS,TYPE,YYYYMMDD; # comments",
+             "the address, with its date and type (A to E)"},
+    .line = aper_line,
+};
+
+const struct feed_format feed_format_aper_cleared = {
+    .info = {"aper_cleared", "ADDRESS,YYYYMMDD; # comments",
+             "the address counts for nothing when it was listed on or before that day"},
+    .line = cleared_line,
+};

@@ -1,0 +1,252 @@
+/*
+ * The guards. What is no list at all, or holds too much that is wrong, is refused whatever anybody
+ * says. What is a list of a strange size is held: three of five collapses in the histories of real
+ * lists healed within a day, two were clean-ups that had to be let in.
+ */
+#include "guard.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Rule 14: below this a list is kept by hand, and must take effect at once. */
+#define JUDGED_FROM_ENTRIES 100
+
+/* Rule 14: what is left of the last accepted copy when nobody may let it in but a person. */
+#define COLLAPSE_RATIO 0.1
+
+enum guard_kind {
+    KIND_REFUSE,
+    KIND_ASK,  /* held until a person accepts it */
+    KIND_HOLD, /* held until it lasted, or a person accepts it */
+};
+
+struct judging {
+    const struct feed_config *config;
+    const struct copy_counts *counts;
+    uint64_t last; /* entries of the last accepted copy */
+};
+
+struct guard {
+    const char *name;
+    enum guard_kind kind;
+    int side; /* as guard_memory.held_side */
+    bool (*objects)(const struct judging *j);
+    void (*tell)(const struct judging *j, char *why, size_t size);
+    const char *remedy; /* NULL: a person may accept it */
+};
+
+/* PART is more than RATIO of WHOLE; what is equal but for rounding is not more. */
+static bool is_more(uint64_t part, uint64_t whole, double ratio)
+{
+    return (double)part > (ratio + 1e-9) * (double)whole;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 100.0 : 100.0 * (double)part / (double)whole;
+}
+
+static bool html_objects(const struct judging *j)
+{
+    return j->counts->html;
+}
+
+static void html_tell(const struct judging *j, char *why, size_t size)
+{
+    (void)j;
+    snprintf(why, size, "it begins like a web page or a program, not like a list");
+}
+
+static bool control_objects(const struct judging *j)
+{
+    return j->counts->control;
+}
+
+static void control_tell(const struct judging *j, char *why, size_t size)
+{
+    (void)j;
+    snprintf(why, size, "it holds NUL or other control bytes: it is no text, or damaged");
+}
+
+static bool min_entries_objects(const struct judging *j)
+{
+    return j->counts->entries < j->config->min_entries;
+}
+
+static void min_entries_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size,
+             "%" PRIu64 " entries (%" PRIu64 " rows, %" PRIu64
+             " bad) are fewer than min_entries = %" PRIu64,
+             j->counts->entries, j->counts->rows, j->counts->bad_rows, j->config->min_entries);
+}
+
+static bool bad_objects(const struct judging *j)
+{
+    return is_more(j->counts->bad_rows, j->counts->bad_rows + j->counts->rows, j->config->max_bad);
+}
+
+static void bad_tell(const struct judging *j, char *why, size_t size)
+{
+    uint64_t all = j->counts->bad_rows + j->counts->rows;
+
+    snprintf(why, size, "%" PRIu64 " of %" PRIu64 " rows do not parse: %.1f%%, max_bad is %.1f%%",
+             j->counts->bad_rows, all, percent(j->counts->bad_rows, all), 100 * j->config->max_bad);
+}
+
+static bool protected_objects(const struct judging *j)
+{
+    return j->counts->protected_ > j->config->max_protected;
+}
+
+static void protected_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size,
+             "%" PRIu64
+             " entries would block protected domains (%.100s), max_protected is %" PRIu64,
+             j->counts->protected_, j->counts->dropped_sample, j->config->max_protected);
+}
+
+static bool empty_objects(const struct judging *j)
+{
+    return j->counts->entries == 0 && j->last > 0;
+}
+
+static void empty_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size, "it is empty, and the last accepted copy had %" PRIu64 " entries", j->last);
+}
+
+static bool collapse_objects(const struct judging *j)
+{
+    return j->last >= JUDGED_FROM_ENTRIES &&
+           (double)j->counts->entries < COLLAPSE_RATIO * (double)j->last;
+}
+
+static void collapse_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size,
+             "%" PRIu64 " entries are only %.1f%% of the %" PRIu64
+             " of the last accepted copy: below 10%% it is "
+             "not taken by itself",
+             j->counts->entries, percent(j->counts->entries, j->last), j->last);
+}
+
+static bool shrink_objects(const struct judging *j)
+{
+    return j->last >= JUDGED_FROM_ENTRIES && j->counts->entries < j->last &&
+           is_more(j->last - j->counts->entries, j->last, j->config->max_shrink);
+}
+
+static void shrink_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size,
+             "%" PRIu64 " entries are %.1f%% fewer than the %" PRIu64
+             " of the last accepted copy, max_shrink is "
+             "%.1f%%",
+             j->counts->entries, percent(j->last - j->counts->entries, j->last), j->last,
+             100 * j->config->max_shrink);
+}
+
+static bool grow_objects(const struct judging *j)
+{
+    return j->last >= JUDGED_FROM_ENTRIES && j->counts->entries > j->last &&
+           is_more(j->counts->entries - j->last, j->last, j->config->max_grow);
+}
+
+static void grow_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size,
+             "%" PRIu64 " entries are %.1f%% more than the %" PRIu64
+             " of the last accepted copy, max_grow is %.1f%%",
+             j->counts->entries, percent(j->counts->entries - j->last, j->last), j->last,
+             100 * j->config->max_grow);
+}
+
+/* Refusals first: what is no list is not asked how long it is. */
+static const struct guard guards[] = {
+    {"html", KIND_REFUSE, 0, html_objects, html_tell, "see what the feed's url answers"},
+    {"control", KIND_REFUSE, 0, control_objects, control_tell,
+     "see what the feed's url answers, and whether it is compressed or in UTF-16"},
+    {"min_entries", KIND_REFUSE, 0, min_entries_objects, min_entries_tell,
+     "see what the feed's url answers; if that is right, lower min_entries"},
+    {"bad", KIND_REFUSE, 0, bad_objects, bad_tell,
+     "see whether the feed's format is right; `rcptguard lint` shows the rows"},
+    {"protected", KIND_REFUSE, 0, protected_objects, protected_tell,
+     "tell the list's authors; if you must take it, raise max_protected"},
+    {"empty", KIND_ASK, -1, empty_objects, empty_tell, NULL},
+    {"collapse", KIND_ASK, -1, collapse_objects, collapse_tell, NULL},
+    {"shrink", KIND_HOLD, -1, shrink_objects, shrink_tell, NULL},
+    {"grow", KIND_HOLD, 1, grow_objects, grow_tell, NULL},
+};
+
+static const struct guard *first_that_objects(const struct judging *j)
+{
+    for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++)
+        if (guards[i].objects(j))
+            return &guards[i];
+    return NULL;
+}
+
+/* Rule 15. When the clock was set back, it begins anew rather than run for years. */
+static void run_clock(struct guard_memory *memory, int side, int64_t now)
+{
+    if (memory->held_side == side && memory->held_since <= now)
+        return;
+    memory->held_side = side;
+    memory->held_since = now;
+}
+
+/* When a held copy is taken by itself; 0: never. */
+static int64_t taken_at(const struct guard *g, const struct feed_config *config,
+                        const struct guard_memory *memory)
+{
+    if (g->kind == KIND_ASK || config->hold_s <= 0)
+        return 0;
+    return memory->held_since + config->hold_s;
+}
+
+static void accept(struct guard_memory *memory)
+{
+    memory->held_side = 0;
+    memory->held_since = 0;
+}
+
+static void object(const struct guard *g, const struct judging *j, enum guard_says says,
+                   struct guard_verdict *verdict)
+{
+    verdict->says = says;
+    verdict->guard = g->name;
+    g->tell(j, verdict->why, sizeof verdict->why);
+    if (g->remedy != NULL)
+        snprintf(verdict->remedy, sizeof verdict->remedy, "%s", g->remedy);
+    else
+        snprintf(verdict->remedy, sizeof verdict->remedy, "`rcptguard accept %s` takes it now",
+                 j->config->name);
+}
+
+void guard_judge(const struct feed_config *config, const struct copy_counts *counts,
+                 struct guard_memory *memory, int64_t now, bool manual,
+                 struct guard_verdict *verdict)
+{
+    struct judging j = {config, counts, memory->accepted_entries};
+    const struct guard *g = first_that_objects(&j);
+
+    *verdict = (struct guard_verdict){.says = GUARD_ACCEPT, .guard = ""};
+    if (g != NULL && g->kind == KIND_REFUSE) {
+        object(g, &j, GUARD_REFUSE, verdict);
+        return;
+    }
+    if (g == NULL || manual) {
+        accept(memory);
+        return;
+    }
+    run_clock(memory, g->side, now);
+    int64_t until = taken_at(g, config, memory);
+    if (until != 0 && now >= until) {
+        accept(memory);
+        return;
+    }
+    object(g, &j, GUARD_HOLD, verdict);
+    verdict->until = until;
+}

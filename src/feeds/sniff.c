@@ -1,0 +1,35 @@
+/* Telling a list from a page. */
+#include "sniff.h"
+
+/* Blank, or part of the byte order mark that the first line may begin with. */
+static bool is_lead(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\xef' ||
+           c == '\xbb' || c == '\xbf';
+}
+
+static void keep_head(struct sniff *s, struct view bytes)
+{
+    for (size_t i = 0; i < bytes.len && s->len < sizeof s->head; i++)
+        if (s->len > 0 || !is_lead(bytes.ptr[i]))
+            s->head[s->len++] = ascii_lower(bytes.ptr[i]);
+}
+
+void sniff_chunk(struct sniff *s, struct view bytes)
+{
+    keep_head(s, bytes);
+    for (size_t i = 0; i < bytes.len && !s->control; i++) {
+        char c = bytes.ptr[i];
+        s->control = ascii_control(c) && c != '\t' && c != '\r' && c != '\n' && c != '\f';
+    }
+}
+
+bool sniff_is_html(const struct sniff *s)
+{
+    static const char *const tags[] = {"<!doctype", "<html", "<?php", "<?xml", "<head", "<script"};
+
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++)
+        if (memmem(s->head, s->len, tags[i], strlen(tags[i])) != NULL)
+            return true;
+    return false;
+}

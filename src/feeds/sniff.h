@@ -1,0 +1,23 @@
+/*
+ * Is this a list at all? What a dead feed serves is normally a good 200 with a login page, a
+ * "moved" page or the source of a script. Looks at bytes as they come, keeps the first KiB.
+ */
+#ifndef FEEDS_SNIFF_H
+#define FEEDS_SNIFF_H
+
+#include "rcptguard/base/view.h"
+
+#define SNIFF_BYTES 1024
+
+struct sniff {
+    size_t len; /* of HEAD: the first bytes that are not blank, lower case */
+    char head[SNIFF_BYTES];
+    bool control; /* a control byte was seen, anywhere; TAB, CR, LF and FF are none */
+};
+
+void sniff_chunk(struct sniff *s, struct view bytes);
+
+/* Does the beginning hold a tag of HTML, XML, PHP or a script? */
+bool sniff_is_html(const struct sniff *s);
+
+#endif
