@@ -22,7 +22,8 @@
 #include "rcptguard/base/view.h"
 
 #define BLOCKLIST_MAX_LISTS 1000
-#define BLOCKLIST_NAME_MAX  64 /* bytes of a list's name */
+#define BLOCKLIST_NAME_MAX  64                /* bytes of a list's name, with its NUL */
+#define BLOCKLIST_KEY_MAX   ADDRESS_MAX_BYTES /* longer ones could never be asked for */
 
 /* What is kept of each list. */
 struct blocklist_list {
@@ -47,13 +48,18 @@ struct blocklist_builder;
 struct blocklist_builder *blocklist_builder_new(size_t expected);
 void blocklist_builder_free(struct blocklist_builder *b); /* NULL is fine */
 
-/* Returns the list's number, or a negative code (ERR_LIMIT, ERR_CONFLICT: a name twice). */
+/*
+ * Returns the list's number, or a negative code (ERR_LIMIT: too many lists; ERR_CONFLICT: a name
+ * twice; ERR_NOMEM).
+ */
 int blocklist_builder_list(struct blocklist_builder *b, const struct blocklist_list *list,
                            struct error *why);
 
 /*
  * Adds a listing. Returns 1 when no list here had this key and kind before, else 0; the same key,
- * kind and list again keeps the newer date. ERR_NOMEM, ERR_LIMIT: nothing was added.
+ * kind and list again keeps the newer date. A date that cannot be kept becomes the nearest one
+ * that can. ERR_NOMEM, ERR_LIMIT (key empty or too long, no such list, 4 GiB of keys): nothing
+ * was added.
  */
 int blocklist_builder_add(struct blocklist_builder *b, enum entry_kind kind, struct view key,
                           uint16_t list, int32_t date, struct error *why);

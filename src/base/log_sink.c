@@ -157,12 +157,6 @@ size_t log_sink_format(enum log_target target, const struct log_record *record, 
     return t.len;
 }
 
-static bool would_block(int error)
-{
-    /* ENOBUFS: what Linux says when a datagram socket's receiver has no room for more. */
-    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS;
-}
-
 static bool socket_open(struct socket_sink *s)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -196,7 +190,7 @@ static enum log_sink_result socket_write(struct socket_sink *s, const char *line
         while (n < 0 && errno == EINTR);
         if (n >= 0)
             return LOG_SINK_DONE;
-        if (would_block(errno)) {
+        if (errno == EAGAIN) {
             *busy_fd = s->fd;
             return LOG_SINK_BUSY;
         }
@@ -248,7 +242,7 @@ static enum log_sink_result stderr_write(const char *line, size_t len, int *busy
             err.written += (size_t)n;
         } else if (n < 0 && errno == EINTR) {
             continue;
-        } else if (n < 0 && would_block(errno)) {
+        } else if (n < 0 && errno == EAGAIN) {
             *busy_fd = err.kind == STDERR_OWN ? err.fd : 2;
             return LOG_SINK_BUSY;
         } else {

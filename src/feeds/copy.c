@@ -12,7 +12,7 @@
 #define EXPECTED_ENTRIES 16384
 
 /* The row in a sample: enough to find it again, and what is wrong with it still fits behind. */
-#define SAMPLE_ROW_BYTES 80
+#define SAMPLE_ROW_BYTES 64
 
 /* Counting is the same for every list, the cleared one too. */
 struct tally {

@@ -31,8 +31,19 @@ bool feed_format_known(const char *name)
     return feed_format_find(name) != NULL;
 }
 
+/* Words about a row begin with what was read of it; here the row itself is handed on beside. */
+static const char *without_row(const char *words, struct view what)
+{
+    size_t same = 0;
+
+    while (same < what.len && words[same] == what.ptr[same])
+        same++;
+    return same > 0 && strncmp(words + same, ": ", 2) == 0 ? words + same + 2 : words;
+}
+
 void feed_row_tell(enum entry_result result, const struct entry *entry, const struct error *why,
-                   struct view text, struct feed_row row, const struct feed_sink *sink)
+                   struct view what, struct view text, struct feed_row row,
+                   const struct feed_sink *sink)
 {
     switch (result) {
     case ENTRY_GOOD:
@@ -47,7 +58,7 @@ void feed_row_tell(enum entry_result result, const struct entry *entry, const st
         sink->ignored(row.line, sink->arg);
         break;
     case ENTRY_BAD:
-        sink->bad(row.line, text, why->text, sink->arg);
+        sink->bad(row.line, text, without_row(why->text, what), sink->arg);
         break;
     }
 }

@@ -50,9 +50,10 @@ const struct feed_format *feed_format_find(const char *name); /* NULL: unknown *
 /* Without the comment ('#' at the start or after white space, rule 11) and blanks at both ends. */
 struct view feed_line_text(struct view line);
 
-/* What became of one parsed WHAT, told to SINK; ROW holds all but kind and key. */
+/* What became of WHAT, a part of the row TEXT, told to SINK; ROW holds all but kind and key. */
 void feed_row_tell(enum entry_result result, const struct entry *entry, const struct error *why,
-                   struct view text, struct feed_row row, const struct feed_sink *sink);
+                   struct view what, struct view text, struct feed_row row,
+                   const struct feed_sink *sink);
 
 /* One copy on its way through a format, a chunk at a time. */
 struct feed_parser;

@@ -74,28 +74,34 @@ static bool add_name(struct protect *p, struct view name, bool tree)
     return true;
 }
 
-/* What is wrong with a line, in *reason; 0 when it was taken, ERR_NOMEM to give up. */
-static int add_line(struct protect *p, struct view what, struct error *reason)
+static int line_error(struct error *why, struct view what, const char *words)
+{
+    return error_set(why, ERR_SYNTAX, "%.*s: %s", what.len > 100 ? 100 : (int)what.len, what.ptr,
+                     words);
+}
+
+/* 0 when the line was taken, ERR_NOMEM to give up; else *why says what is wrong with it. */
+static int add_line(struct protect *p, struct view what, struct error *why)
 {
     static const struct address_options as_written;
     struct entry entry;
 
-    switch (entry_parse(what, &as_written, &entry, reason)) {
+    switch (entry_parse(what, &as_written, &entry, why)) {
     case ENTRY_GOOD:
         break;
     case ENTRY_ROOT:
-        return error_set(reason, ERR_SYNTAX, "this is the whole world; write one domain a line");
+        return line_error(why, what, "the whole world; write one domain a line");
     case ENTRY_IGNORED:
-        return error_set(reason, ERR_SYNTAX, "not a domain; write one domain a line");
+        return line_error(why, what, "an IP address; write one domain a line");
     case ENTRY_BAD:
         return ERR_SYNTAX;
     }
     if (entry.kind == ENTRY_ADDRESS)
-        return error_set(reason, ERR_SYNTAX, "an address; write its domain alone");
+        return line_error(why, what, "an address; write its domain alone");
     if (entry.kind == ENTRY_BELOW)
-        return error_set(reason, ERR_SYNTAX, "write .domain to protect all below a domain");
+        return line_error(why, what, "write .domain to protect a domain and all below it");
     if (!add_name(p, entry.key, entry.kind == ENTRY_TREE))
-        return error_set(reason, ERR_NOMEM, "no memory");
+        return error_set(why, ERR_NOMEM, "no memory");
     return 0;
 }
 
@@ -115,8 +121,8 @@ static int add_text(struct protect *p, const char *path, struct view rest, struc
         if (rc == ERR_NOMEM)
             return rc;
         if (rc < 0 && bad++ == 0)
-            error_set(why, ERR_SYNTAX, "%.150s:%u: %.*s: %.150s; the line is left out", path,
-                      number, what.len > 100 ? 100 : (int)what.len, what.ptr, reason.text);
+            error_set(why, ERR_SYNTAX, "%.150s:%u: %.250s; the line is left out", path, number,
+                      reason.text);
     }
     if (bad > 1)
         error_prefix(why, "%u bad lines, the first at", bad);

@@ -62,7 +62,7 @@ static void tell_address(struct view address, struct view text, struct feed_row 
     struct error why;
     enum entry_result result = entry_parse_address(address, &options->addresses, &entry, &why);
 
-    feed_row_tell(result, &entry, &why, text, row, sink);
+    feed_row_tell(result, &entry, &why, address, text, row, sink);
 }
 
 static void aper_line(struct view line, uint64_t number, const struct feed_options *options,

@@ -16,7 +16,7 @@ static void entries_line(struct view line, uint64_t number, const struct feed_op
     enum entry_result result = entry_parse(what, &options->addresses, &entry, &why);
     if (result == ENTRY_GOOD && entry.kind == ENTRY_BELOW && options->apex)
         entry.kind = ENTRY_TREE;
-    feed_row_tell(result, &entry, &why, what, (struct feed_row){.line = number}, sink);
+    feed_row_tell(result, &entry, &why, what, what, (struct feed_row){.line = number}, sink);
 }
 
 const struct feed_format feed_format_entries = {

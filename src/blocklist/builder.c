@@ -1,0 +1,335 @@
+/*
+ * Builds a blocklist in the form it will have: items are appended to a growing arena, beside the
+ * same hash table that look-ups use, so that finishing copies nothing.
+ *
+ * A key that gets a further listing grows where it is when it can, else it moves to the end of the
+ * arena and leaves a hole. Holes are squeezed out when they exceed half of what lives, and at the
+ * end; memory so stays below 1.6 times that of the finished blocklist, whatever order lists come
+ * in. Hashes are not kept: filling a larger table from the arena is as fast as reading them back.
+ */
+#include <stdlib.h>
+
+#include "index.h"
+
+#define ARENA_FIRST_BYTES ((size_t)64 << 10)
+#define HOLES_FREE_BYTES  ((size_t)1 << 20)  /* below this, squeezing is not worth its time */
+#define EXPECTED_MAX      ((size_t)64 << 20) /* keys; a wild guess must not cost memory */
+
+struct blocklist_builder {
+    struct probe_table table;
+    struct region arena;
+    size_t arena_len;
+    size_t holes; /* bytes of moved items */
+    size_t keys;
+    struct blocklist_list *lists;
+    size_t n_lists;
+    bool broken; /* no secret spreads the keys: nothing more can be added or finished */
+};
+
+struct blocklist_builder *blocklist_builder_new(size_t expected)
+{
+    struct blocklist_builder *b = calloc(1, sizeof *b);
+
+    if (b == NULL)
+        return NULL;
+    if (expected > EXPECTED_MAX)
+        expected = EXPECTED_MAX;
+    if (!region_open(&b->arena, ARENA_FIRST_BYTES) ||
+        probe_fill(&b->table, probe_groups_for(expected), b->arena.base, 0, NULL) < 0) {
+        blocklist_builder_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void blocklist_builder_free(struct blocklist_builder *b)
+{
+    if (b == NULL)
+        return;
+    probe_close(&b->table);
+    region_close(&b->arena);
+    free(b->lists);
+    free(b);
+}
+
+int blocklist_builder_list(struct blocklist_builder *b, const struct blocklist_list *list,
+                           struct error *why)
+{
+    if (b->n_lists == BLOCKLIST_MAX_LISTS)
+        return error_set(why, ERR_LIMIT, "more than %d lists", BLOCKLIST_MAX_LISTS);
+    size_t len = strnlen(list->name, sizeof list->name);
+    if (len == 0 || len == sizeof list->name)
+        return error_set(why, ERR_LIMIT, "a list's name has 1 to %d bytes", BLOCKLIST_NAME_MAX - 1);
+    for (size_t i = 0; i < b->n_lists; i++)
+        if (strcmp(b->lists[i].name, list->name) == 0)
+            return error_set(why, ERR_CONFLICT, "two lists named %s", list->name);
+    struct blocklist_list *lists = realloc(b->lists, (b->n_lists + 1) * sizeof *lists);
+    if (lists == NULL)
+        return error_set(why, ERR_NOMEM, "no memory for a list");
+    b->lists = lists;
+    lists[b->n_lists] = *list;
+    /* What is behind the NUL would be saved with it. */
+    memset(lists[b->n_lists].name + len, 0, sizeof list->name - len);
+    lists[b->n_lists].entries = 0;
+    return (int)b->n_lists++;
+}
+
+static int refill(struct blocklist_builder *b, size_t groups, struct error *why)
+{
+    int rc = probe_fill(&b->table, groups, b->arena.base, b->arena_len, why);
+    b->broken = rc == ERR_LIMIT;
+    return rc;
+}
+
+static void close_holes(struct blocklist_builder *b)
+{
+    unsigned char *to = b->arena.base;
+
+    for (size_t at = 0; at < b->arena_len;) {
+        struct item item = item_at(b->arena.base + at);
+        size_t bytes = item.bytes;
+        if (!item.moved) {
+            memmove(to, b->arena.base + at, bytes);
+            to += bytes;
+        }
+        at += bytes;
+    }
+    b->arena_len = (size_t)(to - b->arena.base);
+    b->holes = 0;
+}
+
+/* Before a look-up, since all places and offsets may change. */
+static int make_room_in_table(struct blocklist_builder *b, struct error *why)
+{
+    if (b->broken)
+        return error_set(why, ERR_LIMIT, "keys that no hash spreads");
+    if (b->keys >= b->table.groups * GROUP_LOAD)
+        return refill(b, b->table.groups * 2, why);
+    if (b->holes > HOLES_FREE_BYTES && b->holes > b->arena_len / 3) {
+        close_holes(b);
+        return refill(b, b->table.groups, why);
+    }
+    return 0;
+}
+
+static int make_room_in_arena(struct blocklist_builder *b, size_t bytes, struct error *why)
+{
+    size_t need = b->arena_len + bytes;
+
+    if (need > ARENA_MAX_BYTES)
+        return error_set(why, ERR_LIMIT, "more than 4 GiB of entries");
+    if (need <= b->arena.bytes)
+        return 0;
+    size_t size = b->arena.bytes * 2;
+    size = size < need ? need : size > ARENA_MAX_BYTES ? ARENA_MAX_BYTES : size;
+    if (!region_resize(&b->arena, size))
+        return error_set(why, ERR_NOMEM, "no memory for %zu bytes of entries", size);
+    return 0;
+}
+
+static void put_listing(unsigned char *listings, uint32_t i, uint32_t packed)
+{
+    memcpy(listings + (size_t)i * LISTING_BYTES, &packed, sizeof packed);
+}
+
+/* Appends an item of OLD's listings (none for a new key) and one more. The room is there. */
+static void append(struct blocklist_builder *b, struct view key, const struct item *old,
+                   uint32_t packed)
+{
+    uint32_t count = old->count + 1;
+    size_t bytes = item_bytes(key.len, count);
+    unsigned char *at = b->arena.base + b->arena_len;
+    unsigned char *to = varint_put(varint_put(at, (uint32_t)key.len), count << 1);
+
+    memcpy(to, key.ptr, key.len);
+    to += key.len;
+    if (old->count > 0)
+        memcpy(to, old->listings, (size_t)old->count * LISTING_BYTES);
+    put_listing(to, old->count, packed);
+    to += (size_t)count * LISTING_BYTES;
+    memset(to, 0, (size_t)(at + bytes - to));
+    b->arena_len += bytes;
+}
+
+/* Rewrites the second number of the item at AT; the new one takes as many bytes. */
+static void set_count(unsigned char *at, uint32_t count, bool moved)
+{
+    uint32_t key_len;
+    const unsigned char *second = varint_get(at, &key_len);
+
+    varint_put(at + (second - at), count << 1 | moved);
+}
+
+/* One more listing for the item at PLACE of the table. */
+static int extend(struct blocklist_builder *b, size_t place, uint32_t packed, struct error *why)
+{
+    size_t offset = b->table.offsets[place];
+    struct item item = item_at(b->arena.base + offset);
+    size_t grown = item_bytes(item.key.len, item.count + 1);
+    bool is_last = offset + item.bytes == b->arena_len;
+    bool same_head = varint_bytes(item.count << 1) == varint_bytes((item.count + 1) << 1);
+
+    int rc = make_room_in_arena(b, grown, why);
+    if (rc < 0)
+        return rc;
+    unsigned char *at = b->arena.base + offset;
+    item = item_at(at);
+    if (same_head && (is_last || grown == item.bytes)) {
+        unsigned char *listings = at + (item.listings - at);
+        size_t used = (size_t)(listings - at) + (size_t)item.count * LISTING_BYTES;
+        memset(at + used, 0, grown - used);
+        put_listing(listings, item.count, packed);
+        set_count(at, item.count + 1, false);
+        b->arena_len += grown - item.bytes;
+        return 0;
+    }
+    b->table.offsets[place] = (uint32_t)b->arena_len;
+    append(b, item.key, &item, packed);
+    set_count(at, item.count, true);
+    b->holes += item.bytes;
+    return 0;
+}
+
+/* The key at PLACE is known. Returns 1 when KIND is new for it. */
+static int add_to_known(struct blocklist_builder *b, size_t place, uint32_t packed,
+                        struct error *why)
+{
+    unsigned char *at = b->arena.base + b->table.offsets[place];
+    struct item item = item_at(at);
+    struct listing fresh = listing_unpack(packed);
+    bool kind_known = false;
+
+    for (uint32_t i = 0; i < item.count; i++) {
+        uint32_t known = item_listing(&item, i);
+        kind_known = kind_known || listing_unpack(known).kind == fresh.kind;
+        if (listing_identity(known) != listing_identity(packed))
+            continue;
+        /* The date stands in the upper bits of equal rests. */
+        if (packed > known)
+            put_listing(at + (item.listings - at), i, packed);
+        return 0;
+    }
+    int rc = extend(b, place, packed, why);
+    if (rc < 0)
+        return rc;
+    b->lists[fresh.list].entries++;
+    return !kind_known;
+}
+
+static int add_new(struct blocklist_builder *b, size_t place, uint64_t hash, struct view key,
+                   uint32_t packed, struct error *why)
+{
+    static const struct item none;
+
+    int rc = make_room_in_arena(b, item_bytes(key.len, 1), why);
+    if (rc < 0)
+        return rc;
+    probe_put(&b->table, place, hash, (uint32_t)b->arena_len);
+    append(b, key, &none, packed);
+    b->keys++;
+    b->lists[listing_unpack(packed).list].entries++;
+    return 1;
+}
+
+/* Before 1970 is "old", not "no date": the oldest that can be said. */
+static uint16_t date_to_keep(int32_t date)
+{
+    return (uint16_t)(date < 0 ? 1 : date > DATE_MAX ? DATE_MAX : date);
+}
+
+int blocklist_builder_add(struct blocklist_builder *b, enum entry_kind kind, struct view key,
+                          uint16_t list, int32_t date, struct error *why)
+{
+    uint32_t packed = listing_pack(list, kind, date_to_keep(date));
+    size_t place;
+
+    if (list >= b->n_lists)
+        return error_set(why, ERR_LIMIT, "no list of number %u", list);
+    if (key.len == 0 || key.len > BLOCKLIST_KEY_MAX)
+        return error_set(why, ERR_LIMIT, "an entry has 1 to %d bytes", BLOCKLIST_KEY_MAX);
+    int rc = make_room_in_table(b, why);
+    while (rc == 0) {
+        uint64_t hash = hash_keyed(&b->table.secret, key);
+        switch (probe_seek(&b->table, b->arena.base, key, hash, &place)) {
+        case PROBE_FOUND:
+            return add_to_known(b, place, packed, why);
+        case PROBE_FREE:
+            return add_new(b, place, hash, key, packed, why);
+        case PROBE_LONG:
+            rc = probe_reseed(&b->table, b->arena.base, b->arena_len, why);
+            b->broken = rc < 0;
+            break;
+        }
+    }
+    return rc;
+}
+
+struct copying {
+    struct blocklist_builder *b;
+    const int *numbers;
+    struct error *why;
+};
+
+static int copy_listing(struct view key, const struct listing *listing, void *arg)
+{
+    const struct copying *c = arg;
+    int number = c->numbers[listing->list];
+
+    if (number < 0)
+        return 0;
+    int rc =
+        blocklist_builder_add(c->b, listing->kind, key, (uint16_t)number, listing->date, c->why);
+    return rc < 0 ? rc : 0;
+}
+
+int blocklist_builder_add_from(struct blocklist_builder *b, const struct blocklist *old,
+                               const int *numbers, struct error *why)
+{
+    struct copying c = {b, numbers, why};
+
+    return blocklist_each(old, copy_listing, &c);
+}
+
+/* No holes, no more memory than is used. */
+static int tidy(struct blocklist_builder *b, struct error *why)
+{
+    size_t groups = probe_groups_for(b->keys);
+    bool has_holes = b->holes > 0;
+
+    if (b->broken)
+        return error_set(why, ERR_LIMIT, "keys that no hash spreads");
+    if (has_holes)
+        close_holes(b);
+    /* A guess that was at most a thirtieth too high is good enough. */
+    bool too_large = b->table.groups > groups + groups / 32;
+    if (has_holes || too_large) {
+        int rc = refill(b, too_large ? groups : b->table.groups, why);
+        if (rc < 0)
+            return rc;
+    }
+    if (!region_resize(&b->arena, b->arena_len))
+        return error_set(why, ERR_NOMEM, "no memory for %zu bytes of entries", b->arena_len);
+    return 0;
+}
+
+struct blocklist *blocklist_builder_finish(struct blocklist_builder *b, struct error *why)
+{
+    struct blocklist *bl = calloc(1, sizeof *bl);
+
+    if (bl == NULL)
+        error_set(why, ERR_NOMEM, "no memory for a blocklist");
+    if (bl == NULL || tidy(b, why) < 0) {
+        free(bl);
+        blocklist_builder_free(b);
+        return NULL;
+    }
+    bl->table = b->table;
+    bl->memory = b->arena;
+    bl->arena = b->arena.base;
+    bl->arena_len = b->arena_len;
+    bl->keys = b->keys;
+    bl->lists = b->lists;
+    bl->n_lists = b->n_lists;
+    free(b);
+    return bl;
+}

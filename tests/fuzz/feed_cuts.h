@@ -1,0 +1,72 @@
+/*
+ * The property of every feed format: it does not matter how the network cuts a file. The trace of
+ * what the parser said of the whole is compared with that of two pieces.
+ */
+#ifndef FUZZ_FEED_CUTS_H
+#define FUZZ_FEED_CUTS_H
+
+#include <stdlib.h>
+
+#include "feeds/format.h"
+#include "rcptguard/base/buf.h"
+
+static void cuts_row(const struct feed_row *row, void *arg)
+{
+    buf_addf(arg, "%llu row %d %d %u ", (unsigned long long)row->line, (int)row->kind, row->date,
+             row->types);
+    buf_add_view(arg, row->key);
+}
+
+static void cuts_root(uint64_t line, void *arg)
+{
+    buf_addf(arg, "%llu root ", (unsigned long long)line);
+}
+
+static void cuts_bad(uint64_t line, struct view text, const char *why, void *arg)
+{
+    buf_addf(arg, "%llu bad %s ", (unsigned long long)line, why);
+    buf_add_view(arg, text);
+}
+
+static void cuts_ignored(uint64_t line, void *arg)
+{
+    buf_addf(arg, "%llu ignored ", (unsigned long long)line);
+}
+
+static inline struct buf cuts_trace(const struct feed_format *format,
+                                    const struct feed_options *options, struct view bytes,
+                                    size_t cut)
+{
+    struct buf b = BUF_INIT(0);
+    struct feed_sink sink = {cuts_row, cuts_root, cuts_bad, cuts_ignored, &b};
+    struct feed_parser *p = feed_parser_new(format, options, &sink);
+
+    if (p == NULL)
+        abort();
+    feed_parser_chunk(p, view_first(bytes, cut));
+    feed_parser_chunk(p, view_from(bytes, cut));
+    feed_parser_end(p);
+    return b;
+}
+
+/* The first byte chooses the options, the second and third where to cut. */
+static inline void cuts_check(const struct feed_format *format, const uint8_t *data, size_t size)
+{
+    if (size < 3)
+        return;
+    const struct feed_options options = {
+        .addresses = {.provider_aliases = data[0] & 1},
+        .apex = data[0] & 2,
+    };
+    struct view bytes = view_make(data + 3, size - 3);
+    size_t cut = ((size_t)data[1] << 8 | data[2]) % (bytes.len + 1);
+    struct buf whole = cuts_trace(format, &options, bytes, bytes.len);
+    struct buf pieces = cuts_trace(format, &options, bytes, cut);
+
+    if (!view_eq(buf_view(&whole), buf_view(&pieces)))
+        abort();
+    buf_free(&whole);
+    buf_free(&pieces);
+}
+
+#endif

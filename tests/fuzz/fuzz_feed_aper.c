@@ -1,0 +1,14 @@
+/* Any bytes as a feed of format aper, and as a cleared list. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "feed_cuts.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    cuts_check(&feed_format_aper, data, size);
+    cuts_check(&feed_format_aper_cleared, data, size);
+    return 0;
+}

@@ -1,0 +1,283 @@
+/* Copies: which rows are active, what is left out, and what is counted of all that. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "feeds/copy.h"
+#include "rcptguard/base/clock.h"
+
+#define ABCD 0x0fu
+
+static struct protect *protect;
+static struct suffixes *suffixes;
+static const struct feed_options options;
+
+static int set_up(void **state)
+{
+    (void)state;
+    protect = protect_load(NULL, NULL);
+    suffixes = suffixes_new();
+    return protect == NULL || suffixes == NULL;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    protect_release(protect);
+    suffixes_free(suffixes);
+    return 0;
+}
+
+static struct blocklist *parse(const struct feed_format *format, unsigned types,
+                               const struct map *cleared, struct view bytes,
+                               struct copy_counts *counts)
+{
+    const struct copy_shaping shaping = {types, cleared, protect, suffixes};
+    struct error why;
+    struct copy_builder *b = copy_builder_new(format, &options, &shaping, &why);
+
+    assert_non_null(b);
+    for (; bytes.len > 0; bytes = view_from(bytes, 7))
+        assert_int_equal(copy_builder_chunk(b, view_first(bytes, 7), &why), 0);
+    struct blocklist *entries = copy_builder_end(b, counts, &why);
+    assert_non_null(entries);
+    return entries;
+}
+
+static struct map *parse_cleared(const char *text, struct copy_counts *counts)
+{
+    struct map *cleared = copy_parse_cleared(view_of(text), &options, counts, NULL);
+
+    assert_non_null(cleared);
+    return cleared;
+}
+
+/* The date of an active entry as yyyymmdd; 0: not active; 1: active without a date. */
+static unsigned active_date(const struct blocklist *entries, const char *key, unsigned kinds)
+{
+    struct listing found[8];
+    size_t n = blocklist_find(entries, view_of(key), kinds, found, 8);
+    int year, month, day;
+
+    for (size_t i = 0; i < n && i < 8; i++) {
+        if (found[i].list != COPY_ACTIVE)
+            continue;
+        if (found[i].date == 0)
+            return 1;
+        clock_date(found[i].date, &year, &month, &day);
+        return (unsigned)(year * 10000 + month * 100 + day);
+    }
+    return 0;
+}
+
+static unsigned address_date(const struct blocklist *entries, const char *address)
+{
+    return active_date(entries, address, ENTRY_BIT(ENTRY_ADDRESS));
+}
+
+static void test_types_and_cleared_rows(void **state)
+{
+    static const struct {
+        const char *address;
+        unsigned date;
+    } expected[] = {
+        {"a@example.org", 20100101},      /* a plain row */
+        {"e@example.org", 0},             /* E only: a victim */
+        {"ae@example.org", 20100101},     /* AE does with ABCD */
+        {"same@example.org", 0},          /* cleared the same day */
+        {"before@example.org", 20100102}, /* cleared before it was listed (again) */
+        {"after@example.org", 0},
+        {"again@example.org", 20100301},  /* of two rows the later one outlives the clearance */
+        {"newest@example.org", 20100301}, /* several active rows: the newest date */
+        {"mixed@example.org", 20100101},  /* the newer row is of another type */
+        {"twice@example.org", 0},         /* cleared twice: the newest counts */
+    };
+    struct copy_counts counts, cleared_counts;
+    struct map *cleared = parse_cleared("same@example.org,20100101\n"
+                                        "Before@Example.org,20100101\n"
+                                        "after@example.org,20100102\n"
+                                        "again@example.org,20100201\n"
+                                        "twice@example.org,20100301\n"
+                                        "twice@example.org,A,20100101\n"
+                                        "stranger@example.org,20100101\n"
+                                        "oops@example.org.20100101\n",
+                                        &cleared_counts);
+    struct blocklist *entries = parse(&feed_format_aper, ABCD, cleared,
+                                      view_of("a@example.org,A,20100101\n"
+                                              "e@example.org,E,20100101\n"
+                                              "ae@example.org,AE,20100101\n"
+                                              "same@example.org,A,20100101\n"
+                                              "before@example.org,A,20100102\n"
+                                              "after@example.org,A,20100101\n"
+                                              "again@example.org,B,20100301\n"
+                                              "again@example.org,A,20100101\n"
+                                              "newest@example.org,A,20100201\n"
+                                              "newest@example.org,B,20100301\n"
+                                              "newest@example.org,C,20100101\n"
+                                              "mixed@example.org,A,20100101\n"
+                                              "mixed@example.org,E,20100301\n"
+                                              "twice@example.org,A,20100201\n"
+                                              "bad@example.org,20100201\n"),
+                                      &counts);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        assert_int_equal(address_date(entries, expected[i].address), expected[i].date);
+    assert_int_equal(counts.rows, 14);
+    assert_int_equal(counts.bad_rows, 1);
+    assert_int_equal(counts.entries, 10);
+    assert_int_equal(counts.active, 6);
+    assert_int_equal(cleared_counts.rows, 7);
+    assert_int_equal(cleared_counts.entries, 6);
+    assert_int_equal(cleared_counts.active, 6);
+    assert_int_equal(cleared_counts.bad_rows, 1);
+    assert_int_equal(cleared_counts.samples[0].line, 8);
+    blocklist_free(entries);
+    map_free(cleared);
+}
+
+/* Rule 14: what is configured does not change what the guards count. */
+static void test_shaping_does_not_change_the_count(void **state)
+{
+    static const unsigned types[] = {0, 1, ABCD, 0x10, 0x1f};
+    static const unsigned active[] = {3, 1, 2, 2, 3};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        struct copy_counts counts;
+        blocklist_free(parse(&feed_format_aper, types[i], NULL,
+                             view_of("a@example.org,A,20100101\n"
+                                     "b@example.org,BE,20100101\n"
+                                     "e@example.org,E,20100101\n"
+                                     "e@EXAMPLE.org,E,20110101\n"),
+                             &counts));
+        assert_int_equal(counts.rows, 4);
+        assert_int_equal(counts.entries, 3);
+        assert_int_equal(counts.active, active[i]);
+    }
+}
+
+static void test_what_is_left_out(void **state)
+{
+    struct copy_counts counts;
+    struct blocklist *entries = parse(&feed_format_entries, 0, NULL,
+                                      view_of("jane@gmail.com\n"
+                                              "gmail.com\n"
+                                              "@gmail.com\n"
+                                              ".hotmail.com\n"
+                                              "*.gmail.com\n" /* not gmail.com itself */
+                                              "mail.gmail.com\n"
+                                              "com\n"
+                                              ".com\n" /* a suffix, although gmail.com is below */
+                                              "co.uk\n"
+                                              "*.co.uk\n"
+                                              "localhost\n"
+                                              "*\n"
+                                              "github.io\n"
+                                              "home.arpa\n"
+                                              "good.github.io\n"
+                                              "example.co.uk\n"
+                                              "192.0.2.1\n"
+                                              "a b\n"),
+                                      &counts);
+    const unsigned whole = ENTRY_BIT(ENTRY_DOMAIN) | ENTRY_BIT(ENTRY_TREE) | ENTRY_BIT(ENTRY_BELOW);
+    static const struct {
+        const char *domain;
+        unsigned active;
+    } expected[] = {
+        {"gmail.com", 1}, /* *.gmail.com */
+        {"hotmail.com", 0}, {"mail.gmail.com", 1}, {"com", 0},
+        {"co.uk", 0},       {"localhost", 0},      {"github.io", 0},
+        {"home.arpa", 0},   {"good.github.io", 1}, {"example.co.uk", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        assert_int_equal(active_date(entries, expected[i].domain, whole), expected[i].active);
+    assert_int_equal(active_date(entries, "gmail.com", ENTRY_BIT(ENTRY_DOMAIN)), 0);
+    assert_int_equal(address_date(entries, "jane@gmail.com"), 1);
+    assert_int_equal(counts.rows, 16);
+    assert_int_equal(counts.ignored_rows, 1);
+    assert_int_equal(counts.bad_rows, 1);
+    assert_int_equal(counts.protected_, 2);
+    assert_string_equal(counts.dropped_sample, "gmail.com");
+    assert_int_equal(counts.suffixes, 8);
+    assert_int_equal(counts.entries, 14); /* without the root, gmail.com once */
+    assert_int_equal(counts.active, 5);
+    blocklist_free(entries);
+}
+
+static void test_samples(void **state)
+{
+    struct copy_counts counts;
+    struct buf bytes = BUF_INIT(0);
+
+    (void)state;
+    buf_add_text(&bytes, "a@example.org,A,20100101\n"
+                         "\x1b[31m\xff,A,20100101\n"
+                         "b@example.org,F,20100101\n"
+                         "b b@example.org,A,20100101\n");
+    for (int i = 0; i < 1000; i++)
+        buf_add_text(&bytes, "xxxxxxxx");
+    buf_add_text(&bytes, "\nfour\nfive\nsix\n");
+    blocklist_free(parse(&feed_format_aper, ABCD, NULL, buf_view(&bytes), &counts));
+    assert_int_equal(counts.bad_rows, 7);
+    assert_int_equal(counts.n_samples, COPY_SAMPLES);
+    assert_int_equal(counts.samples[0].line, 2);
+    assert_true(view_starts(view_of(counts.samples[0].text), "\\x1B[31m\\xFF,A,20100101: "));
+    assert_string_equal(counts.samples[1].text,
+                        "b@example.org,F,20100101: the type is not of the letters A to E");
+    assert_true(
+        view_starts(view_of(counts.samples[2].text), "b b@example.org,A,20100101: a space"));
+    assert_int_equal(counts.samples[3].line, 5);
+    assert_true(strlen(counts.samples[3].text) > 80);
+    assert_non_null(strstr(counts.samples[3].text, ": not three fields"));
+    assert_int_equal(counts.samples[4].line, 6);
+    assert_true(counts.control);
+    buf_free(&bytes);
+}
+
+static void test_what_is_no_list(void **state)
+{
+    struct copy_counts counts;
+
+    (void)state;
+    blocklist_free(parse(&feed_format_entries, 0, NULL, view_of("  <!DOCTYPE html>\n"), &counts));
+    assert_true(counts.html && !counts.control);
+    blocklist_free(parse(&feed_format_entries, 0, NULL, view_make("a.example\0\n", 11), &counts));
+    assert_true(counts.control && !counts.html);
+    assert_int_equal(counts.bad_rows, 1);
+    assert_int_equal(counts.entries, 0);
+    blocklist_free(parse(&feed_format_entries, 0, NULL, view_of(""), &counts));
+    assert_true(counts.entries == 0 && counts.rows == 0 && !counts.html && !counts.control);
+    map_free(parse_cleared("<html>\n", &counts));
+    assert_true(counts.html);
+    assert_int_equal(counts.entries, 0);
+}
+
+static void test_given_up(void **state)
+{
+    const struct copy_shaping shaping = {0, NULL, protect, suffixes};
+    struct copy_builder *b = copy_builder_new(&feed_format_entries, &options, &shaping, NULL);
+
+    (void)state;
+    assert_int_equal(copy_builder_chunk(b, view_of("a.example\nb.exam"), NULL), 0);
+    copy_builder_free(b);
+    copy_builder_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types_and_cleared_rows),
+        cmocka_unit_test(test_shaping_does_not_change_the_count),
+        cmocka_unit_test(test_what_is_left_out),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_what_is_no_list),
+        cmocka_unit_test(test_given_up),
+    };
+    return cmocka_run_group_tests_name("feeds/copy", tests, set_up, tear_down);
+}

@@ -1,0 +1,199 @@
+/* Protected domains: which entries would block one as a whole, and the file's lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "feeds/protect.h"
+
+static char path[] = "/tmp/test_protect.XXXXXX";
+
+static int make_file(void **state)
+{
+    (void)state;
+    int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_file(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static struct protect *load(const char *text, struct error *why)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    struct protect *p = protect_load(path, why);
+    assert_non_null(p);
+    return p;
+}
+
+static void test_kinds(void **state)
+{
+    static const struct {
+        enum entry_kind kind;
+        const char *domain;
+        bool covered;
+    } cases[] = {
+        /* a line `mail.example` */
+        {ENTRY_DOMAIN, "mail.example", true},
+        {ENTRY_TREE, "mail.example", true},
+        {ENTRY_BELOW, "mail.example", false},
+        {ENTRY_DOMAIN, "example", false},
+        {ENTRY_TREE, "example", true},
+        {ENTRY_BELOW, "example", true},
+        {ENTRY_DOMAIN, "x.mail.example", false},
+        {ENTRY_TREE, "x.mail.example", false},
+        {ENTRY_BELOW, "x.mail.example", false},
+        {ENTRY_TREE, "email.example", false},
+        {ENTRY_TREE, "ail.example", false},
+        {ENTRY_ADDRESS, "mail.example", false},
+        /* a line `.edu.test` */
+        {ENTRY_DOMAIN, "edu.test", true},
+        {ENTRY_TREE, "edu.test", true},
+        {ENTRY_BELOW, "edu.test", true},
+        {ENTRY_DOMAIN, "a.b.edu.test", true},
+        {ENTRY_TREE, "b.edu.test", true},
+        {ENTRY_BELOW, "b.edu.test", true},
+        {ENTRY_DOMAIN, "test", false},
+        {ENTRY_TREE, "test", true},
+        {ENTRY_BELOW, "test", true},
+        {ENTRY_DOMAIN, "xedu.test", false},
+        {ENTRY_DOMAIN, "edu.test.org", false},
+        /* built in */
+        {ENTRY_DOMAIN, "gmail.com", true},
+        {ENTRY_TREE, "googlemail.com", true},
+        {ENTRY_BELOW, "gmail.com", false},
+        {ENTRY_DOMAIN, "t-online.de", true},
+        {ENTRY_TREE, "com", true},
+        {ENTRY_DOMAIN, "126.com", true},
+        {ENTRY_DOMAIN, "125.com", false},
+    };
+    struct error why;
+    struct protect *p = load("Mail.Example\n.edu.test\n", &why);
+
+    (void)state;
+    assert_int_equal(why.code, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(protect_covers(p, cases[i].kind, view_of(cases[i].domain)),
+                         cases[i].covered);
+    protect_release(p);
+}
+
+/* As the contract lists them, word for word. */
+static void test_built_in(void **state)
+{
+    struct view names = view_of(
+        "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com icloud.com "
+        "me.com mac.com aol.com gmx.com gmx.de gmx.net web.de t-online.de proton.me "
+        "protonmail.com zoho.com yandex.com yandex.ru mail.ru qq.com 163.com 126.com");
+    struct view name;
+    struct error why;
+    struct protect *p = protect_load(NULL, &why);
+
+    (void)state;
+    assert_int_equal(why.code, 0);
+    while (view_word(&names, &name))
+        assert_true(protect_covers(p, ENTRY_DOMAIN, name));
+    protect_release(p);
+}
+
+static void test_lines_of_the_file(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *domain; /* covered as a whole */
+        const char *said;   /* in *why; NULL: nothing */
+    } cases[] = {
+        {"", "gmail.com", NULL},
+        {"\xef\xbb\xbfours.example # us\r\n\n# theirs.example\n  @at.example  \n", "ours.example",
+         NULL},
+        {"@at.example", "at.example", NULL},
+        {"a@b.example\nours.example\n", "ours.example", ":1: a@b.example: an address; write"},
+        {"ours.example\n\n*\n", "ours.example", ":3: *: the whole world; write"},
+        {"*.b.example\n", "gmail.com", ":1: *.b.example: write .domain"},
+        {"192.0.2.1\nours.example", "ours.example", ":1: 192.0.2.1: an IP address"},
+        {"one two\nours.example\nb..example\n", "ours.example", "2 bad lines, the first at: /tmp"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error why;
+        struct protect *p = load(cases[i].text, &why);
+        assert_true(protect_covers(p, ENTRY_DOMAIN, view_of(cases[i].domain)));
+        assert_true(protect_covers(p, ENTRY_DOMAIN, view_of("gmail.com")));
+        assert_false(protect_covers(p, ENTRY_DOMAIN, view_of("theirs.example")));
+        assert_false(protect_covers(p, ENTRY_DOMAIN, view_of("b.example")));
+        if (cases[i].said == NULL) {
+            assert_int_equal(why.code, 0);
+        } else {
+            assert_int_equal(why.code, ERR_SYNTAX);
+            assert_non_null(strstr(why.text, cases[i].said));
+            assert_non_null(strstr(why.text, path));
+        }
+        protect_release(p);
+    }
+}
+
+static void test_missing_file(void **state)
+{
+    struct error why;
+    struct protect *p = protect_load("/nonexistent/protected", &why);
+
+    (void)state;
+    assert_non_null(p);
+    assert_int_equal(why.code, ERR_ABSENT);
+    assert_non_null(strstr(why.text, "/nonexistent/protected"));
+    assert_true(protect_covers(p, ENTRY_DOMAIN, view_of("gmail.com")));
+    protect_release(protect_hold(p));
+    assert_true(protect_covers(p, ENTRY_DOMAIN, view_of("gmail.com")));
+    protect_release(p);
+    protect_release(NULL);
+}
+
+static void test_digest(void **state)
+{
+    static const struct {
+        const char *text;
+        bool same;
+    } cases[] = {
+        {"# other order\nb.example\nA.example.\nb.example\n", true},
+        {"a.example\n", false},
+        {"a.example\n.b.example\n", false},
+        {"a.example\nb.example\nc.example\n", false},
+        {"a.example\nb.example\nb.b.example\n", false},
+    };
+    struct protect *p = load("a.example\nb.example\n", NULL);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct protect *other = load(cases[i].text, NULL);
+        assert_int_equal(memcmp(protect_digest(p), protect_digest(other), SHA256_BYTES) == 0,
+                         cases[i].same);
+        protect_release(other);
+    }
+    protect_release(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_built_in),
+        cmocka_unit_test(test_lines_of_the_file),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_digest),
+    };
+    return cmocka_run_group_tests_name("feeds/protect", tests, make_file, remove_file);
+}
