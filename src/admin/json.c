@@ -33,7 +33,8 @@ json_t *json_time(int64_t now_s)
 {
     char text[21];
 
-    return now_s == 0 ? json_null() : json_string(clock_time_text(now_s, text));
+    clock_time_text(now_s, text);
+    return text[0] == '-' ? json_null() : json_string(text);
 }
 
 json_t *json_date(int32_t days)
