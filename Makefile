@@ -99,3 +99,5 @@ format:
 .PHONY: clean
 clean:
 	rm -rf build
+
+include mk/check.mk
