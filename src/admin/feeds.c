@@ -69,8 +69,9 @@ static void reply_feed(struct request *r, const char *what, enum feeds_result re
     const struct feed_status *feed = feeds_status_of(r->admin->house->feeds, r->name);
 
     if (result == FEEDS_UNKNOWN || feed == NULL) {
-        request_reply(r, 404,
-                      json_error(view_of("there is no such feed; GET /v1/feeds names them")));
+        request_reply(
+            r, 404,
+            json_error(view_of("there is no feed of that name; look at the list of feeds")));
         return;
     }
     request_log(r, what, r->name,

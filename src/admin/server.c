@@ -52,7 +52,7 @@ static int find_group(const char *key, const char *name, bool must_exist, gid_t 
             *why = missing;
         return error_prefix(why, "admin.%s", key);
     }
-    log_warning("admin", "%s: %s; make it with: groupadd --system %s", key, missing.text, name);
+    log_warning("admin", "%s: %s", key, missing.text);
     return 0;
 }
 

@@ -21,7 +21,7 @@ static void add_number(struct show_table *t, const json_t *object, const char *k
     show_table_add(t, view_of(number), SHOW_PLAIN);
 }
 
-static void add_row(const struct show *s, struct show_table *t, const json_t *feed)
+static void add_row(const struct show *s, struct show_table *t, const json_t *feed, bool progress)
 {
     char age[SHOW_SPAN_MAX];
     struct view state = show_field(feed, "state");
@@ -32,7 +32,8 @@ static void add_row(const struct show *s, struct show_table *t, const json_t *fe
     add_number(t, feed, "active");
     show_table_add(t, view_of(show_field_age(s, feed, "accepted", age)), SHOW_PLAIN);
     show_table_add(t, view_of(show_field_age(s, feed, "last_fetch", age)), SHOW_PLAIN);
-    show_table_add(t, show_field(feed, "progress"), SHOW_PLAIN);
+    if (progress)
+        show_table_add(t, show_field(feed, "progress"), SHOW_PLAIN);
 }
 
 /* What is wrong with a feed and what to type, a line each; nothing when all is well. */
@@ -66,8 +67,8 @@ static void show_trouble(const struct show *s, const json_t *feed)
 static void show_feeds(const struct show *s, const json_t *feeds)
 {
     static const char *const heads[] = {"feed",  "state",   "entries", "active",
-                                        "taken", "fetched", ""};
-    struct show_table t = {.columns = sizeof heads / sizeof *heads, .right = 1u << 2 | 1u << 3};
+                                        "taken", "fetched", "now"};
+    struct show_table t = {.columns = 6, .right = 1u << 2 | 1u << 3};
     const json_t *feed;
     size_t i;
 
@@ -75,9 +76,10 @@ static void show_feeds(const struct show *s, const json_t *feeds)
         fputs("no feed is configured: add a section [feed NAME] to the configuration\n", s->to);
         return;
     }
+    json_array_foreach(feeds, i, feed) if (show_is_set(feed, "progress")) t.columns = 7;
     for (i = 0; i < t.columns; i++)
         show_table_add(&t, view_of(heads[i]), SHOW_PLAIN);
-    json_array_foreach(feeds, i, feed) add_row(s, &t, feed);
+    json_array_foreach(feeds, i, feed) add_row(s, &t, feed, t.columns == 7);
     show_table_print(s, &t);
     json_array_foreach(feeds, i, feed) show_trouble(s, feed);
 }
