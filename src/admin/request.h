@@ -60,10 +60,10 @@ void request_log(const struct request *r, const char *what, struct view name, co
 typedef void request_handler(struct request *r);
 void routes_serve(struct request *r);
 
-void check_get(struct request *r);    /* GET /v1/check */
-void feeds_get(struct request *r);    /* GET /v1/feeds */
-void feed_refresh(struct request *r); /* POST /v1/feeds/NAME/refresh */
-void feed_accept(struct request *r);  /* POST /v1/feeds/NAME/accept */
-void status_get(struct request *r);   /* GET /v1/status */
+void admin_check(struct request *r);   /* GET /v1/check */
+void admin_feeds(struct request *r);   /* GET /v1/feeds */
+void admin_refresh(struct request *r); /* POST /v1/feeds/NAME/refresh */
+void admin_accept(struct request *r);  /* POST /v1/feeds/NAME/accept */
+void admin_status(struct request *r);  /* GET /v1/status */
 
 #endif
