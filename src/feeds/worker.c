@@ -87,8 +87,7 @@ static int make_feeds(struct worker *w, const struct feeds_config *config, struc
     return 0;
 }
 
-static void take_old_feeds(struct worker *w, const struct feeds_config *config,
-                           struct feed **fresh)
+static void take_old_feeds(struct worker *w, const struct feeds_config *config, struct feed **fresh)
 {
     for (size_t i = 0; i < config->n_feeds; i++) {
         const struct feed_config *fc = &config->feeds[i];
@@ -109,8 +108,8 @@ static void take_old_feeds(struct worker *w, const struct feeds_config *config,
 static int apply(struct worker *w, const struct feeds_config *config, struct error *why)
 {
     struct feed **fresh = calloc(config->n_feeds + 1, sizeof *fresh);
-    int rc = fresh == NULL ? error_set(why, ERR_NOMEM, "no memory")
-                           : make_feeds(w, config, fresh, why);
+    int rc =
+        fresh == NULL ? error_set(why, ERR_NOMEM, "no memory") : make_feeds(w, config, fresh, why);
 
     if (rc == 0 && post_shape(w->post, config->n_feeds) < 0)
         rc = error_set(why, ERR_NOMEM, "no memory");
@@ -265,8 +264,7 @@ static void judge_what_arrived(struct worker *w, int64_t now)
         int64_t until = refresh_held_until(f);
         if (refresh_arrived(f)) {
             refresh_judge(&w->house, f, now);
-            end_requests(w, &f->waiting,
-                         f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE);
+            end_requests(w, &f->waiting, f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE);
             f->waiting = f->again;
             f->again = NULL;
             f->due |= f->waiting != NULL;
@@ -288,7 +286,8 @@ static void build(struct worker *w, int64_t now)
     if (build_blocklist(&w->house, w->feeds, w->n_feeds, w->current, &made, &why) < 0) {
         w->build_again_at = now + AGAIN_S;
         if (!atomic_load(&w->stop))
-            log_error("feeds", "the new blocklist cannot be built, the old one stays: %s", why.text);
+            log_error("feeds", "the new blocklist cannot be built, the old one stays: %s",
+                      why.text);
         return;
     }
     w->current = made;
@@ -464,8 +463,7 @@ static int make_tools(struct worker *w, const char *state_dir, struct error *why
 
     if (rc < 0)
         return rc;
-    if ((w->watcher = watcher_new(why)) == NULL ||
-        (w->house.fetcher = fetcher_new(why)) == NULL)
+    if ((w->watcher = watcher_new(why)) == NULL || (w->house.fetcher = fetcher_new(why)) == NULL)
         return why->code;
     w->inbox = queue_new(0);
     w->suffixes = suffixes_new();
