@@ -6,6 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+/* What four digits of a year can say: 0000-01-01 and 9999-12-31. */
+#define DAYS_FIRST (-719528)
+#define DAYS_LAST  2932896
+
 static _Atomic int64_t test_now = -1, test_mono = -1;
 
 int64_t clock_now(void)
@@ -59,7 +63,7 @@ const char *clock_date_text(int32_t days, char dst[11])
 {
     int year, month, day;
 
-    if (days == 0)
+    if (days == 0 || days < DAYS_FIRST || days > DAYS_LAST)
         return strcpy(dst, "-");
     clock_date(days, &year, &month, &day);
     char wide[40];
@@ -73,9 +77,12 @@ const char *clock_time_text(int64_t now_s, char dst[21])
 {
     int64_t days = now_s / 86400, seconds = now_s % 86400;
 
-    if (now_s <= 0 || days > 2932896) /* 9999-12-31 */
+    if (now_s <= 0 || days > DAYS_LAST)
         return strcpy(dst, "-");
-    clock_date_text((int32_t)days, dst);
+    if (days == 0)
+        strcpy(dst, "1970-01-01");
+    else
+        clock_date_text((int32_t)days, dst);
     char wide[40];
     snprintf(wide, sizeof wide, "T%02d:%02d:%02dZ", (int)(seconds / 3600), (int)(seconds / 60 % 60),
              (int)(seconds % 60));

@@ -12,17 +12,6 @@
 
 static void cuts_row(const struct feed_row *row, void *arg)
 {
-    /* What the index takes for granted: keys are canonical, so parsing one gives it again. */
-    static const struct address_options as_written;
-    struct entry again;
-    struct error why;
-    char printed[2 * sizeof again.text];
-    struct text text = text_on(printed, sizeof printed);
-
-    entry_print(&text, row->kind, row->key);
-    if (entry_parse(text_view(&text), &as_written, &again, &why) != ENTRY_GOOD ||
-        again.kind != row->kind || !view_eq(again.key, row->key))
-        abort();
     buf_addf(arg, "%llu row %d %d %u ", (unsigned long long)row->line, (int)row->kind, row->date,
              row->types);
     buf_add_view(arg, row->key);

@@ -20,7 +20,8 @@ void clock_set(int64_t now_s, int64_t mono_ms);
 int32_t clock_days(int year, int month, int day);
 void clock_date(int32_t days, int *year, int *month, int *day);
 
-/* "YYYY-MM-DD" into 11 bytes; "-" when DAYS is 0 (no date known). Returns DST. */
+/* "YYYY-MM-DD" into 11 bytes; "-" when DAYS is 0 (no date known) or beyond
+ * the years 0 to 9999. Returns DST. */
 const char *clock_date_text(int32_t days, char dst[11]);
 
 /* "YYYY-MM-DDTHH:MM:SSZ" into 21 bytes; "-" when NOW_S is 0. Returns DST. */

@@ -26,7 +26,8 @@ struct file_part {
 
 /*
  * Writes the parts to "PATH.new", fsyncs, renames over PATH, fsyncs the directory. On any error
- * PATH is as it was and the new file is removed.
+ * PATH is as it was and the new file is removed; only when the last step fails (ERR_IO) the new
+ * one is in place, and a crash may bring back the old.
  */
 int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
                  struct error *why);

@@ -1,6 +1,6 @@
 /*
  * Hashes. Tables that outsiders fill use a hash with a secret of 192 random bytes, so that nobody
- * can prepare keys that collide (XXH3 with secret; the secret of a saved index is saved with it).
+ * can prepare keys that collide (XXH3 with secret).
  * Checksums of our files are XXH3-128; digests that identify a copy or a setting are SHA-256.
  */
 #ifndef RCPTGUARD_BASE_HASH_H

@@ -2,7 +2,7 @@
  * The log. log_* may be called by any thread and never blocks: a line goes into a bounded queue
  * and the disk thread writes it to its sink without blocking either; lines that do not fit are
  * dropped and counted, and the count is logged when there is room again. Before log_start (start
- * of the daemon, -t, the command) lines go to stderr at once.
+ * of the daemon, -t, the command) lines go to stderr at once, without a time in front.
  *
  * Lines are one line: callers escape what comes from outside (base/escape.h); the sink replaces
  * control bytes that are left by '?', as a last net.
@@ -45,15 +45,16 @@ int log_level_parse(struct view name, enum log_level *level);
 
 /*
  * Where lines go from now on. auto: the journal when JOURNAL_STREAM says that stderr is it, else
- * stderr. Any thread, normally start and reload; sockets are opened by the disk thread.
+ * stderr. Any thread, normally start and reload; sockets are opened by the disk thread. While a
+ * sink is missing its lines go to stderr.
  */
 void log_set_target(enum log_target target);
 
 /* Lines dropped since the start. */
 uint64_t log_dropped(void);
 
-/* For tests: every line goes to SINK instead (NULL: back). Called on the logging thread, under a
- * lock. */
+/* For tests: every line goes to SINK instead (NULL: back), as "warning: subject: words". Called on
+ * the logging thread, under a lock. */
 void log_set_sink(void (*sink)(enum log_level level, const char *line, void *arg), void *arg);
 
 /* For the disk thread only: from log_start on lines are queued; log_flush writes what the sink

@@ -46,12 +46,47 @@ static void test_utf8(void **state)
     assert_false(view_is_utf8(view_of("a\xc3")));            /* cut */
 }
 
+static void test_words(void **state)
+{
+    (void)state;
+    struct view rest = view_of(" one\t two\r\n"), word;
+
+    assert_true(view_word(&rest, &word) && view_is(word, "one"));
+    assert_true(view_word(&rest, &word) && view_is(word, "two"));
+    assert_false(view_word(&rest, &word));
+    rest = VIEW_NONE;
+    assert_false(view_word(&rest, &word));
+    assert_true(view_is(view_trim(view_of(" \r\n")), ""));
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    struct view v = view_of("a@b@c");
+
+    assert_int_equal(view_find(v, '@'), 1);
+    assert_int_equal(view_find_last(v, '@'), 3);
+    assert_int_equal(view_find(v, 'x'), -1);
+    assert_int_equal(view_find_last(VIEW_NONE, '@'), -1);
+    assert_true(view_is(view_from(v, 4), "c"));
+    assert_int_equal(view_from(v, 5).len, 0);
+    assert_true(view_is(view_first(v, 2), "a@"));
+    assert_true(view_is(view_first(v, 99), "a@b@c"));
+    assert_true(view_starts(v, "a@"));
+    assert_false(view_starts(v, "a@b@c@"));
+    assert_true(view_eq_nocase(view_of("aBc-1"), view_of("AbC-1")));
+    assert_false(view_eq_nocase(view_of("\xc3\xa4"), view_of("\xc3\x84"))); /* ASCII only */
+    assert_true(view_eq(VIEW_NONE, view_of("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split_visits_empty_fields),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests_name("base/view", tests, NULL, NULL);
 }

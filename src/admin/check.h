@@ -1,0 +1,23 @@
+/* The JSON of an answer, apart from how it was come by, so that tests can make one up. */
+#ifndef ADMIN_CHECK_H
+#define ADMIN_CHECK_H
+
+#include <jansson.h>
+
+#include "rcptguard/base/clock.h"
+#include "rcptguard/feeds.h"
+#include "rcptguard/local.h"
+#include "rcptguard/verdict.h"
+
+struct check_view {
+    const struct answer *answer;
+    struct view recipient; /* as asked */
+    const struct exclusions *exclusions;
+    const struct feeds *feeds; /* or NULL */
+    const char *file;          /* of exclusions */
+    int64_t now;
+};
+
+json_t *check_json(const struct check_view *view);
+
+#endif

@@ -1,0 +1,282 @@
+/* The connections of the admin socket, kept few and short: see connections.h. */
+#include "connections.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/bufferevent.h>
+
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+
+enum phase {
+    PHASE_READING, /* the request is not whole yet */
+    PHASE_WAITING, /* the client waits for us: no deadline but the work's own */
+    PHASE_WRITING, /* we wait for the client to take the answer */
+};
+
+struct connection {
+    struct bufferevent *bev; /* a reference of our own: keeps the descriptor's number ours */
+    enum phase phase;
+    int64_t since_ms;                /* when the phase began */
+    bool shut;                       /* told to end */
+    struct evhttp_connection *evcon; /* while waiting */
+    connection_gone *gone;
+    void *request;
+};
+
+struct connections {
+    struct event_base *base;
+    struct evconnlistener *listener; /* owned by evhttp once bound */
+    struct event *sweep;
+    struct connection all[ADMIN_MAX_CONNECTIONS]; /* the first COUNT are in use */
+    unsigned count;
+    unsigned accepts;  /* since the last sweep */
+    int64_t resume_ms; /* not before: accept failed */
+    bool started;
+    int64_t complained_ms; /* last warning */
+    unsigned dropped;      /* shut down for being late, since then */
+};
+
+/* The error callback gets what evhttp gave the listener, not what we would; there is one admin
+ * socket a process. */
+static struct connections *the_connections;
+
+static void sweep_later(struct connections *c)
+{
+    const struct timeval in = {0, ADMIN_SWEEP_MS * 1000};
+
+    if (!event_pending(c->sweep, EV_TIMEOUT, NULL))
+        event_add(c->sweep, &in);
+}
+
+/* evhttp asks for the bufferevent of a connection that it has just accepted. */
+static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
+{
+    struct connections *c = arg;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+
+    if (bev == NULL || c->count == ADMIN_MAX_CONNECTIONS)
+        return bev;
+    /* Headers and body must fit, else nothing would ever be consumed; beyond that we read no more.
+     */
+    bufferevent_setwatermark(bev, EV_READ, 0, ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096);
+    bufferevent_incref(bev);
+    c->all[c->count++] = (struct connection){.bev = bev, .since_ms = clock_mono_ms()};
+    c->accepts++;
+    if (c->count == ADMIN_MAX_CONNECTIONS || c->accepts >= ADMIN_ACCEPTS)
+        evconnlistener_disable(c->listener);
+    sweep_later(c);
+    return bev;
+}
+
+static void accept_failed(struct evconnlistener *listener, void *arg)
+{
+    struct connections *c = the_connections;
+    int64_t now = clock_mono_ms();
+
+    (void)arg;
+    if (c == NULL)
+        return;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        evconnlistener_disable(listener);
+        c->resume_ms = now + ADMIN_PAUSE_MS;
+        sweep_later(c);
+    }
+    if (c->complained_ms == 0 || now - c->complained_ms > 60000) {
+        log_warning("admin", "cannot accept: %s", strerror(errno));
+        c->complained_ms = now;
+    }
+}
+
+/* evhttp frees a bufferevent by taking its callbacks away and dropping its own reference. */
+static bool is_over(const struct connection *x)
+{
+    bufferevent_data_cb read, write;
+    bufferevent_event_cb event;
+    void *arg;
+
+    bufferevent_getcb(x->bev, &read, &write, &event, &arg);
+    return read == NULL && write == NULL && event == NULL;
+}
+
+static void end_late(struct connections *c, struct connection *x, int64_t now)
+{
+    bool crowded = c->count == ADMIN_MAX_CONNECTIONS;
+    int64_t limit = crowded                     ? ADMIN_CROWDED_MS
+                    : x->phase == PHASE_READING ? ADMIN_REQUEST_MS
+                                                : ADMIN_REPLY_MS;
+
+    if (x->shut || now - x->since_ms < limit)
+        return;
+    /* evhttp sees the end of the stream in its next turn and frees the connection. */
+    shutdown(bufferevent_getfd(x->bev), SHUT_RDWR);
+    x->shut = true;
+    c->dropped++;
+}
+
+/* A client that only closed its sending side may still want the answer: that is no POLLHUP. */
+static void end_if_gone(struct connection *x)
+{
+    struct pollfd p = {.fd = bufferevent_getfd(x->bev)};
+
+    if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0)
+        evhttp_connection_free(x->evcon); /* calls evcon_closed */
+}
+
+static void complain(struct connections *c, int64_t now)
+{
+    if (c->dropped == 0 || (c->complained_ms != 0 && now - c->complained_ms < 60000))
+        return;
+    log_warning("admin", "closed %u connections that did not finish in time", c->dropped);
+    c->dropped = 0;
+    c->complained_ms = now;
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+    struct connections *c = arg;
+    int64_t now = clock_mono_ms();
+
+    (void)fd, (void)what;
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->all[i].phase == PHASE_WAITING)
+            end_if_gone(&c->all[i]);
+    for (unsigned i = 0; i < c->count;) {
+        struct connection *x = &c->all[i];
+        if (is_over(x)) {
+            bufferevent_decref(x->bev);
+            *x = c->all[--c->count];
+            continue;
+        }
+        if (x->phase != PHASE_WAITING)
+            end_late(c, x, now);
+        i++;
+    }
+    complain(c, now);
+    c->accepts = 0;
+    bool paused = now < c->resume_ms;
+    if (c->started && !paused && c->count < ADMIN_MAX_CONNECTIONS)
+        evconnlistener_enable(c->listener);
+    if (c->count > 0 || paused)
+        sweep_later(c);
+}
+
+struct connections *connections_new(struct event_base *base, struct evhttp *http, int fd)
+{
+    struct connections *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    c->base = base;
+    c->listener = evconnlistener_new(
+        base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
+    if (c->listener == NULL) {
+        close(fd);
+        free(c);
+        return NULL;
+    }
+    c->sweep = evtimer_new(base, on_sweep, c);
+    if (c->sweep == NULL || evhttp_bind_listener(http, c->listener) == NULL) {
+        evconnlistener_free(c->listener);
+        connections_free(c);
+        return NULL;
+    }
+    the_connections = c;
+    evconnlistener_disable(c->listener); /* binding gives it a callback, and that enables it */
+    evconnlistener_set_error_cb(c->listener, accept_failed);
+    evhttp_set_bevcb(http, make_bufferevent, c);
+    evhttp_set_max_headers_size(http, ADMIN_MAX_HEADERS);
+    evhttp_set_max_body_size(http, ADMIN_MAX_BODY);
+    return c;
+}
+
+void connections_start(struct connections *c)
+{
+    c->started = true;
+    evconnlistener_enable(c->listener);
+}
+
+void connections_free(struct connections *c)
+{
+    if (c == NULL)
+        return;
+    for (unsigned i = 0; i < c->count; i++)
+        bufferevent_decref(c->all[i].bev);
+    if (c->sweep != NULL)
+        event_free(c->sweep);
+    if (the_connections == c)
+        the_connections = NULL;
+    free(c);
+}
+
+unsigned connections_count(const struct connections *c)
+{
+    return c->count;
+}
+
+static struct bufferevent *bufferevent_of(struct evhttp_request *http)
+{
+    return evhttp_connection_get_bufferevent(evhttp_request_get_connection(http));
+}
+
+int connections_fd(struct evhttp_request *http)
+{
+    return bufferevent_getfd(bufferevent_of(http));
+}
+
+static struct connection *connection_of(struct connections *c, struct evhttp_request *http)
+{
+    struct bufferevent *bev = bufferevent_of(http);
+
+    for (unsigned i = 0; i < c->count; i++)
+        if (c->all[i].bev == bev)
+            return &c->all[i];
+    return NULL;
+}
+
+/* The connection is being freed: by the sweep, by evhttp after an error, or by evhttp_free. */
+static void evcon_closed(struct evhttp_connection *evcon, void *arg)
+{
+    struct connections *c = arg;
+
+    for (unsigned i = 0; i < c->count; i++) {
+        struct connection *x = &c->all[i];
+        if (x->evcon != evcon || x->phase != PHASE_WAITING)
+            continue;
+        x->phase = PHASE_WRITING;
+        x->gone(x->request);
+        return;
+    }
+}
+
+void connections_wait(struct connections *c, struct evhttp_request *http, connection_gone *gone,
+                      void *request)
+{
+    struct connection *x = connection_of(c, http);
+
+    if (x == NULL)
+        return;
+    x->phase = PHASE_WAITING;
+    x->since_ms = clock_mono_ms();
+    x->evcon = evhttp_request_get_connection(http);
+    x->gone = gone;
+    x->request = request;
+    evhttp_connection_set_closecb(x->evcon, evcon_closed, c);
+}
+
+void connections_answered(struct connections *c, struct evhttp_request *http)
+{
+    struct connection *x = connection_of(c, http);
+
+    if (x == NULL)
+        return;
+    x->phase = PHASE_WRITING;
+    x->since_ms = clock_mono_ms();
+}

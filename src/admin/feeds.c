@@ -1,0 +1,146 @@
+/* /v1/feeds: how each list is, fetch one now, take a held copy. */
+#include "feeds.h"
+
+#include <stdlib.h>
+
+#include "json.h"
+#include "request.h"
+
+static json_t *held_json(const struct feed_status *feed)
+{
+    if (feed->held.since == 0)
+        return json_null();
+    json_t *held = json_object();
+    json_put(held, "since", json_time(feed->held.since));
+    json_put(held, "until", json_time(feed->held.until));
+    json_put(held, "why", json_text(view_of(feed->held.why)));
+    json_put(held, "entries", json_count(feed->held.entries));
+    return held;
+}
+
+json_t *json_feed(const struct feed_status *feed)
+{
+    json_t *object = json_object();
+
+    json_put(object, "name", json_text(view_of(feed->name)));
+    json_put(object, "kind", json_string("feed"));
+    json_put(object, "url", json_text(view_of(feed->url)));
+    json_put(object, "format", json_text(view_of(feed->format)));
+    json_put(object, "state", json_string(feed_state_text(feed->state)));
+    json_put(object, "rows", json_count(feed->rows));
+    json_put(object, "bad_rows", json_count(feed->bad_rows));
+    json_put(object, "ignored_rows", json_count(feed->ignored_rows));
+    json_put(object, "entries", json_count(feed->entries));
+    json_put(object, "active", json_count(feed->active));
+    json_put(object, "dropped", json_count(feed->dropped));
+    json_put(object, "last_fetch", json_time(feed->last_fetch));
+    json_put(object, "last_success", json_time(feed->last_success));
+    json_put(object, "accepted", json_time(feed->accepted_at));
+    json_put(object, "next_fetch", json_time(feed->next_fetch));
+    json_put(object, "last_error", json_text_or_null(view_of(feed->last_error)));
+    json_put(object, "guard", json_text_or_null(view_of(feed->guard)));
+    json_put(object, "held", held_json(feed));
+    json_put(object, "previous", json_false()); /* nothing to roll back to in this version */
+    json_put(object, "progress", json_text_or_null(view_of(feed->progress)));
+    return object;
+}
+
+void admin_feeds(struct request *r)
+{
+    const struct feeds *feeds = r->admin->house->feeds;
+    const struct feed_status *feed;
+    json_t *object = json_object(), *array = json_array();
+
+    for (size_t i = 0; (feed = feeds_status(feeds, i)) != NULL; i++)
+        json_array_append_new(array, json_feed(feed));
+    json_put(object, "feeds", array);
+    request_reply(r, 200, object);
+}
+
+/* A fetch, or the taking of a held copy, that a client waits for. */
+struct errand {
+    struct request *request;
+    struct feeds_request *asked;
+    const char *what;
+};
+
+static void reply_feed(struct request *r, const char *what, enum feeds_result result)
+{
+    const struct feed_status *feed = feeds_status_of(r->admin->house->feeds, r->name);
+
+    if (result == FEEDS_UNKNOWN || feed == NULL) {
+        request_reply(r, 404,
+                      json_error(view_of("there is no such feed; GET /v1/feeds names them")));
+        return;
+    }
+    request_log(r, what, r->name,
+                result == FEEDS_FAILED    ? "failed"
+                : result == FEEDS_NOTHING ? "nothing held"
+                                          : "done");
+    json_t *object = json_feed(feed);
+    if (result == FEEDS_FAILED)
+        json_put(object, "error",
+                 json_text(view_of(feed->last_error[0] == '\0' ? "failed" : feed->last_error)));
+    if (result == FEEDS_NOTHING)
+        json_put(object, "error", json_text(view_of("no copy of this feed is held")));
+    request_reply(r, result == FEEDS_DONE ? 200 : result == FEEDS_FAILED ? 502 : 409, object);
+}
+
+static void errand_done(enum feeds_result result, void *arg)
+{
+    struct errand *e = arg;
+
+    e->request->admin->fetching--;
+    reply_feed(e->request, e->what, result);
+    free(e);
+}
+
+static void errand_gone(void *work)
+{
+    struct errand *e = work;
+
+    e->request->admin->fetching--;
+    feeds_forget(e->asked);
+    free(e);
+}
+
+typedef struct feeds_request *feeds_ask(struct feeds *f, struct view name, feeds_done *done,
+                                        void *arg);
+
+static void run_errand(struct request *r, const char *what, feeds_ask *ask)
+{
+    struct admin *a = r->admin;
+
+    if (feeds_status_of(a->house->feeds, r->name) == NULL) {
+        reply_feed(r, what, FEEDS_UNKNOWN);
+        return;
+    }
+    if (a->fetching >= ADMIN_MAX_FETCHING) {
+        request_fail(r, 503, "%d requests wait for a fetch already; try again later",
+                     ADMIN_MAX_FETCHING);
+        return;
+    }
+    struct errand *e = calloc(1, sizeof *e);
+    if (e != NULL) {
+        *e = (struct errand){.request = r, .what = what};
+        e->asked = ask(a->house->feeds, r->name, errand_done, e);
+    }
+    if (e == NULL || e->asked == NULL) {
+        free(e);
+        request_reply(r, 500, NULL);
+        return;
+    }
+    a->fetching++;
+    request_wait(r, errand_gone, e);
+}
+
+void admin_refresh(struct request *r)
+{
+    run_errand(r, "refresh", feeds_refresh);
+}
+
+void admin_accept(struct request *r)
+{
+    if (request_may_admin(r))
+        run_errand(r, "accept", feeds_accept);
+}

@@ -1,0 +1,128 @@
+/* One request on its way through a handler: see request.h. */
+#include "request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/buffer.h>
+#include <event2/keyvalq_struct.h>
+
+#include "json.h"
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/log.h"
+
+static int add_bytes(const char *bytes, size_t len, void *arg)
+{
+    return evbuffer_add(arg, bytes, len);
+}
+
+static const char *phrase(int status)
+{
+    static const struct {
+        int status;
+        const char *words;
+    } phrases[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {500, "Internal Server Error"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+    };
+
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (phrases[i].status == status)
+            return phrases[i].words;
+    return "Status";
+}
+
+static void request_free(struct request *r)
+{
+    json_decref(r->body);
+    free(r);
+}
+
+void request_reply(struct request *r, int status, json_t *document)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(r->http);
+    struct evbuffer *out = evbuffer_new();
+
+    if (out != NULL &&
+        (document == NULL || json_dump_callback(document, add_bytes, out, JSON_COMPACT) != 0)) {
+        evbuffer_drain(out, evbuffer_get_length(out));
+        evbuffer_add_printf(out, "{\"error\":\"out of memory\"}");
+        status = 500;
+    }
+    if (out != NULL)
+        evbuffer_add(out, "\n", 1);
+    json_decref(document);
+    evhttp_add_header(headers, "Content-Type", "application/json");
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_add_header(headers, "Connection", "close");
+    connections_answered(r->admin->connections, r->http);
+    evhttp_send_reply(r->http, status, phrase(status), out);
+    if (out != NULL)
+        evbuffer_free(out);
+    request_free(r);
+}
+
+void request_fail(struct request *r, int status, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    request_reply(r, status, json_error(view_of(text)));
+}
+
+static void client_gone(void *arg)
+{
+    struct request *r = arg;
+
+    r->gone(r->work);
+    /* After an error on the stream evhttp leaves a request that is being worked on to us. */
+    if (evhttp_request_get_connection(r->http) == NULL)
+        evhttp_request_free(r->http);
+    request_free(r);
+}
+
+void request_wait(struct request *r, void (*gone)(void *work), void *work)
+{
+    r->gone = gone;
+    r->work = work;
+    connections_wait(r->admin->connections, r->http, client_gone, r);
+}
+
+bool request_may_admin(struct request *r)
+{
+    if (peer_is_admin(&r->peer, connections_fd(r->http), r->admin->admin_group))
+        return true;
+    request_fail(r, 403, "uid %ld may not do this: be root or a member of [admin] admin_group%s",
+                 r->peer.known ? (long)r->peer.uid : -1L,
+                 r->admin->admin_group == PEER_NO_GROUP ? " (which is not set)" : "");
+    return false;
+}
+
+void request_log(const struct request *r, const char *what, struct view name, const char *outcome)
+{
+    char shown_name[ESCAPE_MAX_BYTES + 8], shown_by[ADMIN_BY_MAX + 8];
+    struct text t = text_on(shown_name, sizeof shown_name);
+    struct text by = text_on(shown_by, sizeof shown_by);
+    json_t *claimed = json_object_get(r->body, "by");
+    struct view claim = VIEW_NONE;
+
+    if (json_is_string(claimed))
+        claim = view_make(json_string_value(claimed), json_string_length(claimed));
+    else
+        target_get(&r->target, "by", &claim);
+    escape_to(&t, name, ESCAPE_LOG);
+    escape_to_max(&by, claim, ESCAPE_LOG, ADMIN_BY_MAX);
+    log_notice("admin", "%s: %s: %s uid=%ld by=<%s>", what, shown_name, outcome,
+               r->peer.known ? (long)r->peer.uid : -1L, shown_by);
+}

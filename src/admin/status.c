@@ -1,0 +1,149 @@
+/* GET /v1/status: is all well, and if not, what to look at. */
+#include "status.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+#include "request.h"
+
+#define DAY_S 86400
+
+static void add_reason(json_t *reasons, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_reason(json_t *reasons, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    json_array_append_new(reasons, json_text(view_of(text)));
+}
+
+void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now)
+{
+    const char *error = feed->last_error[0] == '\0' ? "" : ": ";
+
+    if (feed->held.since != 0)
+        add_reason(reasons, "feed %s: a copy is held: %s", feed->name, feed->held.why);
+    else if (feed->state == FEED_REFUSED)
+        add_reason(reasons, "feed %s: the last copy was refused%s%s", feed->name, error,
+                   feed->last_error);
+    if (feed->accepted_at == 0)
+        add_reason(reasons, "feed %s: no copy was ever accepted%s%s", feed->name, error,
+                   feed->last_error);
+    else if (feed->state == FEED_FAILED && now - feed->last_success > DAY_S)
+        add_reason(reasons, "feed %s: failing for more than a day%s%s", feed->name, error,
+                   feed->last_error);
+}
+
+/* Lines that are left out; warnings, whose lines stay in force, degrade nothing. */
+static size_t broken_lines(const struct exclusions *ex)
+{
+    size_t all = ex == NULL ? 0 : exclusions_errors(ex), broken = all;
+    const struct exclusion_error *e;
+
+    for (size_t i = 0; i < all && (e = exclusions_error_at(ex, i)) != NULL; i++)
+        broken -= e->warning;
+    return broken;
+}
+
+void status_exclusion_reasons(json_t *reasons, const struct exclusions *ex,
+                              const struct local_state *state, const char *file)
+{
+    size_t broken = broken_lines(ex);
+
+    if (state->missing)
+        add_reason(reasons, "exclusions: %s", state->problem[0] != '\0' ? state->problem : file);
+    if (broken > 0)
+        add_reason(reasons, "exclusions: %zu lines of %s have an error and are left out", broken,
+                   file);
+}
+
+static json_t *counts_json(const struct record_counts *c)
+{
+    json_t *counts = json_object();
+
+    json_put(counts, "queries", json_count(c->queries));
+    json_put(counts, "foreign", json_count(c->foreign));
+    json_put(counts, "passed", json_count(c->passed));
+    json_put(counts, "excluded", json_count(c->excluded));
+    json_put(counts, "rejected", json_count(c->rejected));
+    json_put(counts, "deferred", json_count(c->deferred));
+    json_put(counts, "observed", json_count(c->observed));
+    json_put(counts, "unparsed", json_count(c->unparsed));
+    json_put(counts, "repeated", json_count(c->repeated));
+    return counts;
+}
+
+static json_t *exclusions_json(const struct admin_house *house, const struct exclusions *ex)
+{
+    json_t *object = json_object(), *errors = json_array();
+    const struct exclusion_error *e;
+
+    json_put(object, "file", json_text(view_of(house->exclusions_file)));
+    json_put(object, "count", json_count(ex == NULL ? 0 : exclusions_count(ex)));
+    json_put(object, "missing", json_boolean(house->exclusions_state->missing));
+    json_put(object, "problem", json_text_or_null(view_of(house->exclusions_state->problem)));
+    json_put(object, "loaded", json_time(house->exclusions_state->loaded_at));
+    for (size_t i = 0; ex != NULL && (e = exclusions_error_at(ex, i)) != NULL; i++) {
+        json_t *error = json_object();
+        json_put(error, "line", json_count(e->line));
+        json_put(error, "error", json_text(view_of(e->text)));
+        json_put(error, "warning", json_boolean(e->warning));
+        json_array_append_new(errors, error);
+    }
+    json_put(object, "errors", errors);
+    return object;
+}
+
+static json_t *blocklist_json(const struct blocklist *bl)
+{
+    json_t *object = json_object();
+
+    json_put(object, "keys", json_count(bl == NULL ? 0 : blocklist_keys(bl)));
+    json_put(object, "lists", json_count(bl == NULL ? 0 : blocklist_lists(bl)));
+    json_put(object, "bytes", json_count(bl == NULL ? 0 : blocklist_memory_bytes(bl)));
+    return object;
+}
+
+static json_t *reasons_json(const struct admin_house *house, const struct exclusions *ex,
+                            int64_t now)
+{
+    json_t *reasons = json_array();
+    const struct feed_status *feed;
+
+    for (size_t i = 0; (feed = feeds_status(house->feeds, i)) != NULL; i++)
+        status_feed_reasons(reasons, feed, now);
+    status_exclusion_reasons(reasons, ex, house->exclusions_state, house->exclusions_file);
+    return reasons;
+}
+
+void admin_status(struct request *r)
+{
+    const struct admin_house *house = r->admin->house;
+    const struct exclusions *ex = verdict_exclusions(house->verdict);
+    int64_t now = clock_now();
+    json_t *object = json_object(), *reasons = reasons_json(house, ex, now);
+
+    json_put(object, "status", json_string(json_array_size(reasons) == 0 ? "ok" : "degraded"));
+    json_put(object, "reasons", reasons);
+    json_put(object, "version", json_string(RCPTGUARD_VERSION));
+    json_put(object, "uptime", json_integer(now - house->started_at));
+    json_put(object, "started", json_time(house->started_at));
+    json_put(object, "reloaded", json_time(house->reloaded_at));
+    json_put(object, "pid", json_integer(getpid()));
+    json_put(object, "mode", json_string(house->observe ? "observe" : "enforce"));
+    json_put(object, "counts", counts_json(record_counts(house->record)));
+    json_put(object, "exclusions", exclusions_json(house, ex));
+    json_put(object, "blocklist", blocklist_json(verdict_blocklist(house->verdict)));
+    json_put(object, "clients", json_count(policy_clients(house->policy)));
+    json_put(object, "admin_clients", json_count(connections_count(r->admin->connections)));
+    json_put(object, "log_dropped", json_count(log_dropped()));
+    request_reply(r, 200, object);
+}

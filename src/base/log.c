@@ -1,0 +1,366 @@
+/*
+ * The log: formats on the thread that logs, queues, and lets the disk thread write.
+ *
+ * The queue is a ring of bytes under a mutex that is held for a memcpy of one line, never during a
+ * system call. A line that finds no room is dropped and counted rather than waited for; the count
+ * is put in its place as soon as there is room, so that a reader sees where lines are missing.
+ */
+#include "rcptguard/base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "log_sink.h"
+#include "rcptguard/base/buf.h"
+#include "rcptguard/base/clock.h"
+
+/* Some 2000 refusals: a second of the worst flood that a relay sees. Untouched pages cost nothing.
+ */
+#define RING_BYTES (512 * 1024)
+/* Once lines were dropped, an eighth must be free before more are taken: else a flood would fill
+ * the log with notes about one dropped line each. */
+#define RING_RESUME (RING_BYTES / 8)
+#define NOTE_BYTES  160
+
+struct ring_head {
+    int64_t time;
+    uint32_t len;
+    uint32_t level;
+};
+
+static struct {
+    pthread_mutex_t lock; /* guards what follows */
+    char bytes[RING_BYTES];
+    size_t start, used;
+    bool queued;       /* between log_start and log_stop */
+    bool signalled;    /* the eventfd was written and not yet read */
+    uint64_t unspoken; /* dropped, and no note of it yet */
+    void (*sink)(enum log_level level, const char *line, void *arg);
+    void *sink_arg;
+} ring = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int wake_fd = -1;
+static atomic_int min_level = LOG_LEVEL_INFO;
+static atomic_int log_target_now = LOG_TARGET_AUTO;
+static atomic_uint target_changes;
+static _Atomic uint64_t dropped;
+
+/* ---- the ring; the lock is held ---- */
+
+static void ring_copy_in(const void *from, size_t len)
+{
+    size_t at = (ring.start + ring.used) % RING_BYTES;
+    size_t first = len < RING_BYTES - at ? len : RING_BYTES - at;
+
+    memcpy(ring.bytes + at, from, first);
+    memcpy(ring.bytes, (const char *)from + first, len - first);
+    ring.used += len;
+}
+
+static void ring_copy_out(size_t offset, void *to, size_t len)
+{
+    size_t at = (ring.start + offset) % RING_BYTES;
+    size_t first = len < RING_BYTES - at ? len : RING_BYTES - at;
+
+    memcpy(to, ring.bytes + at, first);
+    memcpy((char *)to + first, ring.bytes, len - first);
+}
+
+static void ring_put(enum log_level level, struct view text)
+{
+    struct ring_head head = {clock_now(), (uint32_t)text.len, (uint32_t)level};
+
+    ring_copy_in(&head, sizeof head);
+    ring_copy_in(text.ptr, text.len);
+}
+
+static size_t ring_room(void)
+{
+    return RING_BYTES - ring.used;
+}
+
+static void ring_put_note(void)
+{
+    char note[NOTE_BYTES - sizeof(struct ring_head)];
+    struct text t = text_on(note, sizeof note);
+
+    text_addf(&t, "warning: log: %llu lines dropped here: they came faster than they were written",
+              (unsigned long long)ring.unspoken);
+    ring_put(LOG_LEVEL_WARNING, text_view(&t));
+    ring.unspoken = 0;
+}
+
+/* ---- logging ---- */
+
+static void clean(char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (ascii_control(line[i]))
+            line[i] = '?';
+}
+
+/* True when the eventfd is to be written, outside the lock. */
+static bool enqueue(enum log_level level, struct view text)
+{
+    size_t need = sizeof(struct ring_head) + text.len + NOTE_BYTES;
+
+    if (ring_room() < (ring.unspoken > 0 ? need + RING_RESUME : need)) {
+        ring.unspoken++;
+        atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+    } else {
+        if (ring.unspoken > 0)
+            ring_put_note();
+        ring_put(level, text);
+    }
+    bool wake = !ring.signalled;
+    ring.signalled = true;
+    return wake;
+}
+
+/*
+ * Before log_start (then a person waits for the words, and `| less` may make us wait) and after
+ * log_stop (then the process must end, whatever stderr does): whoever logs writes. Without a time:
+ * these lines are read as they come.
+ */
+static void write_direct(struct view text, bool stopped)
+{
+    struct pollfd room = {.fd = 2, .events = POLLOUT};
+    char line[LOG_LINE_BYTES + 128];
+    struct text t = text_on(line, sizeof line);
+
+    if (stopped && poll(&room, 1, 0) != 1)
+        return;
+    text_addf(&t, "%s: ", program_invocation_short_name);
+    text_add_view(&t, text);
+    text_add(&t, "\n");
+    ssize_t n = write(2, t.dst, t.len);
+    (void)n;
+}
+
+static void deliver(enum log_level level, char *line, size_t len)
+{
+    struct view text = view_make(line, len);
+
+    clean(line, len);
+    pthread_mutex_lock(&ring.lock);
+    if (ring.sink != NULL) {
+        ring.sink(level, line, ring.sink_arg);
+        pthread_mutex_unlock(&ring.lock);
+        return;
+    }
+    bool queued = ring.queued, stopped = !queued && wake_fd >= 0;
+    bool wake = queued && enqueue(level, text);
+    pthread_mutex_unlock(&ring.lock);
+
+    if (!queued) {
+        write_direct(text, stopped);
+    } else if (wake) {
+        uint64_t one = 1;
+        ssize_t n = write(wake_fd, &one, sizeof one);
+        (void)n;
+    }
+}
+
+static void log_args(enum log_level level, const char *subject, const char *format, va_list args)
+{
+    /* Notices and informations carry no word in front, as in Postfix. */
+    static const char *const words[] = {"error: ", "warning: ", "", "", "debug: "};
+    char line[LOG_LINE_BYTES];
+
+    if ((int)level > atomic_load_explicit(&min_level, memory_order_relaxed))
+        return;
+    int saved = errno;
+    struct text t = text_on(line, sizeof line);
+    text_add(&t, words[level]);
+    if (subject != NULL)
+        text_addf(&t, "%s: ", subject);
+    int len = vsnprintf(t.dst + t.len, t.size - t.len, format, args);
+    if (len > 0)
+        t.len += (size_t)len < t.size - t.len ? (size_t)len : t.size - t.len - 1;
+    deliver(level, line, t.len);
+    errno = saved;
+}
+
+#define LOG_FUNCTION(name, level)                                                                  \
+    void name(const char *subject, const char *format, ...)                                        \
+    {                                                                                              \
+        va_list args;                                                                              \
+        va_start(args, format);                                                                    \
+        log_args(level, subject, format, args);                                                    \
+        va_end(args);                                                                              \
+    }
+
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+
+void log_line(struct view line)
+{
+    char copy[LOG_LINE_BYTES];
+
+    if (LOG_LEVEL_INFO > atomic_load_explicit(&min_level, memory_order_relaxed))
+        return;
+    struct text t = text_on(copy, sizeof copy);
+    text_add_view(&t, line);
+    deliver(LOG_LEVEL_INFO, copy, t.len);
+}
+
+/* ---- settings ---- */
+
+void log_set_level(enum log_level level)
+{
+    atomic_store(&min_level, (int)level);
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load(&min_level);
+}
+
+int log_level_parse(struct view name, enum log_level *level)
+{
+    static const char *const names[] = {"error", "warning", "notice", "info", "debug"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (view_is(name, names[i])) {
+            *level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return ERR_SYNTAX;
+}
+
+void log_set_target(enum log_target target)
+{
+    atomic_store(&log_target_now, (int)target);
+    atomic_fetch_add(&target_changes, 1);
+}
+
+uint64_t log_dropped(void)
+{
+    return atomic_load_explicit(&dropped, memory_order_relaxed);
+}
+
+void log_set_sink(void (*sink)(enum log_level level, const char *line, void *arg), void *arg)
+{
+    pthread_mutex_lock(&ring.lock);
+    ring.sink = sink;
+    ring.sink_arg = arg;
+    pthread_mutex_unlock(&ring.lock);
+}
+
+/* ---- the disk thread ---- */
+
+int log_start(struct error *why)
+{
+    /* Made once and never closed: a thread may be about to write to it when the log stops. */
+    int fd = wake_fd >= 0 ? wake_fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return error_errno(why, "cannot make the log's eventfd");
+    pthread_mutex_lock(&ring.lock);
+    wake_fd = fd;
+    ring.queued = true;
+    ring.signalled = false;
+    pthread_mutex_unlock(&ring.lock);
+    return 0;
+}
+
+int log_fd(void)
+{
+    return wake_fd;
+}
+
+/* Read first: a line whose wake-up is read away here is in the ring already. */
+static void clear_wake(void)
+{
+    uint64_t wakes;
+
+    ssize_t n = read(wake_fd, &wakes, sizeof wakes);
+    (void)n;
+    pthread_mutex_lock(&ring.lock);
+    ring.signalled = false;
+    pthread_mutex_unlock(&ring.lock);
+}
+
+/* The oldest line into TEXT (LOG_LINE_BYTES); it stays in the ring until ring_drop_oldest. */
+static bool ring_oldest(struct log_record *record, char *text)
+{
+    struct ring_head head;
+    bool some;
+
+    pthread_mutex_lock(&ring.lock);
+    if (ring.used == 0 && ring.unspoken > 0)
+        ring_put_note();
+    some = ring.used > 0;
+    if (some) {
+        ring_copy_out(0, &head, sizeof head);
+        ring_copy_out(sizeof head, text, head.len);
+        *record =
+            (struct log_record){(enum log_level)head.level, head.time, view_make(text, head.len)};
+    }
+    pthread_mutex_unlock(&ring.lock);
+    return some;
+}
+
+static void ring_drop_oldest(const struct log_record *record)
+{
+    size_t len = sizeof(struct ring_head) + record->text.len;
+
+    pthread_mutex_lock(&ring.lock);
+    ring.start = (ring.start + len) % RING_BYTES;
+    ring.used -= len;
+    pthread_mutex_unlock(&ring.lock);
+}
+
+int log_flush(void)
+{
+    static unsigned seen_changes;
+    char text[LOG_LINE_BYTES];
+    struct log_record record;
+    int busy_fd = -1;
+
+    unsigned changes = atomic_load(&target_changes);
+    if (changes != seen_changes)
+        log_sink_close();
+    seen_changes = changes;
+    clear_wake();
+    while (ring_oldest(&record, text)) {
+        enum log_target target = (enum log_target)atomic_load(&log_target_now);
+        enum log_sink_result result = log_sink_write(target, &record, &busy_fd);
+        if (result == LOG_SINK_BUSY)
+            return busy_fd;
+        if (result == LOG_SINK_GONE)
+            atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+        ring_drop_oldest(&record);
+    }
+    return -1;
+}
+
+void log_stop(int wait_ms)
+{
+    int64_t until = clock_mono_ms() + wait_ms;
+
+    if (wake_fd < 0)
+        return;
+    for (int fd = log_flush(); fd >= 0; fd = log_flush()) {
+        int64_t left = until - clock_mono_ms();
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        if (left <= 0 || poll(&room, 1, (int)left) <= 0)
+            break;
+    }
+    pthread_mutex_lock(&ring.lock);
+    ring.queued = false;
+    ring.start = ring.used = 0;
+    ring.unspoken = 0;
+    pthread_mutex_unlock(&ring.lock);
+    log_sink_close();
+}

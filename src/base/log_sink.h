@@ -1,0 +1,42 @@
+/*
+ * Where log lines end up: stderr, the syslog socket, the journal's socket. Nothing here blocks and
+ * nothing here logs. Belongs to one thread at a time: the one that flushes.
+ */
+#ifndef BASE_LOG_SINK_H
+#define BASE_LOG_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rcptguard/base/log.h"
+
+struct log_record {
+    enum log_level level;
+    int64_t time;     /* when it was logged, seconds since 1970 */
+    struct view text; /* with "warning: " and the like in front, no control bytes */
+};
+
+enum log_sink_result {
+    LOG_SINK_DONE,
+    LOG_SINK_BUSY, /* it takes nothing now: poll the descriptor for POLLOUT, come again */
+    LOG_SINK_GONE, /* the line cannot be written at all */
+};
+
+/*
+ * Writes one record to TARGET; when that is missing, to stderr, and looks for it again every five
+ * seconds. After LOG_SINK_BUSY the same record comes again (a stream may have taken half of it).
+ */
+enum log_sink_result log_sink_write(enum log_target target, const struct log_record *record,
+                                    int *busy_fd);
+
+/* Forgets half-written lines and closes what is open: the target changed, or the log stops. */
+void log_sink_close(void);
+
+/* The record as TARGET (not auto) wants it; returns its length. */
+size_t log_sink_format(enum log_target target, const struct log_record *record, char *dst,
+                       size_t size);
+
+/* For tests: other sockets than /dev/log and the journal's; NULL: those. */
+void log_sink_paths(const char *syslog, const char *journal);
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * The judgement behind base/watch.h. A half-written exclusion file that is read too early takes
+ * exclusions out of force and blocks mail; one that is read late costs a second. So whatever shrank
+ * waits for its writer, and a file that was deleted is remembered with its size until the next one
+ * is whole.
+ */
+#include "watch_state.h"
+
+void watch_state_start(struct watch_state *s, const struct watch_facts *facts)
+{
+    *s = (struct watch_state){.seen = *facts, .whole_size = facts->size};
+}
+
+unsigned watch_events_add(unsigned events, enum watch_event event)
+{
+    /* Written to again behind a close: what matters is that it is not closed now. */
+    if (event == WATCH_MODIFIED)
+        events &= ~(unsigned)(WATCH_CLOSED | WATCH_REPLACED);
+    return events | event;
+}
+
+static bool same_content(const struct watch_facts *a, const struct watch_facts *b)
+{
+    return a->exists == b->exists && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           a->mtime_ns == b->mtime_ns;
+}
+
+static bool same_rights(const struct watch_facts *a, const struct watch_facts *b)
+{
+    return a->error == b->error && a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+}
+
+static void note_change(struct watch_state *s, int64_t now_ms)
+{
+    if (!s->pending)
+        s->since = now_ms;
+    s->pending = true;
+    s->last_change = now_ms;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When what is pending counts, if nothing else happens. */
+static int64_t due(const struct watch_state *s)
+{
+    int64_t undone = s->since + WATCH_UNDONE_MS, quiet = s->last_change + WATCH_QUIET_MS;
+
+    /* An editor may delete before it writes. */
+    if (!s->seen.exists)
+        return quiet;
+    if (!s->content)
+        return s->since;
+    return s->shrunk ? undone : sooner(quiet, undone);
+}
+
+bool watch_state_look(struct watch_state *s, const struct watch_facts *facts, unsigned events,
+                      int64_t now_ms, int64_t *look_at)
+{
+    bool content =
+        (events & (WATCH_MODIFIED | WATCH_REPLACED)) != 0 || !same_content(&s->seen, facts);
+
+    if (content || !same_rights(&s->seen, facts))
+        note_change(s, now_ms);
+    s->content = s->content || content;
+    s->seen = *facts;
+    if (s->pending && facts->exists && facts->size < s->whole_size)
+        s->shrunk = true;
+
+    *look_at = now_ms + WATCH_LOOK_MS;
+    if (!s->pending)
+        return false;
+    bool whole = facts->exists && (events & (WATCH_CLOSED | WATCH_REPLACED)) != 0;
+    if (!whole && now_ms < due(s)) {
+        *look_at = sooner(*look_at, due(s));
+        return false;
+    }
+    if (facts->exists)
+        s->whole_size = facts->size;
+    s->pending = s->content = s->shrunk = false;
+    return true;
+}

@@ -1,0 +1,93 @@
+/* The command line, taken apart: see args.h. */
+#include "args.h"
+
+#include <string.h>
+
+static const struct option_row {
+    enum args_option option;
+    const char *brief, *name;
+    bool takes_value;
+    size_t offset; /* of the value in struct args */
+} option_rows[] = {
+    {ARGS_SOCKET, "-s", "--socket", true, offsetof(struct args, socket)},
+    {ARGS_CONFIG, "-c", "--config", true, offsetof(struct args, config)},
+    {ARGS_JSON, NULL, "--json", false, 0},
+    {ARGS_HELP, "-h", "--help", false, 0},
+    {ARGS_VERSION, "-V", "--version", false, 0},
+    {ARGS_SENDER, NULL, "--sender", true, offsetof(struct args, sender)},
+};
+
+#define OPTION_ROWS (sizeof option_rows / sizeof *option_rows)
+
+/* The row of WORD; *value is what follows '=' in "--name=value", or NULL. */
+static const struct option_row *find_option(const char *word, const char **value)
+{
+    size_t len = strcspn(word, "=");
+
+    *value = NULL;
+    for (size_t i = 0; i < OPTION_ROWS; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (row->brief != NULL && strcmp(word, row->brief) == 0)
+            return row;
+        if (strlen(row->name) == len && strncmp(word, row->name, len) == 0) {
+            if (word[len] == '=')
+                *value = word + len + 1;
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static int take_option(int argc, char **argv, int *i, struct args *out, struct error *why)
+{
+    const char *value;
+    const struct option_row *row = find_option(argv[*i], &value);
+
+    if (row == NULL)
+        return error_set(why, ERR_SYNTAX, "unknown option %s; see rcptguard help", argv[*i]);
+    out->given |= row->option;
+    if (!row->takes_value)
+        return value == NULL ? 0
+                             : error_set(why, ERR_SYNTAX, "option %s takes no value", row->name);
+    if (value == NULL) {
+        if (*i + 1 >= argc)
+            return error_set(why, ERR_SYNTAX, "option %s needs a value", row->name);
+        value = argv[++*i];
+    }
+    memcpy((char *)out + row->offset, &value, sizeof value);
+    return 0;
+}
+
+int args_parse(int argc, char **argv, struct args *out, struct error *why)
+{
+    bool only_operands = false;
+    int kept = 1; /* words that are no options move to the front */
+
+    *out = (struct args){.given = 0};
+    for (int i = 1; i < argc; i++) {
+        bool is_option = !only_operands && argv[i][0] == '-' && argv[i][1] != '\0';
+        if (is_option && strcmp(argv[i], "--") == 0) {
+            only_operands = true;
+        } else if (is_option) {
+            int code = take_option(argc, argv, &i, out, why);
+            if (code != 0)
+                return code;
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    if (kept > 1) {
+        out->command = argv[1];
+        out->operands = argv + 2;
+        out->n_operands = (size_t)kept - 2;
+    }
+    return 0;
+}
+
+const char *args_option_name(unsigned set)
+{
+    for (size_t i = 0; i < OPTION_ROWS; i++)
+        if ((set & (unsigned)option_rows[i].option) != 0)
+            return option_rows[i].name;
+    return "";
+}

@@ -1,0 +1,42 @@
+/*
+ * rcptguard, the admin's and help desk's command: a table of commands, each of which asks the
+ * daemon over the admin socket and shows the answer. Exit codes are a contract: 0 and 1 are
+ * answers, 2 is "could not ask".
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "api.h"
+#include "args.h"
+#include "show.h"
+
+#define CLI_DEFAULT_SOCKET "/run/rcptguard/admin.sock"
+
+enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_TROUBLE = 2 };
+
+/* What a command works with. */
+struct cli {
+    struct args args;
+    struct api *api;
+    struct show show;
+};
+
+int cli_main(int argc, char **argv);
+
+/* Says on stderr what is wrong, escaped; returns CLI_TROUBLE. */
+int cli_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The daemon's {"error": "..."} of a call that failed, or its status; returns CLI_TROUBLE. */
+int cli_refused(const struct api_call *call);
+
+/* Prints a call's answer as it came: one document, one line. */
+void cli_print_json(struct cli *cli, const struct api_call *call);
+
+/* The commands. */
+int cli_check(struct cli *cli);
+int cli_feeds(struct cli *cli);
+int cli_refresh(struct cli *cli);
+int cli_accept(struct cli *cli);
+int cli_status(struct cli *cli);
+
+#endif

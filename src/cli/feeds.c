@@ -1,0 +1,259 @@
+/* rcptguard feeds, refresh, accept: how the lists are, and what to type when one is not well. */
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static enum show_colour state_colour(struct view state)
+{
+    if (view_is(state, "accepted") || view_is(state, "unchanged"))
+        return SHOW_GREEN;
+    return view_is(state, "held") ? SHOW_YELLOW : SHOW_RED;
+}
+
+static void add_number(struct show_table *t, const json_t *object, const char *key)
+{
+    char number[32];
+
+    snprintf(number, sizeof number, "%lld", (long long)show_number(object, key));
+    show_table_add(t, view_of(number), SHOW_PLAIN);
+}
+
+static void add_row(const struct show *s, struct show_table *t, const json_t *feed)
+{
+    char age[SHOW_SPAN_MAX];
+    struct view state = show_field(feed, "state");
+
+    show_table_add(t, show_field(feed, "name"), SHOW_BOLD);
+    show_table_add(t, state, state_colour(state));
+    add_number(t, feed, "entries");
+    add_number(t, feed, "active");
+    show_table_add(t, view_of(show_field_age(s, feed, "accepted", age)), SHOW_PLAIN);
+    show_table_add(t, view_of(show_field_age(s, feed, "last_fetch", age)), SHOW_PLAIN);
+    show_table_add(t, show_field(feed, "progress"), SHOW_PLAIN);
+}
+
+/* What is wrong with a feed and what to type, a line each; nothing when all is well. */
+static void show_trouble(const struct show *s, const json_t *feed)
+{
+    const json_t *held = json_object_get(feed, "held");
+
+    if (json_is_object(held)) {
+        show_view(s, show_field(feed, "name"));
+        fprintf(s->to, ": held (%lld entries): ", (long long)show_number(held, "entries"));
+        show_view(s, show_field(held, "why"));
+        fputs("\n  is it right? then: rcptguard accept ", s->to);
+        show_view(s, show_field(feed, "name"));
+        if (show_is_set(held, "until")) {
+            fputs("   (by itself on ", s->to);
+            show_when(s, show_field(held, "until"));
+            fputc(')', s->to);
+        }
+        fputc('\n', s->to);
+    }
+    if (show_field(feed, "last_error").len > 0) {
+        show_view(s, show_field(feed, "name"));
+        fputs(": ", s->to);
+        show_view(s, show_field(feed, "last_error"));
+        fputs("\n  mended? then: rcptguard refresh ", s->to);
+        show_view(s, show_field(feed, "name"));
+        fputc('\n', s->to);
+    }
+}
+
+static void show_feeds(const struct show *s, const json_t *feeds)
+{
+    static const char *const heads[] = {"feed",  "state",   "entries", "active",
+                                        "taken", "fetched", ""};
+    struct show_table t = {.columns = sizeof heads / sizeof *heads, .right = 1u << 2 | 1u << 3};
+    const json_t *feed;
+    size_t i;
+
+    if (json_array_size(feeds) == 0) {
+        fputs("no feed is configured: add a section [feed NAME] to the configuration\n", s->to);
+        return;
+    }
+    for (i = 0; i < t.columns; i++)
+        show_table_add(&t, view_of(heads[i]), SHOW_PLAIN);
+    json_array_foreach(feeds, i, feed) add_row(s, &t, feed);
+    show_table_print(s, &t);
+    json_array_foreach(feeds, i, feed) show_trouble(s, feed);
+}
+
+/* GET /v1/feeds; the caller ends CALL in every case. */
+static int get_feeds(struct cli *cli, struct api_call *call)
+{
+    struct error why;
+
+    api_call_begin(call, false, "/v1/feeds");
+    if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0)
+        return cli_trouble("%s", why.text);
+    return call->status == 200 ? CLI_OK : cli_refused(call);
+}
+
+int cli_feeds(struct cli *cli)
+{
+    struct api_call call;
+    int code = get_feeds(cli, &call);
+
+    if (code == CLI_OK && (cli->args.given & ARGS_JSON) != 0)
+        cli_print_json(cli, &call);
+    else if (code == CLI_OK)
+        show_feeds(&cli->show, json_object_get(call.answer, "feeds"));
+    api_call_end(&call);
+    return code;
+}
+
+/* Who asks, for the daemon's log: as claimed, beside the uid that the kernel tells it. */
+static void add_claim(struct api_call *call)
+{
+    const char *name = getenv("SUDO_USER");
+    const struct passwd *pw = name == NULL || name[0] == '\0' ? getpwuid(getuid()) : NULL;
+
+    if (pw != NULL)
+        name = pw->pw_name;
+    json_t *body = json_pack("{s:s?}", "by", name);
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    buf_add_text(&call->request, text == NULL ? "{}" : text);
+    free(text);
+    json_decref(body);
+}
+
+static void begin_order(struct api_call *call, const char *feed, const char *order)
+{
+    api_call_begin(call, true, "/v1/feeds/");
+    api_call_add_encoded(call, view_of(feed));
+    buf_add_text(&call->path, order);
+    add_claim(call);
+}
+
+/* One feed after its fetch: 0 when it went well, 1 when it did not. */
+static int show_outcome(struct cli *cli, const char *name, const struct api_call *call)
+{
+    const struct show *s = &cli->show;
+    struct view state = show_field(call->answer, "state");
+    bool failed = call->status != 200;
+
+    if ((cli->args.given & ARGS_JSON) != 0) {
+        cli_print_json(cli, call);
+        return failed ? CLI_NO : CLI_OK;
+    }
+    show_view(s, view_of(name));
+    fputs(": ", s->to);
+    if (failed) {
+        show_words(s, SHOW_RED, call->status == 502 ? "failed: " : "");
+        show_view(s, show_field(call->answer, "error"));
+        fputc('\n', s->to);
+        return CLI_NO;
+    }
+    if (view_is(state, "held"))
+        show_words(s, SHOW_YELLOW, "held, the last good copy stays: ");
+    else if (view_is(state, "refused"))
+        show_words(s, SHOW_RED, "refused, the last good copy stays: ");
+    else
+        show_words(s, SHOW_GREEN, view_is(state, "unchanged") ? "unchanged: " : "accepted: ");
+    fprintf(s->to, "%lld entries, %lld active\n", (long long)show_number(call->answer, "entries"),
+            (long long)show_number(call->answer, "active"));
+    show_trouble(s, call->answer);
+    return CLI_OK;
+}
+
+/* What the feeds that are being fetched say of themselves, on one line of the terminal. */
+static void show_progress(void *arg)
+{
+    struct cli *cli = arg;
+    struct show s = {stderr, false, cli->show.now};
+    struct api_call call;
+    const json_t *feed;
+    size_t i;
+
+    api_call_begin(&call, false, "/v1/feeds");
+    if (api_run(cli->api, &call, 1, NULL, NULL, NULL) == 0 && call.status == 200) {
+        fputs("\r\033[K", stderr);
+        json_array_foreach(json_object_get(call.answer, "feeds"), i, feed)
+        {
+            if (!show_is_set(feed, "progress"))
+                continue;
+            show_view(&s, show_field(feed, "name"));
+            fputs(": ", stderr);
+            show_view(&s, view_first(show_field(feed, "progress"), 40));
+            fputs("  ", stderr);
+        }
+        fflush(stderr);
+    }
+    api_call_end(&call);
+}
+
+static int refresh_these(struct cli *cli, const char *const *names, size_t n)
+{
+    struct api_call *calls = calloc(n == 0 ? 1 : n, sizeof *calls);
+    bool progress = isatty(STDERR_FILENO) == 1;
+    int worst = CLI_OK;
+
+    if (calls == NULL)
+        return cli_trouble("no memory");
+    for (size_t i = 0; i < n; i++)
+        begin_order(&calls[i], names[i], "/refresh");
+    api_run(cli->api, calls, n, progress ? show_progress : NULL, cli, NULL);
+    if (progress)
+        fputs("\r\033[K", stderr);
+    for (size_t i = 0; i < n; i++) {
+        int code = calls[i].why.code != 0 ? cli_trouble("%s: %s", names[i], calls[i].why.text)
+                                          : show_outcome(cli, names[i], &calls[i]);
+        worst = code > worst ? code : worst;
+        api_call_end(&calls[i]);
+    }
+    free(calls);
+    return worst;
+}
+
+static int refresh_all(struct cli *cli)
+{
+    struct api_call call;
+    int code = get_feeds(cli, &call);
+    const json_t *feeds = json_object_get(call.answer, "feeds"), *feed;
+    size_t n = json_array_size(feeds), i, known = 0;
+    const char **names = code == CLI_OK ? calloc(n + 1, sizeof *names) : NULL;
+
+    if (names != NULL) {
+        json_array_foreach(feeds, i, feed)
+        {
+            const char *name = json_string_value(json_object_get(feed, "name"));
+            if (name != NULL)
+                names[known++] = name;
+        }
+        code = refresh_these(cli, names, known);
+    } else if (code == CLI_OK) {
+        code = cli_trouble("no memory");
+    }
+    free(names);
+    api_call_end(&call);
+    return code;
+}
+
+int cli_refresh(struct cli *cli)
+{
+    if (cli->args.n_operands == 0)
+        return refresh_all(cli);
+    return refresh_these(cli, (const char *const *)cli->args.operands, cli->args.n_operands);
+}
+
+int cli_accept(struct cli *cli)
+{
+    const char *name = cli->args.operands[0];
+    struct api_call call;
+    struct error why;
+    int code;
+
+    begin_order(&call, name, "/accept");
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
+        code = cli_trouble("%s", why.text);
+    else if (call.status == 403)
+        code = cli_refused(&call);
+    else
+        code = show_outcome(cli, name, &call);
+    api_call_end(&call);
+    return code;
+}

@@ -1,0 +1,92 @@
+/* rcptguard status: health at a glance. */
+#include "cli.h"
+
+static void show_counts(const struct show *s, const json_t *counts)
+{
+    static const char *const names[] = {"passed",   "excluded", "rejected",
+                                        "deferred", "observed", "unparsed"};
+
+    show_label(s, "queries");
+    fprintf(s->to, "%lld", (long long)show_number(counts, "queries"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        fprintf(s->to, "%s%s %lld", i == 0 ? ": " : ", ", names[i],
+                (long long)show_number(counts, names[i]));
+    fputc('\n', s->to);
+}
+
+static void show_exclusions(const struct show *s, const json_t *exclusions)
+{
+    const json_t *errors = json_object_get(exclusions, "errors"), *error;
+    char age[SHOW_SPAN_MAX];
+    size_t i;
+
+    show_label(s, "exclusions");
+    fprintf(s->to, "%lld in ", (long long)show_number(exclusions, "count"));
+    show_view(s, show_field(exclusions, "file"));
+    fprintf(s->to, ", loaded %s\n", show_field_age(s, exclusions, "loaded", age));
+    json_array_foreach(errors, i, error)
+    {
+        show_label(s, "");
+        fprintf(s->to, "line %lld: ", (long long)show_number(error, "line"));
+        show_view(s, show_field(error, "error"));
+        fputc('\n', s->to);
+    }
+}
+
+static void show_status(const struct show *s, const json_t *status)
+{
+    const json_t *reasons = json_object_get(status, "reasons"), *reason;
+    const json_t *blocklist = json_object_get(status, "blocklist");
+    bool ok = view_is(show_field(status, "status"), "ok");
+    char span[SHOW_SPAN_MAX];
+    size_t i;
+
+    show_words(s, ok ? SHOW_GREEN : SHOW_YELLOW, ok ? "ok\n" : "degraded\n");
+    json_array_foreach(reasons, i, reason)
+    {
+        show_label(s, i == 0 ? "because" : "");
+        show_view(s, view_make(json_string_value(reason), json_string_length(reason)));
+        fputc('\n', s->to);
+    }
+    show_label(s, "daemon");
+    fputs("version ", s->to);
+    show_view(s, show_field(status, "version"));
+    fprintf(s->to, ", up %s, pid %lld, mode ", show_span(show_number(status, "uptime"), span),
+            (long long)show_number(status, "pid"));
+    show_view(s, show_field(status, "mode"));
+    fputc('\n', s->to);
+    show_label(s, "clients");
+    fprintf(s->to, "%lld\n", (long long)show_number(status, "clients"));
+    show_counts(s, json_object_get(status, "counts"));
+    show_label(s, "blocklist");
+    fprintf(s->to, "%lld addresses and domains of %lld lists, %.1f MB\n",
+            (long long)show_number(blocklist, "keys"), (long long)show_number(blocklist, "lists"),
+            (double)show_number(blocklist, "bytes") / 1e6);
+    show_exclusions(s, json_object_get(status, "exclusions"));
+    if (show_number(status, "log_dropped") > 0) {
+        show_label(s, "log");
+        fprintf(s->to, "%lld lines were dropped\n", (long long)show_number(status, "log_dropped"));
+    }
+}
+
+int cli_status(struct cli *cli)
+{
+    struct api_call call;
+    struct error why;
+    int code;
+
+    api_call_begin(&call, false, "/v1/status");
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0) {
+        code = cli_trouble("%s", why.text);
+    } else if (call.status != 200) {
+        code = cli_refused(&call);
+    } else {
+        if ((cli->args.given & ARGS_JSON) != 0)
+            cli_print_json(cli, &call);
+        else
+            show_status(&cli->show, call.answer);
+        code = view_is(show_field(call.answer, "status"), "ok") ? CLI_OK : CLI_NO;
+    }
+    api_call_end(&call);
+    return code;
+}

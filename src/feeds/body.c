@@ -1,0 +1,191 @@
+/* The bytes of one copy, in memory or in a file. */
+#include "body.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rcptguard/base/file.h"
+
+#define CHUNK_BYTES 65536
+
+struct body *body_new(const char *path, uint64_t max_bytes)
+{
+    struct body *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return NULL;
+    b->fd = -1;
+    b->max_bytes = max_bytes;
+    b->memory = BUF_INIT(0);
+    b->ours = true;
+    b->path = view_dup(view_of(path));
+    b->digest = digest_new();
+    if (b->path == NULL || b->digest == NULL) {
+        body_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+static int write_out(struct body *b, const char *bytes, size_t len, struct error *why)
+{
+    while (len > 0) {
+        ssize_t n = write(b->fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(why, "cannot write %s", b->path);
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+static int move_to_file(struct body *b, struct error *why)
+{
+    unlink(b->path); /* what a crash left */
+    b->fd = open(b->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (b->fd < 0)
+        return error_errno(why, "cannot create %s", b->path);
+    int rc = write_out(b, b->memory.data, b->memory.len, why);
+    buf_free(&b->memory);
+    return rc;
+}
+
+int body_add(struct body *b, const void *bytes, size_t len, struct error *why)
+{
+    int rc = 0;
+
+    if (len > b->max_bytes - b->size)
+        return error_set(why, ERR_LIMIT, "more than max_bytes (%" PRIu64 " bytes)", b->max_bytes);
+    if (b->fd < 0 && b->size + len > BODY_MEMORY_BYTES)
+        rc = move_to_file(b, why);
+    if (rc == 0 && b->fd >= 0)
+        rc = write_out(b, bytes, len, why);
+    else if (rc == 0 && buf_add(&b->memory, bytes, len) < 0)
+        rc = error_set(why, ERR_NOMEM, "no memory for %" PRIu64 " bytes", b->size + len);
+    if (rc < 0)
+        return rc;
+    digest_add(b->digest, bytes, len);
+    b->size += len;
+    return 0;
+}
+
+void body_end(struct body *b)
+{
+    digest_end(b->digest, b->sha256);
+    b->digest = NULL;
+}
+
+struct body *body_of_file(const char *path, uint64_t max_bytes, struct error *why)
+{
+    struct body *b = body_new("", max_bytes);
+
+    if (b == NULL) {
+        error_set(why, ERR_NOMEM, "no memory to read %s", path);
+        return NULL;
+    }
+    if (file_read(path, max_bytes, &b->memory, why) < 0) {
+        body_free(b);
+        return NULL;
+    }
+    b->size = b->memory.len;
+    digest_add(b->digest, b->memory.data, b->memory.len);
+    body_end(b);
+    return b;
+}
+
+struct body *body_of_stored(const char *path, const unsigned char digest[SHA256_BYTES],
+                            struct error *why)
+{
+    struct body *b = body_new(path, UINT64_MAX);
+    struct stat st;
+
+    if (b == NULL) {
+        error_set(why, ERR_NOMEM, "no memory to read %s", path);
+        return NULL;
+    }
+    b->ours = false;
+    body_end(b);
+    memcpy(b->sha256, digest, SHA256_BYTES);
+    b->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (b->fd < 0 || fstat(b->fd, &st) != 0) {
+        error_errno(why, "cannot open %s", path);
+        body_free(b);
+        return NULL;
+    }
+    b->size = (uint64_t)st.st_size;
+    return b;
+}
+
+static int each_of_file(const struct body *b, struct digest *digest, body_chunk *chunk, void *arg,
+                        struct error *why)
+{
+    char bytes[CHUNK_BYTES];
+    off_t at = 0;
+
+    for (;;) {
+        ssize_t n = pread(b->fd, bytes, sizeof bytes, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(why, "cannot read %s", b->path);
+        if (n == 0)
+            return 0;
+        digest_add(digest, bytes, (size_t)n);
+        int rc = chunk(view_make(bytes, (size_t)n), arg, why);
+        if (rc != 0)
+            return rc;
+        at += n;
+    }
+}
+
+static int each_of_memory(const struct body *b, body_chunk *chunk, void *arg, struct error *why)
+{
+    struct view rest = buf_view(&b->memory);
+
+    while (rest.len > 0) {
+        int rc = chunk(view_first(rest, CHUNK_BYTES), arg, why);
+        if (rc != 0)
+            return rc;
+        rest = view_from(rest, CHUNK_BYTES);
+    }
+    return 0;
+}
+
+int body_each(const struct body *b, body_chunk *chunk, void *arg, struct error *why)
+{
+    unsigned char sha256[SHA256_BYTES];
+
+    if (b->fd < 0)
+        return each_of_memory(b, chunk, arg, why);
+    struct digest *digest = digest_new();
+    if (digest == NULL)
+        return error_set(why, ERR_NOMEM, "no memory to read %s", b->path);
+    int rc = each_of_file(b, digest, chunk, arg, why);
+    digest_end(digest, sha256);
+    if (rc == 0 && memcmp(sha256, b->sha256, sizeof sha256) != 0)
+        return error_set(why, ERR_DAMAGED, "%s is damaged", b->path);
+    return rc;
+}
+
+void body_free(struct body *b)
+{
+    unsigned char unused[SHA256_BYTES];
+
+    if (b == NULL)
+        return;
+    if (b->digest != NULL)
+        digest_end(b->digest, unused);
+    if (b->fd >= 0) {
+        close(b->fd);
+        if (b->ours)
+            unlink(b->path);
+    }
+    buf_free(&b->memory);
+    free(b->path);
+    free(b);
+}

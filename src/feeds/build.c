@@ -1,0 +1,300 @@
+/* A new blocklist out of what changed and what did not. */
+#include "build.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rcptguard/base/log.h"
+
+#define SECONDS_A_DAY 86400
+
+/* What one feed gives. */
+struct part {
+    struct feed *feed;
+    unsigned char copy[SHA256_BYTES];
+    int old;    /* its list in the current blocklist that can be copied, or -1 */
+    bool fresh; /* its entries are feed->fresh */
+    uint64_t added;
+};
+
+struct build {
+    const struct feed_house *house;
+    const struct blocklist *current;
+    struct part *parts;
+    size_t n_parts;
+    struct blocklist_builder *builder;
+    int *numbers; /* of the current blocklist's lists in the new one, -1: not in it */
+};
+
+int build_find(const struct blocklist *bl, const char *name,
+               const unsigned char shape[SHA256_BYTES])
+{
+    for (size_t i = 0; bl != NULL && i < blocklist_lists(bl); i++) {
+        const struct blocklist_list *list = blocklist_list(bl, i);
+        if (strcmp(list->name, name) == 0)
+            return memcmp(list->shape, shape, SHA256_BYTES) == 0 ? (int)i : -1;
+    }
+    return -1;
+}
+
+bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blocklist *current)
+{
+    unsigned char copy[SHA256_BYTES];
+    size_t wanted = 0;
+
+    for (size_t i = 0; i < n_feeds; i++) {
+        if (!feed_copy(feeds[i], copy))
+            continue;
+        int old = build_find(current, feeds[i]->config->name, feeds[i]->shape);
+        if (old < 0 || memcmp(blocklist_list(current, (size_t)old)->copy, copy, sizeof copy) != 0)
+            return true;
+        wanted++;
+    }
+    return current != NULL && wanted != blocklist_lists(current);
+}
+
+/* Its own copy is not there any more: what is in force stays, and the next fetch brings another. */
+static void lose_copy(struct part *p, const struct blocklist *current, const struct error *why)
+{
+    struct feed *f = p->feed;
+
+    feed_warn(f, "the stored copy is lost and will be fetched again", why);
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        f->meta.sources[i].accepted.known = false;
+    f->due = true;
+    f->changed = true;
+    f->adopted = p->old >= 0;
+    if (f->adopted) {
+        memcpy(f->adopted_copy, blocklist_list(current, (size_t)p->old)->copy, SHA256_BYTES);
+        memcpy(p->copy, f->adopted_copy, SHA256_BYTES);
+    }
+}
+
+static int parse_stored(struct build *b, struct part *p, struct error *why)
+{
+    struct copy_counts counts;
+    struct feed *f = p->feed;
+    bool borrowed;
+    struct error lost = {.code = ERR_IO};
+    struct body *body = feed_open(f, STORE_LIST, COPY_ACCEPTED, &borrowed, &lost);
+
+    if (body != NULL)
+        f->fresh = feed_parse(b->house, f, body, &counts, &lost);
+    if (!borrowed)
+        body_free(body);
+    if (f->fresh != NULL) {
+        memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
+        f->meta.dropped = counts.protected_ + counts.suffixes;
+        p->fresh = true;
+        return 0;
+    }
+    if (lost.code != ERR_IO && lost.code != ERR_DAMAGED && lost.code != ERR_ABSENT) {
+        if (why != NULL)
+            *why = lost;
+        return error_prefix(why, "%s", f->config->name);
+    }
+    lose_copy(p, b->current, &lost);
+    return 0;
+}
+
+/* Where this feed's entries come from; none: p->feed is NULL. */
+static int find_part(struct build *b, struct feed *f, struct part *p, struct error *why)
+{
+    *p = (struct part){.feed = f};
+    p->old = build_find(b->current, f->config->name, f->shape);
+    if (!feed_copy(f, p->copy)) {
+        p->feed = NULL;
+        return 0;
+    }
+    if (p->old >= 0 &&
+        memcmp(blocklist_list(b->current, (size_t)p->old)->copy, p->copy, SHA256_BYTES) == 0)
+        return 0;
+    if (f->fresh != NULL && memcmp(f->fresh_copy, p->copy, SHA256_BYTES) == 0) {
+        p->fresh = true;
+        return 0;
+    }
+    blocklist_free(f->fresh);
+    f->fresh = NULL;
+    int rc = parse_stored(b, p, why);
+    if (rc == 0 && !p->fresh && p->old < 0)
+        p->feed = NULL;
+    return rc;
+}
+
+static int add_list(struct build *b, struct part *p, struct error *why)
+{
+    struct blocklist_list list = {.accepted_at = p->feed->meta.sources[STORE_LIST].accepted_at};
+
+    if (!p->fresh)
+        list.accepted_at = blocklist_list(b->current, (size_t)p->old)->accepted_at;
+    feed_text(list.name, sizeof list.name, p->feed->config->name);
+    memcpy(list.shape, p->feed->shape, sizeof list.shape);
+    memcpy(list.copy, p->copy, sizeof list.copy);
+    return blocklist_builder_list(b->builder, &list, why);
+}
+
+struct adding {
+    struct build *build;
+    struct part *part;
+    uint16_t number;
+    struct error *why;
+};
+
+/* For the log line only, so lists beyond the first few of a key do not matter. */
+static bool was_there(const struct build *b, const struct part *p, struct view key, uint8_t kind)
+{
+    struct listing found[32];
+
+    if (b->current == NULL || p->old < 0)
+        return false;
+    size_t n = blocklist_find(b->current, key, ENTRY_BIT(kind), found, 32);
+    for (size_t i = 0; i < n && i < 32; i++)
+        if (found[i].list == p->old)
+            return true;
+    return false;
+}
+
+static int add_entry(struct view key, const struct listing *listing, void *arg)
+{
+    struct adding *a = arg;
+
+    if (listing->list != COPY_ACTIVE)
+        return 0;
+    int rc = blocklist_builder_add(a->build->builder, (enum entry_kind)listing->kind, key,
+                                   a->number, listing->date, a->why);
+    if (rc < 0)
+        return rc;
+    a->part->added += !was_there(a->build, a->part, key, listing->kind);
+    return 0;
+}
+
+static int fill(struct build *b, struct error *why)
+{
+    for (size_t i = 0; i < b->n_parts; i++) {
+        struct part *p = &b->parts[i];
+        if (p->feed == NULL)
+            continue;
+        int number = add_list(b, p, why);
+        if (number < 0)
+            return number;
+        if (!p->fresh) {
+            b->numbers[p->old] = number;
+            continue;
+        }
+        struct adding a = {b, p, (uint16_t)number, why};
+        int rc = blocklist_each(p->feed->fresh, add_entry, &a);
+        if (rc != 0)
+            return rc;
+    }
+    return b->current == NULL ? 0
+                              : blocklist_builder_add_from(b->builder, b->current, b->numbers, why);
+}
+
+static void log_part(const struct build *b, const struct part *p, const struct blocklist *made)
+{
+    int number = build_find(made, p->feed->config->name, p->feed->shape);
+    uint64_t now = number < 0 ? 0 : blocklist_list(made, (size_t)number)->entries;
+    uint64_t before = p->old < 0 ? 0 : blocklist_list(b->current, (size_t)p->old)->entries;
+
+    log_info(p->feed->config->name,
+             "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64
+             " dropped), %" PRIu64 " entries and %" PRIu64 " bad rows in the copy",
+             now, p->added, before + p->added - now, p->feed->meta.entries, p->feed->meta.bad_rows);
+}
+
+static int make(struct build *b, struct feed *const *feeds, struct blocklist **out,
+                struct error *why)
+{
+    size_t lists = b->current == NULL ? 0 : blocklist_lists(b->current);
+    size_t expected = b->current == NULL ? 0 : blocklist_keys(b->current);
+
+    b->parts = calloc(b->n_parts + 1, sizeof *b->parts);
+    b->numbers = malloc((lists + 1) * sizeof *b->numbers);
+    if (b->parts == NULL || b->numbers == NULL)
+        return error_set(why, ERR_NOMEM, "no memory for a new blocklist");
+    for (size_t i = 0; i < lists; i++)
+        b->numbers[i] = -1;
+    for (size_t i = 0; i < b->n_parts; i++) {
+        int rc = find_part(b, feeds[i], &b->parts[i], why);
+        if (rc < 0)
+            return rc;
+        if (b->parts[i].fresh)
+            expected += blocklist_keys(feeds[i]->fresh);
+    }
+    b->builder = blocklist_builder_new(expected);
+    if (b->builder == NULL)
+        return error_set(why, ERR_NOMEM, "no memory for a new blocklist");
+    int rc = fill(b, why);
+    if (rc < 0)
+        return rc;
+    struct blocklist_builder *builder = b->builder;
+    b->builder = NULL;
+    *out = blocklist_builder_finish(builder, why);
+    return *out == NULL ? ERR_NOMEM : 0;
+}
+
+int build_blocklist(const struct feed_house *house, struct feed *const *feeds, size_t n_feeds,
+                    const struct blocklist *current, struct blocklist **out, struct error *why)
+{
+    struct build b = {.house = house, .current = current, .n_parts = n_feeds};
+    int rc = make(&b, feeds, out, why);
+
+    for (size_t i = 0; rc == 0 && i < n_feeds; i++) {
+        if (b.parts[i].fresh)
+            log_part(&b, &b.parts[i], *out);
+        blocklist_free(feeds[i]->fresh);
+        feeds[i]->fresh = NULL;
+    }
+    blocklist_builder_free(b.builder);
+    free(b.numbers);
+    free(b.parts);
+    return rc;
+}
+
+/* ---- counting ------------------------------------------------------------------------------- */
+
+struct ages {
+    int64_t now;
+    int64_t *max_age_s; /* by list; 0: all count */
+    uint64_t *old;      /* by list: too old to block */
+};
+
+static int count_old(struct view key, const struct listing *listing, void *arg)
+{
+    struct ages *a = arg;
+    int64_t max_age_s = a->max_age_s[listing->list];
+
+    (void)key;
+    if (max_age_s > 0 && listing->date != 0 &&
+        a->now - (int64_t)listing->date * SECONDS_A_DAY > max_age_s)
+        a->old[listing->list]++;
+    return 0;
+}
+
+void build_count_active(struct feed *const *feeds, size_t n_feeds, const struct blocklist *current,
+                        int64_t now, uint64_t *active)
+{
+    size_t lists = current == NULL ? 0 : blocklist_lists(current);
+    struct ages a = {now, calloc(lists + 1, sizeof *a.max_age_s), calloc(lists + 1, sizeof *a.old)};
+    bool any = false;
+
+    for (size_t i = 0; i < n_feeds; i++) {
+        int list = build_find(current, feeds[i]->config->name, feeds[i]->shape);
+        active[i] = list < 0 ? 0 : blocklist_list(current, (size_t)list)->entries;
+        if (list < 0 || a.max_age_s == NULL)
+            continue;
+        a.max_age_s[list] = feeds[i]->config->entry_max_age_s;
+        any |= a.max_age_s[list] > 0;
+    }
+    if (any && a.old != NULL) {
+        blocklist_each(current, count_old, &a);
+        for (size_t i = 0; i < n_feeds; i++) {
+            int list = build_find(current, feeds[i]->config->name, feeds[i]->shape);
+            if (list >= 0)
+                active[i] -= a.old[list];
+        }
+    }
+    free(a.max_age_s);
+    free(a.old);
+}

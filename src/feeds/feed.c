@@ -1,0 +1,180 @@
+/* The worker's record of one feed: its copies, and how they are parsed. */
+#include "feed.h"
+
+#include <stdlib.h>
+
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/log.h"
+
+bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
+{
+    const struct store_copy *list = &f->meta.sources[STORE_LIST].accepted;
+    const struct store_copy *cleared = &f->meta.sources[STORE_CLEARED].accepted;
+
+    if (f->adopted) {
+        memcpy(copy, f->adopted_copy, SHA256_BYTES);
+        return true;
+    }
+    if (!list->known || (f->config->cleared != NULL && !cleared->known))
+        return false;
+    memcpy(copy, list->digest, SHA256_BYTES);
+    if (f->config->cleared == NULL)
+        return true;
+    struct digest *d = digest_new();
+    if (d == NULL)
+        return false;
+    digest_add(d, list->digest, SHA256_BYTES);
+    digest_add(d, cleared->digest, SHA256_BYTES);
+    digest_end(d, copy);
+    return true;
+}
+
+struct body *feed_open(const struct feed *f, unsigned source, unsigned state, bool *borrowed,
+                       struct error *why)
+{
+    const struct store_source *s = &f->meta.sources[source];
+
+    *borrowed = f->sources[source].unsaved[state] != NULL;
+    if (*borrowed)
+        return f->sources[source].unsaved[state];
+    return store_open(f->store, state == COPY_HELD ? &s->held : &s->accepted, why);
+}
+
+void feed_text(char *dst, size_t size, const char *src)
+{
+    struct text t = text_on(dst, size);
+    text_add(&t, src);
+}
+
+void feed_drop_result(struct feed_source *s)
+{
+    body_free(s->result.body);
+    s->result.body = NULL;
+    s->arrived = false;
+}
+
+void feed_warn(const struct feed *f, const char *words, const struct error *why)
+{
+    char shown[sizeof why->text];
+    struct text t = text_on(shown, sizeof shown);
+
+    escape_to_max(&t, view_of(why->text), ESCAPE_TERMINAL, sizeof shown);
+    log_warning(f->config->name, "%s: %s", words, shown);
+}
+
+void feed_forget_held(struct feed *f, unsigned i)
+{
+    struct store_source *stored = &f->meta.sources[i];
+
+    body_free(f->sources[i].unsaved[COPY_HELD]);
+    f->sources[i].unsaved[COPY_HELD] = NULL;
+    stored->held = (struct store_copy){.known = false};
+    stored->held_until = 0;
+    stored->held_entries = 0;
+    stored->held_guard[0] = stored->held_why[0] = '\0';
+    stored->guard.held_side = 0;
+    stored->guard.held_since = 0;
+}
+
+struct reading {
+    const atomic_bool *stop;
+    struct copy_builder *builder;
+    struct buf *buf;
+};
+
+static int read_chunk(struct view bytes, void *arg, struct error *why)
+{
+    struct reading *r = arg;
+
+    if (atomic_load_explicit(r->stop, memory_order_relaxed))
+        return error_set(why, ERR_TIMEOUT, "stopped");
+    if (r->builder != NULL)
+        return copy_builder_chunk(r->builder, bytes, why);
+    if (buf_add_view(r->buf, bytes) < 0)
+        return error_set(why, ERR_NOMEM, "no memory for the cleared list");
+    return 0;
+}
+
+static struct map *parse_cleared(const struct feed_house *house, const struct feed *f,
+                                 const struct body *body, struct copy_counts *counts,
+                                 struct error *why)
+{
+    struct feed_options options = {house->config->addresses, f->config->apex};
+    struct buf whole = BUF_INIT(0);
+    struct reading r = {house->stop, NULL, &whole};
+    struct map *map = NULL;
+
+    if (body->fd < 0)
+        return copy_parse_cleared(buf_view(&body->memory), &options, counts, why);
+    if (body_each(body, read_chunk, &r, why) == 0)
+        map = copy_parse_cleared(buf_view(&whole), &options, counts, why);
+    buf_free(&whole);
+    return map;
+}
+
+int feed_count_cleared(const struct feed_house *house, const struct feed *f,
+                       const struct body *body, struct copy_counts *counts, struct error *why)
+{
+    struct map *map = parse_cleared(house, f, body, counts, why);
+
+    if (map == NULL)
+        return why->code;
+    map_free(map);
+    return 0;
+}
+
+/* *CLEARED stays NULL for a feed without a cleared list. */
+static int load_cleared(const struct feed_house *house, const struct feed *f, struct map **cleared,
+                        struct error *why)
+{
+    struct copy_counts counts;
+    bool borrowed;
+
+    *cleared = NULL;
+    if (f->config->cleared == NULL)
+        return 0;
+    struct body *body = feed_open(f, STORE_CLEARED, COPY_ACCEPTED, &borrowed, why);
+    if (body != NULL)
+        *cleared = parse_cleared(house, f, body, &counts, why);
+    if (!borrowed)
+        body_free(body);
+    return *cleared == NULL ? error_prefix(why, "cleared list") : 0;
+}
+
+static struct blocklist *parse_list(const struct feed_house *house, const struct feed *f,
+                                    const struct body *body, const struct map *cleared,
+                                    struct copy_counts *counts, struct error *why)
+{
+    const struct feed_format *format = feed_format_find(f->config->format);
+    struct feed_options options = {house->config->addresses, f->config->apex};
+    struct copy_shaping shaping = {
+        .types = format == &feed_format_aper ? f->config->types : 0,
+        .cleared = cleared,
+        .protect = house->config->protect,
+        .suffixes = house->suffixes,
+    };
+
+    if (format == NULL) {
+        error_set(why, ERR_SYNTAX, "unknown format '%s'", f->config->format);
+        return NULL;
+    }
+    struct reading r = {house->stop, copy_builder_new(format, &options, &shaping, why), NULL};
+    if (r.builder == NULL)
+        return NULL;
+    if (body_each(body, read_chunk, &r, why) == 0)
+        return copy_builder_end(r.builder, counts, why);
+    copy_builder_free(r.builder);
+    return NULL;
+}
+
+struct blocklist *feed_parse(const struct feed_house *house, const struct feed *f,
+                             const struct body *body, struct copy_counts *counts, struct error *why)
+{
+    struct map *cleared;
+
+    if (load_cleared(house, f, &cleared, why) < 0)
+        return NULL;
+    struct blocklist *entries = parse_list(house, f, body, cleared, counts, why);
+    map_free(cleared);
+    return entries;
+}

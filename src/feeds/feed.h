@@ -1,0 +1,109 @@
+/*
+ * The worker's record of one feed. Worker thread only (and start, before there is one).
+ */
+#ifndef FEEDS_FEED_H
+#define FEEDS_FEED_H
+
+#include <stdatomic.h>
+
+#include "fetch.h"
+#include "post.h"
+#include "rcptguard/base/watch.h"
+#include "store.h"
+
+/* What all feeds of a worker share. Borrowed. */
+struct feed_house {
+    const struct feeds_config *config;
+    const struct suffixes *suffixes;
+    struct fetcher *fetcher;
+    const atomic_bool *stop; /* set: leave long work undone */
+};
+
+enum { COPY_ACCEPTED = 0, COPY_HELD = 1, COPY_STATES = 2 };
+
+/* One URL of a feed. */
+struct feed_source {
+    const char *url; /* of the configuration; NULL: this feed has none */
+    struct fetch *fetch;
+    bool asked_held; /* the validators that were sent are those of the held copy */
+    bool arrived;    /* RESULT is there and not judged yet */
+    struct fetch_result result;
+    struct body *unsaved[COPY_STATES]; /* taken, not in the store yet */
+    struct watch *watch;
+};
+
+struct feed {
+    const struct feed_config *config;
+    unsigned char shape[SHA256_BYTES];
+    struct store *store;
+    struct store_meta meta;
+    struct feed_source sources[STORE_SOURCES];
+
+    /* The accepted copy, parsed, until the index has it; made of what FRESH_COPY says. */
+    struct blocklist *fresh;
+    unsigned char fresh_copy[SHA256_BYTES];
+
+    /* What is in force is known by the saved index only: meta or body were lost. */
+    bool adopted;
+    unsigned char adopted_copy[SHA256_BYTES];
+
+    bool running; /* a fetch is under way */
+    bool due;     /* now, whatever next_fetch says */
+    bool changed; /* meta is to be saved */
+    int64_t saved_at, save_again_at;
+
+    struct feeds_request *waiting; /* for the fetch under way */
+    struct feeds_request *again;   /* came while others waited: for one more */
+    uint64_t active;               /* entries that block now */
+    struct feed_status told;       /* what the loop knows */
+
+    int64_t logged_at; /* the last thing that was logged, so that it is not said every minute */
+    char logged[512];
+};
+
+/* Makes the record of a feed and reads what is stored of it; FC and its strings are borrowed until
+ * the next feed_configure. NULL with *why. */
+struct feed *feed_new(const struct feeds_config *config, const struct feed_config *fc,
+                      struct watcher *watcher, struct error *why);
+void feed_free(struct feed *f); /* its requests must be gone; NULL is fine */
+
+/* Other settings of the same feed. A URL that changed is fetched at once, without validators. */
+void feed_configure(struct feed *f, const struct feeds_config *config, const struct feed_config *fc,
+                    struct watcher *watcher);
+
+/* The status as it is now. */
+void feed_tell(const struct feed *f, struct feed_status *status);
+
+/* The digest that the index knows the accepted copy by: that of the list, or of list and cleared
+ * list. False: there is nothing that may be in force. */
+bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES]);
+
+/*
+ * Parses BODY as the list of F into a blocklist with COPY_ACTIVE and COPY_REST, and counts. NULL
+ * with *why.
+ */
+struct blocklist *feed_parse(const struct feed_house *house, const struct feed *f,
+                             const struct body *body, struct copy_counts *counts,
+                             struct error *why);
+
+/* SRC into DST, cut where it does not fit. */
+void feed_text(char *dst, size_t size, const char *src);
+
+/* Throws away what arrived and was not judged. */
+void feed_drop_result(struct feed_source *s);
+
+/* Nothing is held any more, and the clock of rule 15 stands. */
+void feed_forget_held(struct feed *f, unsigned source);
+
+/* Logs "WORDS: WHY", escaped. */
+void feed_warn(const struct feed *f, const char *words, const struct error *why);
+
+/* Parses BODY as F's cleared list, for its counts. */
+int feed_count_cleared(const struct feed_house *house, const struct feed *f,
+                       const struct body *body, struct copy_counts *counts, struct error *why);
+
+/* A copy of a source, wherever it is; BORROWED: it is not the caller's to free. */
+struct body *feed_open(const struct feed *f, unsigned source, unsigned state, bool *borrowed,
+                       struct error *why);
+
+#endif

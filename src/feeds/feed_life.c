@@ -1,0 +1,203 @@
+/* The worker's record of one feed: how it begins, changes, ends, and what is told of it. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/log.h"
+#include "refresh.h"
+#include "url.h"
+
+static void on_saved(void *arg)
+{
+    struct feed *f = arg;
+    f->due = true;
+}
+
+static void watch_file(struct feed *f, struct feed_source *s, struct watcher *watcher)
+{
+    char path[PATH_MAX];
+
+    watch_remove(s->watch);
+    s->watch = NULL;
+    if (s->url != NULL && url_is_file(s->url) && url_file_path(s->url, path, sizeof path))
+        s->watch = watch_add(watcher, path, on_saved, f);
+}
+
+static void digest_url(const char *url, unsigned char digest[SHA256_BYTES])
+{
+    struct digest *d = digest_new();
+
+    memset(digest, 0, SHA256_BYTES);
+    if (d == NULL)
+        return;
+    digest_add_view(d, view_of(url));
+    digest_end(d, digest);
+}
+
+static void forget_source(struct feed *f, unsigned i)
+{
+    feed_forget_held(f, i);
+    body_free(f->sources[i].unsaved[COPY_ACCEPTED]);
+    f->sources[i].unsaved[COPY_ACCEPTED] = NULL;
+    memset(&f->meta.sources[i], 0, sizeof f->meta.sources[i]);
+    f->changed = true;
+}
+
+/*
+ * The accepted copy of another URL stays in force until the new one brought its own: a typo that
+ * is mended must not cost the list. But nothing of it is believed about the new server.
+ */
+static void set_source(struct feed *f, unsigned i, const char *url, struct watcher *watcher)
+{
+    struct store_source *stored = &f->meta.sources[i];
+    struct feed_source *s = &f->sources[i];
+    unsigned char digest[SHA256_BYTES];
+    bool had = s->url != NULL;
+
+    s->url = url;
+    if (url == NULL) {
+        if (had || stored->accepted.known || stored->held.known)
+            forget_source(f, i);
+        watch_file(f, s, watcher);
+        return;
+    }
+    digest_url(url, digest);
+    if (memcmp(digest, stored->url, sizeof digest) != 0) {
+        memcpy(stored->url, digest, sizeof digest);
+        stored->accepted.etag[0] = stored->accepted.last_modified[0] = '\0';
+        feed_forget_held(f, i);
+        f->changed = true;
+        f->due = true;
+        watch_file(f, s, watcher);
+    } else if (!had) {
+        watch_file(f, s, watcher);
+    }
+}
+
+void feed_configure(struct feed *f, const struct feeds_config *config, const struct feed_config *fc,
+                    struct watcher *watcher)
+{
+    unsigned char shape[SHA256_BYTES];
+
+    f->config = fc;
+    feed_shape(config, fc, shape);
+    if (memcmp(shape, f->shape, sizeof shape) != 0) {
+        memcpy(f->shape, shape, sizeof shape);
+        blocklist_free(f->fresh);
+        f->fresh = NULL;
+        f->adopted = false;
+    }
+    bool was_due = f->due;
+    f->due = false;
+    set_source(f, STORE_LIST, fc->url, watcher);
+    set_source(f, STORE_CLEARED, fc->cleared, watcher);
+    if (f->due && f->running)
+        refresh_cancel(f);
+    f->due |= was_due;
+}
+
+/* What to do first: what is local is looked at, what is not there is fetched. */
+static bool is_due_at_start(const struct feed *f)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (f->sources[i].url != NULL &&
+            (url_is_file(f->sources[i].url) || !f->meta.sources[i].accepted.on_disk))
+            return true;
+    return false;
+}
+
+struct feed *feed_new(const struct feeds_config *config, const struct feed_config *fc,
+                      struct watcher *watcher, struct error *why)
+{
+    struct feed *f = calloc(1, sizeof *f);
+    struct error lost;
+
+    if (f == NULL) {
+        error_set(why, ERR_NOMEM, "no memory");
+        return NULL;
+    }
+    f->config = fc;
+    f->store = store_new(config->state_dir, fc->name, why);
+    if (f->store == NULL) {
+        free(f);
+        return NULL;
+    }
+    int rc = store_load(f->store, &f->meta, &lost);
+    if (rc < 0 && rc != ERR_ABSENT)
+        feed_warn(f, "the stored state is left out, the feed begins anew", &lost);
+    feed_configure(f, config, fc, watcher);
+    f->due |= is_due_at_start(f);
+    f->changed = false;
+    return f;
+}
+
+void feed_free(struct feed *f)
+{
+    if (f == NULL)
+        return;
+    refresh_cancel(f);
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        watch_remove(f->sources[i].watch);
+        for (unsigned k = 0; k < COPY_STATES; k++)
+            body_free(f->sources[i].unsaved[k]);
+    }
+    blocklist_free(f->fresh);
+    store_free(f->store);
+    free(f);
+}
+
+static void tell_progress(const struct feed *f, struct feed_status *status)
+{
+    uint64_t bytes = 0;
+
+    if (!f->running)
+        return;
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (f->sources[i].fetch != NULL)
+            bytes += fetch_received(f->sources[i].fetch);
+    snprintf(status->progress, sizeof status->progress, "fetching %.1f MB", (double)bytes / 1e6);
+}
+
+static void tell_held(const struct feed *f, struct feed_status *status)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        const struct store_source *s = &f->meta.sources[i];
+        if (!s->held.known)
+            continue;
+        status->held.since = s->guard.held_since;
+        status->held.until = s->held_until;
+        status->held.entries = s->held_entries;
+        snprintf(status->held.why, sizeof status->held.why, "%s%.230s",
+                 i == STORE_CLEARED ? "cleared list: " : "", s->held_why);
+        feed_text(status->guard, sizeof status->guard, s->held_guard);
+        return;
+    }
+}
+
+void feed_tell(const struct feed *f, struct feed_status *status)
+{
+    const struct store_meta *m = &f->meta;
+
+    memset(status, 0, sizeof *status); /* padding too: it is compared as a whole */
+    feed_text(status->name, sizeof status->name, f->config->name);
+    url_shown(f->config->url, status->url, sizeof status->url);
+    feed_text(status->format, sizeof status->format, f->config->format);
+    status->state = m->state;
+    status->rows = m->rows;
+    status->bad_rows = m->bad_rows;
+    status->ignored_rows = m->ignored_rows;
+    status->entries = m->entries;
+    status->active = f->active;
+    status->dropped = m->dropped;
+    status->last_fetch = m->last_fetch;
+    status->last_success = m->last_success;
+    status->accepted_at = m->sources[STORE_LIST].accepted_at;
+    status->next_fetch = m->next_fetch;
+    feed_text(status->last_error, sizeof status->last_error, m->last_error);
+    feed_text(status->guard, sizeof status->guard, m->guard);
+    tell_held(f, status);
+    tell_progress(f, status);
+}

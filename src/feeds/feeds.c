@@ -1,0 +1,252 @@
+/*
+ * The door of the feeds: the loop's side. It owns what the loop knows of each feed and the
+ * requests under way; everything else is the worker's.
+ */
+#include "rcptguard/feeds.h"
+
+#include <stdlib.h>
+
+#include "feed.h"
+#include "url.h"
+#include "worker.h"
+
+struct shown {
+    struct feed_status status;
+    bool changed;
+};
+
+struct feeds {
+    struct feeds_events events;
+    struct post *post;
+    struct worker *worker;
+    struct shown *shown; /* in the order of the configuration */
+    size_t n_shown;
+    struct feeds_request *requests;
+};
+
+const char *feed_state_text(enum feed_state state)
+{
+    switch (state) {
+    case FEED_NEVER:
+        return "never";
+    case FEED_ACCEPTED:
+        return "accepted";
+    case FEED_UNCHANGED:
+        return "unchanged";
+    case FEED_HELD:
+        return "held";
+    case FEED_REFUSED:
+        return "refused";
+    case FEED_FAILED:
+        return "failed";
+    }
+    return "?";
+}
+
+/* ---- what the worker told ------------------------------------------------------------------- */
+
+static struct shown *find_shown(const struct feeds *f, struct view name)
+{
+    for (size_t i = 0; i < f->n_shown; i++)
+        if (view_is(name, f->shown[i].status.name))
+            return &f->shown[i];
+    return NULL;
+}
+
+static void take_status(const struct feed_status *status, void *arg)
+{
+    struct shown *shown = find_shown(arg, view_of(status->name));
+
+    if (shown == NULL)
+        return; /* removed by a reload that the worker has not seen yet */
+    shown->status = *status;
+    shown->changed = true;
+}
+
+static void unlink_request(struct feeds_request *r)
+{
+    *r->all_prev = r->all_next;
+    if (r->all_next != NULL)
+        r->all_next->all_prev = r->all_prev;
+}
+
+static void end_request(struct feeds_request *r)
+{
+    unlink_request(r);
+    if (!r->forgotten)
+        r->done(r->result, r->arg);
+    free(r);
+}
+
+/*
+ * The worker posts a blocklist, then statuses, then what ended. Taking them the other way round
+ * makes sure that what is told below never is about a blocklist that is still to come.
+ */
+static void deliver(void *arg)
+{
+    struct feeds *f = arg;
+    struct feeds_request *done = post_take_done(f->post);
+
+    post_take_statuses(f->post, take_status, f);
+    struct blocklist *bl = post_take_blocklist(f->post);
+    if (bl != NULL)
+        f->events.blocklist(bl, f->events.arg);
+    for (size_t i = 0; i < f->n_shown; i++) {
+        if (f->shown[i].changed && f->events.status != NULL)
+            f->events.status(&f->shown[i].status, f->events.arg);
+        f->shown[i].changed = false;
+    }
+    for (struct feeds_request *r = done, *next; r != NULL; r = next) {
+        next = r->next;
+        end_request(r);
+    }
+}
+
+/* ---- the door ------------------------------------------------------------------------------- */
+
+static int check_names(const struct feeds_config *config, struct error *why)
+{
+    for (size_t i = 0; i < config->n_feeds; i++)
+        if (!store_name_is_good(config->feeds[i].name))
+            return error_set(why, ERR_REFUSED, "feed '%s': the name cannot be a directory's",
+                             config->feeds[i].name);
+    return 0;
+}
+
+static void show_new(struct shown *shown, const struct feed_config *fc)
+{
+    feed_text(shown->status.name, sizeof shown->status.name, fc->name);
+    url_shown(fc->url, shown->status.url, sizeof shown->status.url);
+    feed_text(shown->status.format, sizeof shown->status.format, fc->format);
+}
+
+static int show(struct feeds *f, const struct feeds_config *config)
+{
+    struct shown *shown = calloc(config->n_feeds + 1, sizeof *shown);
+
+    if (shown == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < config->n_feeds; i++) {
+        const struct shown *old = find_shown(f, view_of(config->feeds[i].name));
+        if (old != NULL)
+            shown[i] = *old;
+        show_new(&shown[i], &config->feeds[i]);
+    }
+    free(f->shown);
+    f->shown = shown;
+    f->n_shown = config->n_feeds;
+    return 0;
+}
+
+struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
+                        const struct feeds_events *events, struct blocklist **first,
+                        struct error *why)
+{
+    struct feeds *f = calloc(1, sizeof *f);
+
+    *first = NULL;
+    if (f != NULL)
+        f->events = *events;
+    if (f == NULL || show(f, config) < 0 || (f->post = post_new(loop, deliver, f)) == NULL) {
+        error_set(why, ERR_NOMEM, "no memory");
+        feeds_free(f);
+        return NULL;
+    }
+    if (check_names(config, why) < 0 ||
+        (f->worker = worker_new(config, f->post, first, why)) == NULL) {
+        feeds_free(f);
+        return NULL;
+    }
+    post_take_statuses(f->post, take_status, f);
+    for (size_t i = 0; i < f->n_shown; i++)
+        f->shown[i].changed = false;
+    return f;
+}
+
+int feeds_start(struct feeds *f, struct error *why)
+{
+    return worker_start(f->worker, why);
+}
+
+int feeds_configure(struct feeds *f, const struct feeds_config *config)
+{
+    int rc = check_names(config, NULL);
+
+    if (rc == 0)
+        rc = show(f, config);
+    return rc < 0 ? rc : worker_configure(f->worker, config);
+}
+
+const struct feed_status *feeds_status(const struct feeds *f, size_t i)
+{
+    return i < f->n_shown ? &f->shown[i].status : NULL;
+}
+
+const struct feed_status *feeds_status_of(const struct feeds *f, struct view name)
+{
+    const struct shown *shown = find_shown(f, name);
+    return shown == NULL ? NULL : &shown->status;
+}
+
+static struct feeds_request *ask(struct feeds *f, struct view name, bool accept, feeds_done *done,
+                                 void *arg)
+{
+    struct feeds_request *r = calloc(1, sizeof *r);
+
+    if (r == NULL)
+        return NULL;
+    r->accept = accept;
+    r->done = done;
+    r->arg = arg;
+    /* Too long for a name is too long for a feed: it stays "" and is unknown. */
+    if (name.len < sizeof r->name && name.len > 0)
+        memcpy(r->name, name.ptr, name.len);
+    r->all_prev = &f->requests;
+    r->all_next = f->requests;
+    if (r->all_next != NULL)
+        r->all_next->all_prev = &r->all_next;
+    f->requests = r;
+    worker_ask(f->worker, r);
+    return r;
+}
+
+struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_done *done, void *arg)
+{
+    return ask(f, name, false, done, arg);
+}
+
+struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg)
+{
+    return ask(f, name, true, done, arg);
+}
+
+void feeds_forget(struct feeds_request *r)
+{
+    r->forgotten = true;
+}
+
+void feeds_retire(struct feeds *f, struct blocklist *bl)
+{
+    if (bl != NULL)
+        worker_retire(f->worker, bl);
+}
+
+void feeds_stop(struct feeds *f)
+{
+    worker_stop(f->worker);
+}
+
+void feeds_free(struct feeds *f)
+{
+    if (f == NULL)
+        return;
+    worker_free(f->worker);
+    while (f->requests != NULL) {
+        struct feeds_request *r = f->requests;
+        unlink_request(r);
+        free(r);
+    }
+    post_free(f->post);
+    free(f->shown);
+    free(f);
+}

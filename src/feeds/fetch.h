@@ -1,0 +1,59 @@
+/*
+ * Fetching: conditional, capped, bounded in time, side by side. One fetcher a worker; it is also
+ * what the worker waits on, so that a descriptor of its own and all transfers share one poll.
+ * libcurl stands behind this file. Worker thread only.
+ */
+#ifndef FEEDS_FETCH_H
+#define FEEDS_FETCH_H
+
+#include "body.h"
+
+#define FETCH_ETAG_MAX     256
+#define FETCH_MODIFIED_MAX 64
+
+/* What to fetch; everything is copied. */
+struct fetch_order {
+    const char *url; /* https: or http: */
+    uint64_t max_bytes;
+    int64_t timeout_s;
+    const char *etag, *last_modified; /* of the copy that is there, or "" */
+    const char *spill_path;
+};
+
+enum fetch_kind {
+    FETCH_FAILED, /* why says it */
+    FETCH_SAME,   /* 304: the copy that the validators are of */
+    FETCH_BODY,
+};
+
+struct fetch_result {
+    enum fetch_kind kind;
+    struct body *body; /* the taker's to free; NULL unless FETCH_BODY */
+    char etag[FETCH_ETAG_MAX], last_modified[FETCH_MODIFIED_MAX];
+    int64_t retry_after_s;
+    struct error why; /* never holds the URL */
+};
+
+typedef void fetch_done(struct fetch_result *result, void *arg);
+
+struct fetcher;
+struct fetch;
+
+struct fetcher *fetcher_new(struct error *why);
+void fetcher_free(struct fetcher *f); /* all fetches must be gone; NULL is fine */
+
+/* DONE is called from fetcher_run, once; the fetch is gone then. NULL with *why: DONE never. */
+struct fetch *fetch_start(struct fetcher *f, const struct fetch_order *order, fetch_done *done,
+                          void *arg, struct error *why);
+void fetch_cancel(struct fetch *fetch);             /* at once, without DONE; NULL is fine */
+uint64_t fetch_received(const struct fetch *fetch); /* bytes of the body so far */
+
+/* Waits for the transfers or one of FDS (negative ones are left out) to be ready. */
+#define FETCHER_MAX_FDS 4
+void fetcher_wait(struct fetcher *f, const int *fds, unsigned count, int timeout_ms);
+void fetcher_run(struct fetcher *f);
+
+/* Reads a file instead; *RESULT as above. */
+void fetch_file(const char *path, uint64_t max_bytes, struct fetch_result *result);
+
+#endif

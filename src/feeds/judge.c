@@ -1,0 +1,370 @@
+/* The worker's job for one feed: judge what came. The guards decide; here is what follows. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/log.h"
+#include "refresh.h"
+#include "schedule.h"
+
+#define SAY_AGAIN_S  3600
+#define SAVE_TIMES_S 60
+
+/* What became of one source, and the words for it. */
+struct outcome {
+    enum feed_state state;
+    char guard[32];
+    struct error why;
+};
+
+static void outcome_fail(struct outcome *o, const struct error *why)
+{
+    o->state = FEED_FAILED;
+    o->guard[0] = '\0';
+    o->why = *why;
+}
+
+/* ---- one copy ----------------------------------------------------------------------- */
+
+static void set_validators(struct store_copy *copy, const struct fetch_result *result)
+{
+    feed_text(copy->etag, sizeof copy->etag, result->etag);
+    feed_text(copy->last_modified, sizeof copy->last_modified, result->last_modified);
+}
+
+static bool is_copy(const struct store_copy *copy, const struct body *body)
+{
+    return copy->known && memcmp(copy->digest, body->sha256, SHA256_BYTES) == 0;
+}
+
+/* BODY (taken over) is COPY from now on; what else is known of COPY stays when it was before. */
+static void keep_copy(struct store_copy *copy, struct body **unsaved, struct body *body)
+{
+    if (!is_copy(copy, body)) {
+        *copy = (struct store_copy){.known = true, .size = body->size};
+        memcpy(copy->digest, body->sha256, SHA256_BYTES);
+    }
+    body_free(*unsaved);
+    *unsaved = NULL;
+    if (copy->on_disk)
+        body_free(body);
+    else
+        *unsaved = body;
+}
+
+static void note_counts(struct feed *f, const struct copy_counts *counts)
+{
+    f->meta.rows = counts->rows;
+    f->meta.bad_rows = counts->bad_rows;
+    f->meta.ignored_rows = counts->ignored_rows;
+    f->meta.entries = counts->entries;
+    f->meta.dropped = counts->protected_ + counts->suffixes;
+}
+
+static void log_rows(const struct feed *f, const char *what, const struct copy_counts *counts)
+{
+    if (counts->bad_rows > 0)
+        log_warning(f->config->name,
+                    "%s%" PRIu64 " rows do not parse and are left out, the first:", what,
+                    counts->bad_rows);
+    for (unsigned i = 0; i < counts->n_samples; i++)
+        log_warning(f->config->name, "%sline %" PRIu64 ": %s", what, counts->samples[i].line,
+                    counts->samples[i].text);
+    if (counts->protected_ > 0)
+        log_warning(f->config->name,
+                    "%" PRIu64 " entries would block a protected domain and are left out: %s ...",
+                    counts->protected_, counts->dropped_sample);
+}
+
+static void accept_copy(struct feed *f, unsigned i, struct body *body,
+                        const struct copy_counts *counts, int64_t now)
+{
+    struct store_source *stored = &f->meta.sources[i];
+
+    /* What was held leaves its place, but its file and validators stay good. */
+    if (is_copy(&stored->held, body))
+        stored->accepted = stored->held;
+    keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);
+    feed_forget_held(f, i);
+    stored->accepted_at = now;
+    stored->guard.accepted_entries = counts->entries;
+    if (i == STORE_LIST) {
+        f->adopted = false;
+        note_counts(f, counts);
+    }
+}
+
+static void hold_copy(struct feed *f, unsigned i, struct body *body,
+                      const struct copy_counts *counts, const struct guard_verdict *verdict)
+{
+    struct store_source *stored = &f->meta.sources[i];
+    struct text why = text_on(stored->held_why, sizeof stored->held_why);
+
+    keep_copy(&stored->held, &f->sources[i].unsaved[COPY_HELD], body);
+    stored->held_until = verdict->until;
+    stored->held_entries = counts->entries;
+    feed_text(stored->held_guard, sizeof stored->held_guard, verdict->guard);
+    escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
+}
+
+static struct blocklist *parse(const struct feed_house *house, const struct feed *f, unsigned i,
+                               const struct body *body, struct copy_counts *counts,
+                               struct error *why)
+{
+    memset(counts, 0, sizeof *counts);
+    if (i == STORE_LIST)
+        return feed_parse(house, f, body, counts, why);
+    feed_count_cleared(house, f, body, counts, why);
+    return NULL;
+}
+
+/* min_entries is meant for the list; a cleared list is short by nature, but it has rows. */
+static struct feed_config limits_of(const struct feed *f, unsigned i)
+{
+    struct feed_config limits = *f->config;
+
+    if (i == STORE_CLEARED && limits.min_entries > 1)
+        limits.min_entries = 1;
+    return limits;
+}
+
+/* BODY is taken over. */
+static void judge_copy(const struct feed_house *house, struct feed *f, unsigned i,
+                       struct body *body, int64_t now, bool manual, struct outcome *o)
+{
+    struct feed_config limits = limits_of(f, i);
+    struct guard_verdict verdict;
+    struct copy_counts counts;
+    struct error why = {.code = 0};
+    struct blocklist *entries = parse(house, f, i, body, &counts, &why);
+
+    if (why.code != 0) {
+        outcome_fail(o, &why);
+        body_free(body);
+        return;
+    }
+    guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
+    log_rows(f, i == STORE_LIST ? "" : "cleared list: ", &counts);
+    feed_text(o->guard, sizeof o->guard, verdict.guard);
+    if (verdict.says == GUARD_ACCEPT) {
+        o->state = FEED_ACCEPTED;
+        accept_copy(f, i, body, &counts, now);
+        if (i == STORE_LIST && feed_copy(f, f->fresh_copy)) {
+            blocklist_free(f->fresh);
+            f->fresh = entries;
+            entries = NULL;
+        }
+    } else {
+        error_set(&o->why, ERR_REFUSED, "%s: %s; %s", verdict.guard, verdict.why, verdict.remedy);
+        o->state = verdict.says == GUARD_HOLD ? FEED_HELD : FEED_REFUSED;
+        if (verdict.says == GUARD_HOLD)
+            hold_copy(f, i, body, &counts, &verdict);
+        else
+            body_free(body);
+    }
+    blocklist_free(entries);
+}
+
+/* ---- judging a look ------------------------------------------------------------------------- */
+
+static void judge_held_source(const struct feed_house *house, struct feed *f, unsigned i,
+                              int64_t now, bool manual, struct outcome *o)
+{
+    struct error why = {.code = 0};
+    bool borrowed;
+    struct body *body = feed_open(f, i, COPY_HELD, &borrowed, &why);
+
+    if (body == NULL) {
+        feed_forget_held(f, i);
+        outcome_fail(o, &why);
+        return;
+    }
+    /* judge_copy takes bodies over: this one must not be in two places. */
+    if (borrowed)
+        f->sources[i].unsaved[COPY_HELD] = NULL;
+    judge_copy(house, f, i, body, now, manual, o);
+    if (o->state == FEED_FAILED && (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
+        feed_forget_held(f, i);
+}
+
+/* The server's copy is the accepted one: whatever was held is over. */
+static void take_unchanged(struct feed *f, unsigned i, struct body *body,
+                           const struct fetch_result *result, struct outcome *o)
+{
+    struct store_source *stored = &f->meta.sources[i];
+
+    if (stored->held.known || stored->guard.held_side != 0)
+        log_info(f->config->name, "the copy that was held is gone: the accepted one is back");
+    feed_forget_held(f, i);
+    if (body != NULL) {
+        set_validators(&stored->accepted, result);
+        keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);
+    }
+    o->state = FEED_UNCHANGED;
+}
+
+static void take_body(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
+                      struct outcome *o)
+{
+    struct feed_source *s = &f->sources[i];
+    struct store_source *stored = &f->meta.sources[i];
+    struct body *body = s->result.body;
+
+    s->result.body = NULL;
+    if (is_copy(&stored->accepted, body)) {
+        take_unchanged(f, i, body, &s->result, o);
+        return;
+    }
+    judge_copy(house, f, i, body, now, false, o);
+    if (o->state == FEED_ACCEPTED)
+        set_validators(&stored->accepted, &s->result);
+    else if (o->state == FEED_HELD)
+        set_validators(&stored->held, &s->result);
+}
+
+static void take_source(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
+                        struct outcome *o)
+{
+    struct feed_source *s = &f->sources[i];
+    struct store_source *stored = &f->meta.sources[i];
+
+    if (s->result.kind == FETCH_FAILED)
+        outcome_fail(o, &s->result.why);
+    else if (s->result.kind == FETCH_BODY)
+        take_body(house, f, i, now, o);
+    else if (s->asked_held && stored->held.known)
+        judge_held_source(house, f, i, now, false, o);
+    else
+        take_unchanged(f, i, NULL, &s->result, o);
+    feed_drop_result(s);
+}
+
+/* The worse of both; one that is new is news. */
+static const struct outcome *combine(const struct outcome *list, const struct outcome *cleared)
+{
+    bool good = list->state < FEED_HELD && cleared->state < FEED_HELD;
+
+    if (good)
+        return cleared->state == FEED_ACCEPTED ? cleared : list;
+    return cleared->state > list->state ? cleared : list;
+}
+
+static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
+{
+    const char *state = feed_state_text(o->state);
+    char line[sizeof f->logged];
+    struct text t = text_on(line, sizeof line);
+
+    text_addf(&t, "%s: %s", state, f->meta.last_error);
+    bool again = strcmp(line, f->logged) == 0 && now - f->logged_at < SAY_AGAIN_S;
+    if (o->state < FEED_HELD) {
+        log_debug(f->config->name, "%s", state);
+    } else if (again) {
+        log_debug(f->config->name, "%s", line);
+        return;
+    } else {
+        log_warning(f->config->name, "%s%s", line,
+                    f->meta.sources[STORE_LIST].accepted_at != 0
+                        ? "; the last good copy stays in force"
+                        : "; nothing of it is in force");
+    }
+    f->logged_at = now;
+    feed_text(f->logged, sizeof f->logged, line);
+}
+
+static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
+{
+    struct text error = text_on(f->meta.last_error, sizeof f->meta.last_error);
+    bool good = o->state < FEED_HELD;
+
+    if (good && f->meta.state >= FEED_HELD)
+        log_notice(f->config->name, "%s: all is well again", feed_state_text(o->state));
+    /* Times alone are not worth an fsync every few seconds. */
+    f->changed |= o->state != FEED_UNCHANGED || o->state != f->meta.state ||
+                  now - f->saved_at >= SAVE_TIMES_S;
+    f->meta.state = o->state;
+    feed_text(f->meta.guard, sizeof f->meta.guard, good ? "" : o->guard);
+    if (!good)
+        escape_to_max(&error, view_of(o->why.text), ESCAPE_TERMINAL, sizeof f->meta.last_error);
+    log_outcome(f, o, now);
+}
+
+/* Both sources' words into one outcome of the feed. */
+static void conclude(struct feed *f, const struct outcome *list, struct outcome *cleared,
+                     int64_t now)
+{
+    if (f->config->cleared != NULL && cleared->state >= FEED_HELD)
+        error_prefix(&cleared->why, "cleared list");
+    note_outcome(f, f->config->cleared == NULL ? list : combine(list, cleared), now);
+}
+
+/* Without any cleared list the rows cannot be told apart that are no longer true (rule 18). */
+static bool waits_for_cleared(const struct feed *f)
+{
+    return f->config->cleared != NULL && !f->meta.sources[STORE_CLEARED].accepted.known;
+}
+
+void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
+{
+    struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
+    int64_t retry_after = 0;
+
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (f->sources[i].arrived && f->sources[i].result.retry_after_s > retry_after)
+            retry_after = f->sources[i].result.retry_after_s;
+    if (f->config->cleared != NULL)
+        take_source(house, f, STORE_CLEARED, now, &cleared);
+    if (waits_for_cleared(f)) {
+        feed_drop_result(&f->sources[STORE_LIST]);
+        error_prefix(&cleared.why, "the feed waits until one is accepted");
+        cleared.state = FEED_FAILED;
+    } else {
+        take_source(house, f, STORE_LIST, now, &list);
+    }
+    f->running = false;
+    if (atomic_load(house->stop))
+        return;
+    conclude(f, &list, &cleared, now);
+    f->meta.last_fetch = now;
+    if (f->meta.state < FEED_HELD)
+        f->meta.last_success = now;
+    f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
+    f->meta.next_fetch = schedule_next(now, f->config->refresh_s, (unsigned)f->meta.failures,
+                                       retry_after, random_u64());
+}
+
+bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)
+{
+    struct outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED}, {.state = FEED_UNCHANGED}};
+    static const unsigned order[STORE_SOURCES] = {STORE_CLEARED, STORE_LIST};
+    bool any = false;
+
+    for (unsigned k = 0; k < STORE_SOURCES; k++) {
+        unsigned i = order[k];
+        struct store_source *stored = &f->meta.sources[i];
+        bool up = stored->held_until != 0 && stored->held_until <= now;
+        if (!stored->held.known || !(manual || up))
+            continue;
+        any = true;
+        judge_held_source(house, f, i, now, manual, &outcomes[i]);
+        if (stored->held_until <= now)
+            stored->held_until = 0; /* at the next look then */
+    }
+    if (any) {
+        conclude(f, &outcomes[STORE_LIST], &outcomes[STORE_CLEARED], now);
+        f->changed = true;
+    }
+    return any;
+}
+
+int64_t refresh_held_until(const struct feed *f)
+{
+    int64_t first = 0;
+
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        int64_t until = f->meta.sources[i].held_until;
+        if (f->meta.sources[i].held.known && until != 0 && (first == 0 || until < first))
+            first = until;
+    }
+    return first;
+}

@@ -1,0 +1,225 @@
+/* What is known of a feed, as text: a person can read it when something went wrong. */
+#include "meta.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define FIRST_LINE "rcptguard feed 1\n"
+
+enum kind { NUMBER, SIGNED, SIDE, STATE, FLAG, DIGEST, TEXT };
+
+struct field {
+    const char *key;
+    enum kind kind;
+    size_t offset, size;
+};
+
+#define FIELD(type, key, kind, member)                                                             \
+    {key, kind, offsetof(struct type, member), sizeof(((struct type *)0)->member)}
+
+static const struct field meta_fields[] = {
+    FIELD(store_meta, "state", STATE, state),
+    FIELD(store_meta, "last_fetch", SIGNED, last_fetch),
+    FIELD(store_meta, "last_success", SIGNED, last_success),
+    FIELD(store_meta, "next_fetch", SIGNED, next_fetch),
+    FIELD(store_meta, "failures", NUMBER, failures),
+    FIELD(store_meta, "rows", NUMBER, rows),
+    FIELD(store_meta, "bad_rows", NUMBER, bad_rows),
+    FIELD(store_meta, "ignored_rows", NUMBER, ignored_rows),
+    FIELD(store_meta, "entries", NUMBER, entries),
+    FIELD(store_meta, "dropped", NUMBER, dropped),
+    FIELD(store_meta, "last_error", TEXT, last_error),
+    FIELD(store_meta, "guard", TEXT, guard),
+};
+
+static const struct field source_fields[] = {
+    FIELD(store_source, "url", DIGEST, url),
+    FIELD(store_source, "accepted", FLAG, accepted.known),
+    FIELD(store_source, "accepted.digest", DIGEST, accepted.digest),
+    FIELD(store_source, "accepted.size", NUMBER, accepted.size),
+    FIELD(store_source, "accepted.etag", TEXT, accepted.etag),
+    FIELD(store_source, "accepted.last_modified", TEXT, accepted.last_modified),
+    FIELD(store_source, "accepted.at", SIGNED, accepted_at),
+    FIELD(store_source, "accepted.entries", NUMBER, guard.accepted_entries),
+    FIELD(store_source, "held", FLAG, held.known),
+    FIELD(store_source, "held.digest", DIGEST, held.digest),
+    FIELD(store_source, "held.size", NUMBER, held.size),
+    FIELD(store_source, "held.etag", TEXT, held.etag),
+    FIELD(store_source, "held.last_modified", TEXT, held.last_modified),
+    FIELD(store_source, "held.side", SIDE, guard.held_side),
+    FIELD(store_source, "held.since", SIGNED, guard.held_since),
+    FIELD(store_source, "held.until", SIGNED, held_until),
+    FIELD(store_source, "held.entries", NUMBER, held_entries),
+    FIELD(store_source, "held.guard", TEXT, held_guard),
+    FIELD(store_source, "held.why", TEXT, held_why),
+};
+
+static const char *const prefixes[STORE_SOURCES] = {"list.", "cleared."};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static void write_value(const struct field *field, const void *at, struct buf *out)
+{
+    char hex[2 * SHA256_BYTES + 1];
+
+    switch (field->kind) {
+    case NUMBER:
+        buf_addf(out, "%" PRIu64, *(const uint64_t *)at);
+        break;
+    case SIGNED:
+        buf_addf(out, "%" PRId64, *(const int64_t *)at);
+        break;
+    case SIDE:
+        buf_addf(out, "%d", *(const int *)at);
+        break;
+    case STATE:
+        buf_add_text(out, feed_state_text(*(const enum feed_state *)at));
+        break;
+    case FLAG:
+        buf_add_text(out, *(const bool *)at ? "yes" : "no");
+        break;
+    case DIGEST:
+        buf_add_text(out, hex_text(at, SHA256_BYTES, hex));
+        break;
+    case TEXT:
+        buf_add_text(out, at);
+        break;
+    }
+}
+
+static void write_fields(const struct field *fields, size_t count, const char *prefix,
+                         const void *base, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_addf(out, "%s%s=", prefix, fields[i].key);
+        write_value(&fields[i], (const char *)base + fields[i].offset, out);
+        buf_add_text(out, "\n");
+    }
+}
+
+int meta_write(const struct store_meta *meta, const char *name, struct buf *out)
+{
+    buf_addf(out, FIRST_LINE "name=%s\n", name);
+    write_fields(meta_fields, COUNT(meta_fields), "", meta, out);
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        write_fields(source_fields, COUNT(source_fields), prefixes[i], &meta->sources[i], out);
+    struct checksum sum = checksum_of(out->data, out->failed ? 0 : out->len);
+    buf_addf(out, "checksum=%016" PRIx64 "%016" PRIx64 "\n", sum.high, sum.low);
+    return out->failed ? ERR_NOMEM : 0;
+}
+
+static bool read_signed(struct view v, int64_t *number)
+{
+    uint64_t n;
+    bool minus = view_starts(v, "-");
+
+    if (!view_to_uint(view_from(v, minus ? 1 : 0), INT64_MAX, &n))
+        return false;
+    *number = minus ? -(int64_t)n : (int64_t)n;
+    return true;
+}
+
+static bool read_state(struct view v, enum feed_state *state)
+{
+    for (int i = FEED_NEVER; i <= FEED_FAILED; i++)
+        if (view_is(v, feed_state_text((enum feed_state)i))) {
+            *state = (enum feed_state)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_text(struct view v, char *dst, size_t size)
+{
+    if (v.len >= size || memchr(v.ptr, '\0', v.len) != NULL)
+        return false;
+    memcpy(dst, v.ptr, v.len);
+    dst[v.len] = '\0';
+    return true;
+}
+
+static bool read_value(const struct field *field, struct view v, void *at)
+{
+    int64_t n = 0;
+
+    switch (field->kind) {
+    case NUMBER:
+        return view_to_uint(v, UINT64_MAX, at);
+    case SIGNED:
+        return read_signed(v, at);
+    case SIDE:
+        if (!read_signed(v, &n) || n < -1 || n > 1)
+            return false;
+        *(int *)at = (int)n;
+        return true;
+    case STATE:
+        return read_state(v, at);
+    case FLAG:
+        *(bool *)at = view_is(v, "yes");
+        return *(bool *)at || view_is(v, "no");
+    case DIGEST:
+        return hex_parse(v, at, SHA256_BYTES);
+    case TEXT:
+        return read_text(v, at, field->size);
+    }
+    return false;
+}
+
+static bool read_field(const struct field *fields, size_t count, struct view key, struct view value,
+                       void *base)
+{
+    for (size_t i = 0; i < count; i++)
+        if (view_is(key, fields[i].key))
+            return read_value(&fields[i], value, (char *)base + fields[i].offset);
+    return true;
+}
+
+static bool read_line(struct view line, const char *name, struct store_meta *meta)
+{
+    ptrdiff_t equals = view_find(line, '=');
+
+    if (equals < 0)
+        return false;
+    struct view key = view_first(line, (size_t)equals);
+    struct view value = view_from(line, (size_t)equals + 1);
+    if (value.ptr == NULL)
+        value = view_of("");
+    if (view_is(key, "name"))
+        return view_is(value, name);
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (view_starts(key, prefixes[i]))
+            return read_field(source_fields, COUNT(source_fields),
+                              view_from(key, strlen(prefixes[i])), value, &meta->sources[i]);
+    return read_field(meta_fields, COUNT(meta_fields), key, value, meta);
+}
+
+/* Takes the checksum line off the end of *TEXT. */
+static bool is_whole(struct view *text)
+{
+    static const char key[] = "checksum=";
+    char want[sizeof key + 40];
+    size_t len = sizeof key - 1 + 32 + 1;
+
+    if (!view_starts(*text, FIRST_LINE) || text->len < len)
+        return false;
+    struct view line = view_from(*text, text->len - len);
+    text->len -= len;
+    struct checksum sum = checksum_of(text->ptr, text->len);
+    snprintf(want, sizeof want, "%s%016" PRIx64 "%016" PRIx64 "\n", key, sum.high, sum.low);
+    return view_is(line, want);
+}
+
+int meta_read(struct view text, const char *name, struct store_meta *meta, struct error *why)
+{
+    struct view line;
+
+    if (!is_whole(&text))
+        return error_set(why, ERR_DAMAGED, "what is stored of the feed is damaged");
+    text = view_from(text, strlen(FIRST_LINE));
+    while (view_split(&text, '\n', &line))
+        if (line.len > 0 && !read_line(line, name, meta))
+            return error_set(why, ERR_DAMAGED, "what is stored of the feed is damaged at '%.*s'",
+                             (int)(line.len < 40 ? line.len : 40), line.ptr);
+    return 0;
+}

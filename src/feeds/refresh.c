@@ -1,0 +1,141 @@
+/* The worker's job for one feed: ask for its copies, keep what was taken. */
+#include "refresh.h"
+
+#include <limits.h>
+
+#include "rcptguard/base/log.h"
+#include "url.h"
+
+#define SAVE_AGAIN_S 30
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static void on_fetched(struct fetch_result *result, void *arg)
+{
+    struct feed_source *s = arg;
+
+    s->fetch = NULL;
+    s->result = *result;
+    s->arrived = true;
+}
+
+/*
+ * Of a held copy only its ETag is sent: "not modified since" would also be the answer when the
+ * server went back to an older file, and then the held copy must not be taken for the server's.
+ */
+static void choose_validators(const struct store_source *stored, struct feed_source *s,
+                              struct fetch_order *order)
+{
+    s->asked_held = false;
+    if (stored->held.known) {
+        s->asked_held = stored->held.on_disk && stored->held.etag[0] != '\0';
+        order->etag = s->asked_held ? stored->held.etag : "";
+    } else if (stored->accepted.known && stored->accepted.on_disk) {
+        order->etag = stored->accepted.etag;
+        order->last_modified = stored->accepted.last_modified;
+    }
+}
+
+static void ask(const struct feed_house *house, struct feed *f, unsigned i)
+{
+    struct feed_source *s = &f->sources[i];
+    char path[PATH_MAX];
+    struct fetch_order order = {
+        .url = s->url,
+        .max_bytes = f->config->max_bytes,
+        .timeout_s = f->config->timeout_s,
+        .etag = "",
+        .last_modified = "",
+        .spill_path = store_spill_path(f->store, i),
+    };
+
+    s->result = (struct fetch_result){.kind = FETCH_FAILED};
+    s->arrived = true;
+    if (!url_is_file(s->url)) {
+        choose_validators(&f->meta.sources[i], s, &order);
+        s->fetch = fetch_start(house->fetcher, &order, on_fetched, s, &s->result.why);
+        s->arrived = s->fetch == NULL;
+    } else if (url_file_path(s->url, path, sizeof path)) {
+        fetch_file(path, order.max_bytes, &s->result);
+    } else {
+        error_set(&s->result.why, ERR_SYNTAX, "the URL names no file: file:/path is expected");
+    }
+}
+
+void refresh_start(const struct feed_house *house, struct feed *f)
+{
+    f->running = true;
+    f->due = false;
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (f->sources[i].url != NULL)
+            ask(house, f, i);
+}
+
+void refresh_cancel(struct feed *f)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        fetch_cancel(f->sources[i].fetch);
+        f->sources[i].fetch = NULL;
+        feed_drop_result(&f->sources[i]);
+    }
+    f->running = false;
+}
+
+bool refresh_arrived(const struct feed *f)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (f->sources[i].url != NULL && !f->sources[i].arrived)
+            return false;
+    return f->running;
+}
+
+/* ---- keeping -------------------------------------------------------------------------------- */
+
+static int put(struct feed *f, unsigned i, unsigned state, struct error *why)
+{
+    struct store_source *stored = &f->meta.sources[i];
+    struct body **unsaved = &f->sources[i].unsaved[state];
+
+    if (*unsaved == NULL)
+        return 0;
+    int rc = store_put(f->store, *unsaved, why);
+    if (rc < 0)
+        return rc;
+    body_free(*unsaved);
+    *unsaved = NULL;
+    (state == COPY_HELD ? &stored->held : &stored->accepted)->on_disk = true;
+    return 0;
+}
+
+static int keep(struct feed *f, struct error *why)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        for (unsigned state = 0; state < COPY_STATES; state++)
+            if (rc == 0)
+                rc = put(f, i, state, why);
+    if (rc == 0)
+        rc = store_save(f->store, &f->meta, why);
+    return rc;
+}
+
+void refresh_keep(struct feed *f, int64_t now)
+{
+    struct error why;
+
+    if (!f->changed || now < f->save_again_at)
+        return;
+    if (keep(f, &why) < 0) {
+        if (f->save_again_at == 0)
+            feed_warn(f, "the copy in force cannot be kept for the next start", &why);
+        f->save_again_at = now + SAVE_AGAIN_S;
+        return;
+    }
+    if (f->save_again_at != 0)
+        log_notice(f->config->name, "the copy in force is kept again");
+    store_tidy(f->store, &f->meta);
+    f->changed = false;
+    f->save_again_at = 0;
+    f->saved_at = now;
+}

@@ -1,0 +1,32 @@
+/*
+ * The worker's job for one feed: ask for its copies, judge what came, keep what was taken.
+ *
+ *   refresh_start → (fetches) → refresh_arrived → refresh_judge → the index is built (build.h)
+ *   → refresh_keep
+ *
+ * Judging comes before keeping, so that a slow or full disk keeps no good list from being in force.
+ */
+#ifndef FEEDS_REFRESH_H
+#define FEEDS_REFRESH_H
+
+#include "feed.h"
+
+/* Starts the fetches of all sources; those of files arrive at once. */
+void refresh_start(const struct feed_house *house, struct feed *f);
+void refresh_cancel(struct feed *f);
+bool refresh_arrived(const struct feed *f); /* every source has its result */
+
+/* Takes, holds or refuses what arrived; f->meta tells. */
+void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now);
+
+/* Looks again at held copies: because their time is up, or (MANUAL) because a person accepts
+ * them. False: nothing is held. */
+bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual);
+
+/* When the first held copy is taken by itself; 0: never. */
+int64_t refresh_held_until(const struct feed *f);
+
+/* Stores bodies and meta. What fails is warned about and tried again later. */
+void refresh_keep(struct feed *f, int64_t now);
+
+#endif

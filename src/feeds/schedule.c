@@ -1,0 +1,45 @@
+/* When is a feed due: the interval with jitter, back-off, and the repair of stored times. */
+#include "schedule.h"
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * 30 s, 1 min, 2 min ... A server that was away for a moment is asked again soon however long the
+ * interval is, and a feed that is fetched every few seconds is never left alone for hours.
+ */
+static int64_t backoff_s(int64_t refresh_s, unsigned failures)
+{
+    int64_t most = smaller(SCHEDULE_MAX_BACKOFF_S, 8 * refresh_s);
+    int64_t wait = smaller(SCHEDULE_FIRST_RETRY_S, refresh_s);
+
+    for (unsigned i = 1; i < failures && wait < most; i++)
+        wait *= 2;
+    return smaller(wait, most);
+}
+
+int64_t schedule_next(int64_t now, int64_t refresh_s, unsigned failures, int64_t retry_after_s,
+                      uint64_t random)
+{
+    int64_t wait = failures == 0 ? refresh_s : backoff_s(refresh_s, failures);
+    int64_t jitter = (int64_t)(random % (uint64_t)(wait / 10 + 1));
+
+    return now + larger(wait + jitter, smaller(retry_after_s, SCHEDULE_MAX_BACKOFF_S));
+}
+
+int64_t schedule_clamp(int64_t next, int64_t now, int64_t refresh_s, unsigned failures)
+{
+    int64_t longest = refresh_s + refresh_s / 10;
+
+    /* Retry-After is heard after failures only. */
+    if (failures > 0)
+        longest = larger(longest, SCHEDULE_MAX_BACKOFF_S + SCHEDULE_MAX_BACKOFF_S / 10);
+    return next > now + longest ? now + refresh_s : next;
+}

@@ -1,0 +1,25 @@
+/*
+ * The worker: one thread, one wait for everything (transfers, its queue, watched files), and after
+ * each wake-up one turn: what is due is asked for, what arrived is judged, one blocklist is built
+ * for all that changed, handed over, and then kept on disk.
+ */
+#ifndef FEEDS_WORKER_H
+#define FEEDS_WORKER_H
+
+#include "post.h"
+
+struct worker;
+
+/* Reads what is stored; *FIRST as feeds_new says. The thread does not run yet. */
+struct worker *worker_new(const struct feeds_config *config, struct post *post,
+                          struct blocklist **first, struct error *why);
+int worker_start(struct worker *w, struct error *why);
+void worker_stop(struct worker *w);
+void worker_free(struct worker *w); /* stops it; NULL is fine */
+
+/* From the loop's thread. */
+int worker_configure(struct worker *w, const struct feeds_config *config);
+void worker_ask(struct worker *w, struct feeds_request *r); /* ends in post_done */
+void worker_retire(struct worker *w, struct blocklist *bl);
+
+#endif

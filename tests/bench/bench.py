@@ -1,0 +1,408 @@
+#!/usr/bin/python3
+"""The figures of the README, each as a ratio measured in one run.
+
+    bench.py BUILD_DIR [options]          (what `make bench` calls; --help lists the options)
+
+Throughput: rcptguardd with a million entries against an echo server that only finds the blank
+line, both pinned to the same CPU as the load that asks them, runs interleaved, medians compared.
+Swaps: latencies at a fixed rate of queries (open loop) while the list of a million entries is
+replaced again and again, against the same without replacing. Index: the hash by itself.
+
+A table goes to standard output while it grows, one JSON object to --json FILE at the end.
+Needs nothing but Python's standard library and the programs that `make bench` builds.
+"""
+
+import argparse
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+READY_S = 60  # for a list of ten million on a slow machine
+
+CONFIG = """\
+[daemon]
+user       = {user}
+state_dir  = {dir}/state
+log_target = stderr
+
+[policy]
+listen      = unix:{dir}/policy
+listen      = inet:127.0.0.1:{port}
+socket_mode = 0600
+contact     = helpdesk@example.org
+
+[exclusions]
+file = {dir}/exclusions
+
+[feed bench]
+url        = file:{dir}/feed
+format     = entries
+refresh    = 1h
+max_bytes  = 1G
+
+[admin]
+listen = unix:{dir}/admin.sock
+"""
+
+
+def query(recipient):
+    return ("request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n"
+            f"sender=jane.doe@example.edu\nrecipient={recipient}\n\n").encode()
+
+
+def ask(path, recipient, timeout=5):
+    """One question on a connection of its own; the answer's text, or None when there is none."""
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(timeout)
+            s.connect(path)
+            s.sendall(query(recipient))
+            answer = b""
+            while not answer.endswith(b"\n\n"):
+                more = s.recv(4096)
+                if not more:
+                    return None
+                answer += more
+            return answer.decode("ascii", "replace").strip()
+    except OSError:
+        return None
+
+
+def wait_blocked(path, recipient, seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (ask(path, recipient) or "").startswith("action=5"):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    """User and system time of all threads of a process so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def rss_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
+        for line in f:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def pin(cpus):
+    """To be run in the child between fork and exec."""
+    return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
+
+
+class Server:
+    def __init__(self, name, command, endpoints, log, cpus):
+        self.name = name
+        self.endpoints = endpoints  # transport -> what the load connects to
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                        preexec_fn=pin(cpus))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def set_cpus(self, cpus):
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            os.sched_setaffinity(int(task), cpus)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Feed:
+    """The list: N fixed entries that the load asks for, and one that tells versions apart."""
+
+    def __init__(self, path, entries):
+        self.path = path
+        self.version = 0
+        self.fixed = "".join(f"u{i:07d}@listed.example.org\n" for i in range(entries))
+        self.write()
+
+    def marker(self):
+        return f"version-{self.version}@listed.example.org"
+
+    def write(self):
+        self.version += 1
+        with open(self.path + ".new", "w", encoding="ascii") as f:
+            f.write(self.fixed)
+            f.write(self.marker() + "\n")
+        os.rename(self.path + ".new", self.path)
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.build = os.path.abspath(options.build)
+        self.dir = tempfile.mkdtemp(prefix="rcptguard-bench-")
+        self.cpus = sorted(os.sched_getaffinity(0))
+        self.one_cpu = {self.cpus[-1]}
+        self.servers = {}
+        self.feed = None
+        self.results = {"options": vars(options), "cpus": len(self.cpus),
+                        "machine": " ".join(os.uname()), "throughput": [], "wrong": 0}
+
+    def program(self, name):
+        path = os.path.join(self.build, name)
+        if not os.access(path, os.X_OK):
+            sys.exit(f"bench: {path} is missing; build it first")
+        return path
+
+    # Servers
+
+    def start_echo(self):
+        for transport, where in (("unix", f"unix:{self.dir}/echo"),
+                                 ("tcp", f"inet:127.0.0.1:{free_port()}")):
+            log = open(f"{self.dir}/echo-{transport}.log", "wb")
+            self.servers["echo-" + transport] = Server(
+                "echo", [self.program("bench/echo_server"), where], {transport: where}, log,
+                self.one_cpu)
+        self.wait_listening(f"{self.dir}/echo")
+
+    def wait_listening(self, path):
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if ask(path, "nobody@other.example.org") is not None:
+                return
+            time.sleep(0.05)
+        sys.exit(f"bench: nobody answers on {path}; see the logs in {self.dir}")
+
+    def start_daemon(self):
+        os.mkdir(f"{self.dir}/state", 0o700)
+        open(f"{self.dir}/exclusions", "wb").close()
+        self.feed = Feed(f"{self.dir}/feed", self.options.entries)
+        port = free_port()
+        config = f"{self.dir}/rcptguard.conf"
+        with open(config, "w", encoding="ascii") as f:
+            f.write(CONFIG.format(dir=self.dir, port=port,
+                                  user=pwd.getpwuid(os.geteuid()).pw_name))
+        log = open(f"{self.dir}/rcptguardd.log", "wb")
+        command = [self.program("rcptguardd"), "-c", config]
+        server = Server("rcptguardd", command,
+                        {"unix": f"unix:{self.dir}/policy", "tcp": f"inet:127.0.0.1:{port}"},
+                        log, None)
+        self.servers["rcptguardd"] = server
+        started = time.monotonic()
+        if not wait_blocked(f"{self.dir}/policy", self.feed.marker(), READY_S):
+            server.stop()
+            with open(f"{self.dir}/rcptguardd.log", encoding="utf-8", errors="replace") as f:
+                sys.stderr.write(f.read()[-4000:])
+            sys.exit("bench: rcptguardd does not answer from its list")
+        self.results["first_list_s"] = round(time.monotonic() - started, 2)
+        self.results["rss_mib"] = round(rss_mib(server.pid), 1)
+        print(f"rcptguardd: list of {self.options.entries} in force after "
+              f"{self.results['first_list_s']} s, {self.results['rss_mib']} MiB resident")
+
+    # Load
+
+    def load(self, server, transport, connections, extra, cpus):
+        echo = server.name == "echo"
+        command = [self.program("bench/load"), "-c", str(connections),
+                   "-n", str(self.options.entries), "-h", str(self.options.hits),
+                   *extra, *(["-x"] if echo else []), server.endpoints[transport]]
+        before = cpu_seconds(server.pid)
+        done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=pin(cpus), check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: the load against {server.name} failed; logs in {self.dir}")
+        result = json.loads(done.stdout)
+        result["cpu_s_per_million"] = ((cpu_seconds(server.pid) - before) * 1e6
+                                       / max(1, result["queries"]))
+        self.results["wrong"] += result["wrong"]
+        return result
+
+    def throughput(self):
+        o = self.options
+        daemon = self.servers["rcptguardd"]
+        daemon.set_cpus(self.one_cpu)
+        print(f"\nthroughput, {o.rounds} interleaved rounds of {o.seconds} s, medians, "
+              f"server and load on one CPU, {o.hits:.0%} of recipients listed")
+        print(f"{'':4} {'conns':>5} {'echo/s':>9} {'daemon/s':>9} {'ratio':>6} "
+              f"{'echo CPU s/M':>13} {'daemon CPU s/M':>15} {'ratio':>6}")
+        for transport in o.transports:
+            for connections in o.connections:
+                runs = {"echo": [], "rcptguardd": []}
+                for _ in range(o.rounds):
+                    for server in (self.servers["echo-" + transport], daemon):
+                        runs[server.name].append(self.load(
+                            server, transport, connections, ["-s", str(o.seconds)],
+                            self.one_cpu))
+                self.report_throughput(transport, connections, runs)
+
+    def report_throughput(self, transport, connections, runs):
+        def median(name, field):
+            return statistics.median(run[field] for run in runs[name])
+
+        row = {"transport": transport, "connections": connections}
+        for name in runs:
+            row[name] = {field: median(name, field)
+                         for field in ("per_second", "cpu_s_per_million", "p99_us")}
+        row["ratio"] = row["rcptguardd"]["per_second"] / row["echo"]["per_second"]
+        row["cpu_ratio"] = (row["rcptguardd"]["cpu_s_per_million"]
+                            / max(1e-9, row["echo"]["cpu_s_per_million"]))
+        row["runs"] = runs
+        self.results["throughput"].append(row)
+        print(f"{transport:4} {connections:5} {row['echo']['per_second']:9.0f} "
+              f"{row['rcptguardd']['per_second']:9.0f} {row['ratio']:6.2f} "
+              f"{row['echo']['cpu_s_per_million']:13.2f} "
+              f"{row['rcptguardd']['cpu_s_per_million']:15.2f} {row['cpu_ratio']:6.2f}", flush=True)
+
+    # Swaps
+
+    def keep_swapping(self, stop, swaps):
+        """Replaces the list as soon as the one before is in force; notes how long each took."""
+        while not stop.is_set():
+            started = time.monotonic()
+            self.feed.write()
+            if not wait_blocked(f"{self.dir}/policy", self.feed.marker(), READY_S):
+                swaps.append(None)
+                return
+            took = time.monotonic() - started
+            swaps.append(took)
+            stop.wait(max(0.0, self.options.swap_every - took))
+
+    def latency_run(self, server, swapping):
+        o = self.options
+        stop, swaps = threading.Event(), []
+        thread = threading.Thread(target=self.keep_swapping, args=(stop, swaps))
+        if swapping:
+            thread.start()
+        result = self.load(server, "unix", o.swap_connections,
+                           ["-s", str(o.swap_seconds), "-r", str(o.rate)], self.one_cpu)
+        stop.set()
+        if swapping:
+            thread.join()
+        if None in swaps:
+            sys.exit(f"bench: a new list did not come into force; logs in {self.dir}")
+        result["swaps"] = len(swaps)
+        result["swap_s"] = statistics.median(swaps) if swaps else None
+        return result
+
+    def swaps(self):
+        o = self.options
+        daemon, echo = self.servers["rcptguardd"], self.servers["echo-unix"]
+        # As in real life: the worker may use another CPU, if there is one.
+        daemon.set_cpus(set(self.cpus))
+        # What writes the lists must not take the CPU of the load.
+        os.sched_setaffinity(0, set(self.cpus[:-1]) or set(self.cpus))
+        print(f"\nlatency in microseconds at {o.rate} queries a second, {o.swap_connections} "
+              f"connections, unix, {o.swap_rounds} interleaved rounds of {o.swap_seconds} s, "
+              "medians")
+        print(f"{'':24} {'p50':>8} {'p99':>8} {'p99.9':>8} {'max':>9} {'swaps':>6} {'wrong':>6}")
+        plan = (("echo server", echo, False), ("rcptguardd", daemon, False),
+                ("rcptguardd, swapping", daemon, True))
+        runs = {name: [] for name, _, _ in plan}
+        for _ in range(o.swap_rounds):
+            for name, server, swapping in plan:
+                runs[name].append(self.latency_run(server, swapping))
+        medians = {}
+        for name, of_name in runs.items():
+            m = {field: statistics.median(run[field] for run in of_name)
+                 for field in ("p50_us", "p99_us", "p999_us", "max_us")}
+            m["swaps"] = sum(run["swaps"] for run in of_name)
+            m["wrong"] = sum(run["wrong"] for run in of_name)
+            medians[name] = m
+            print(f"{name:24} {m['p50_us']:8.0f} {m['p99_us']:8.0f} {m['p999_us']:8.0f} "
+                  f"{m['max_us']:9.0f} {m['swaps']:6} {m['wrong']:6}")
+        ratio = (medians["rcptguardd, swapping"]["p999_us"]
+                 / max(1e-9, medians["rcptguardd"]["p999_us"]))
+        took = [run["swap_s"] for run in runs["rcptguardd, swapping"] if run["swap_s"]]
+        self.results["swap"] = {"medians": medians, "runs": runs, "p999_ratio": ratio}
+        print(f"p99.9 with swaps / without: {ratio:.2f}; from saved to in force: "
+              f"{statistics.median(took) if took else 0:.2f} s; "
+              f"{rss_mib(daemon.pid):.1f} MiB resident")
+
+    # Index
+
+    def index(self):
+        command = [self.program("bench/index_bench"), str(self.options.entries), "25",
+                   f"{self.dir}/index"]
+        runs = [json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True,
+                                          preexec_fn=pin(self.one_cpu)).stdout)
+                for _ in range(self.options.rounds)]
+        row = {field: statistics.median(run[field] for run in runs) for field in runs[0]}
+        self.results["index"] = row
+        print(f"\nindex of {row['keys']:.0f} keys of {row['key_bytes']:.0f} bytes, medians of "
+              f"{self.options.rounds}")
+        for field, value in row.items():
+            if field not in ("keys", "key_bytes"):
+                print(f"  {field:18} {value:8.3f}")
+
+    def run(self):
+        try:
+            if "index" in self.options.parts:
+                self.index()
+            if {"throughput", "swaps"} & set(self.options.parts):
+                self.start_echo()
+                self.start_daemon()
+            if "throughput" in self.options.parts:
+                self.throughput()
+            if "swaps" in self.options.parts:
+                self.swaps()
+        finally:
+            for server in self.servers.values():
+                server.stop()
+        print(f"\nwrong answers: {self.results['wrong']}")
+        if self.options.json:
+            with open(self.options.json, "w", encoding="utf-8") as f:
+                json.dump(self.results, f, indent=1)
+                f.write("\n")
+        if not self.options.keep:
+            shutil.rmtree(self.dir)
+        return 0 if self.results["wrong"] == 0 else 1
+
+
+def words(kind):
+    return lambda text: [kind(word) for word in text.split(",")]
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("build", help="where make has put the programs")
+    p.add_argument("--parts", type=words(str), default=["index", "throughput", "swaps"])
+    p.add_argument("--entries", type=int, default=1000000)
+    p.add_argument("--hits", type=float, default=0.01, help="share of listed recipients")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--seconds", type=float, default=3)
+    p.add_argument("--transports", type=words(str), default=["unix", "tcp"])
+    p.add_argument("--connections", type=words(int), default=[10, 100])
+    p.add_argument("--rate", type=int, default=5000, help="open loop: queries a second")
+    p.add_argument("--swap-rounds", type=int, default=5)
+    p.add_argument("--swap-seconds", type=float, default=10)
+    p.add_argument("--swap-every", type=float, default=1, help="seconds between lists, at least")
+    p.add_argument("--swap-connections", type=int, default=50)
+    p.add_argument("--json", metavar="FILE", help="all runs, for plots")
+    p.add_argument("--keep", action="store_true", help="keep the directory with logs and list")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(Bench(p.parse_args()).run())
+
+
+if __name__ == "__main__":
+    main()

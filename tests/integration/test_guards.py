@@ -1,0 +1,307 @@
+"""The guards between a published copy and the mail: what is held, what is refused, what is left out,
+and that the old list stays in force meanwhile."""
+
+import pytest
+
+from support import wait_until, write_by_rename
+from webserver import HTML
+
+
+def rows(count, prefix="u"):
+    return [f"{prefix}{i}@example.org" for i in range(count)]
+
+
+def text_of(lines):
+    return "".join(f"{line}\n" for line in lines)
+
+
+@pytest.fixture
+def server(daemon):
+    daemon.path = daemon.list_file("main", text_of(rows(200)))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    return daemon
+
+
+def give(server, lines, state=None):
+    """A new copy; returns the feed's status once it has been looked at."""
+    write_by_rename(server.path, lines if isinstance(lines, str) else text_of(lines))
+    status, feed = server.refresh("main")
+    assert status == 200, feed
+    if state:
+        assert feed["state"] in state, feed
+    return feed
+
+
+def still_old(server):
+    return server.blocks("u0@example.org") and server.blocks("u199@example.org")
+
+
+def test_small_changes_pass(server):
+    feed = give(server, rows(161), ["accepted", "unchanged"])  # 19.5% fewer
+    assert feed["entries"] == 161
+    assert not server.blocks("u199@example.org")
+    feed = give(server, rows(320), ["accepted", "unchanged"])
+    assert server.blocks("u319@example.org")
+
+
+def test_shrunk_is_held_and_accepted_by_hand(server):
+    mark = server.mark()
+    feed = give(server, rows(150), ["held"])
+    assert feed["guard"] == "max_shrink"
+    assert feed["held"]["entries"] == 150 and feed["held"]["since"] and feed["held"]["until"]
+    assert still_old(server)
+    assert "accept" in server.wait_log(r"main.*max_shrink.*", since=mark).group()
+    shown = server.command("feeds")
+    assert "held" in shown.stdout
+    assert server.command("status").returncode == 1
+
+    server.stop()  # it is still held after a restart
+    server.start()
+    assert still_old(server)
+    assert server.feed_status("main")["state"] == "held"
+
+    result = server.command("accept", "main")
+    assert result.returncode == 0, result.stderr
+    assert not server.blocks("u199@example.org") and server.blocks("u149@example.org")
+    assert server.feed_status("main")["held"] is None
+    assert server.command("status").returncode == 0
+    assert server.command("accept", "main").returncode == 1  # nothing more to take
+    assert server.command("accept", "nosuch").returncode in (1, 2)
+
+
+def test_accept_takes_what_was_held(server):
+    """Not what the file holds by now."""
+    give(server, rows(150), ["held"])
+    server.path.write_text(HTML)
+    assert server.command("accept", "main").returncode == 0
+    assert server.blocks("u149@example.org") and not server.blocks("u150@example.org")
+
+
+def test_grown_is_held(server):
+    feed = give(server, rows(401), ["held"])
+    assert feed["guard"] == "max_grow"
+    assert not server.blocks("u400@example.org") and still_old(server)
+    assert server.command("accept", "main").returncode == 0
+    assert server.blocks("u400@example.org")
+
+
+def test_one_inside_the_limits_ends_the_hold(server):
+    give(server, rows(150), ["held"])
+    feed = give(server, rows(199), ["accepted"])
+    assert feed["held"] is None
+    assert server.command("accept", "main").returncode == 1
+
+
+def test_hold_runs_out(server):
+    server.config["feed main"]["hold"] = "1s"
+    server.reload()
+    server.wait_log(r"(?i)reload")
+    give(server, rows(150), ["held", "accepted", "unchanged"])
+    wait_until("taken by itself", lambda: not server.blocks("u199@example.org"), 10)
+    assert server.blocks("u149@example.org")
+
+
+def test_a_tenth_is_never_taken_by_itself(server):
+    server.config["feed main"].update(hold="1s", refresh="1s")
+    server.reload()
+    server.wait_log(r"(?i)reload")
+    give(server, rows(19), ["held", "refused"])
+    before = server.feed_status("main")["last_fetch"]
+    wait_until(
+        "three more looks",
+        lambda: server.feed_status("main")["last_fetch"] >= before + 3,
+        15,
+        every=0.1,
+    )
+    assert still_old(server)
+    assert server.feed_status("main")["state"] in ("held", "refused")
+
+
+def test_min_entries(server):
+    server.config["feed main"]["min_entries"] = "190"
+    server.reload()
+    server.wait_log(r"(?i)reload")
+    feed = give(server, rows(180), ["held", "refused"])
+    assert feed["guard"] == "min_entries"
+    assert still_old(server)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# moved to https://lists.example.org/new\n",
+        "\n\n\n",
+        HTML,
+        "<?php echo 'list'; ?>\n" + text_of(rows(200)),
+    ],
+    ids=["empty", "comment", "blank", "html", "php"],
+)
+def test_no_list_is_refused(server, text):
+    feed = give(server, text, ["refused"])
+    assert feed["guard"] and (feed["last_error"] or feed["guard"])
+    assert still_old(server)
+    shown = server.command("feeds")
+    assert "refused" in shown.stdout and shown.returncode == 1
+
+
+def test_too_many_bad_rows(server):
+    lines = rows(200)
+    feed = give(server, lines + ["not an entry"] * 9, ["accepted", "unchanged"])  # 4.3%
+    assert feed["bad_rows"] == 9
+    feed = give(server, rows(200, "n") + ["<<<<<<< .mine", "no entry"] * 8, ["held", "refused"])
+    assert feed["guard"] == "max_bad"
+    assert still_old(server) and not server.blocks("n0@example.org")
+
+
+def test_hand_kept_list_takes_effect_at_once(daemon):
+    """Below 100 entries neither shrinking nor growing is judged."""
+    path = daemon.list_file("mine", text_of(rows(90)))
+    daemon.start()
+    daemon.wait_blocked("u89@example.org")
+    write_by_rename(path, text_of(rows(3)))
+    wait_until("in force", lambda: not daemon.blocks("u89@example.org"), 1.5)
+    write_by_rename(path, text_of(rows(3000)))
+    daemon.wait_blocked("u2999@example.org", 1.5)
+
+
+@pytest.mark.parametrize("way", ["rename", "in place"])
+def test_file_feed_is_in_force_within_a_second(daemon, way):
+    path = daemon.list_file("mine", text_of(rows(100000)))
+    daemon.start()
+    daemon.wait_blocked("u99999@example.org", 10)
+    (write_by_rename if way == "rename" else type(path).write_text)(
+        path, text_of(rows(100000) + ["fresh@example.org"])
+    )
+    daemon.wait_blocked("fresh@example.org", 1.2)
+
+
+def test_protected_and_public_domains(daemon):
+    """Left out as whole domains; single addresses at them are fine."""
+    daemon.protected.write_text("ours.example.net\n.campus.example.edu\n")
+    daemon.list_file(
+        "main",
+        text_of(
+            ["gmail.com", ".campus.example.edu", "ours.example.net"]  # protected
+            + ["com", ".com", "*.co.uk", "co.uk", "github.io", "localhost"]  # public
+            + ["someone@gmail.com", "someone@ours.example.net", "*.gmail.com"]
+            + ["bad.example.org", "example.co.uk"]
+        ),
+    )
+    daemon.start()
+    daemon.wait_blocked("any@bad.example.org")
+    for free in (
+        "any@gmail.com", "any@googlemail.com", "any@ours.example.net", "any@x.campus.example.edu",
+        "any@campus.example.edu", "any@example.com", "any@other.co.uk", "any@x.github.io",
+    ):
+        assert not daemon.blocks(free), free
+    for listed in (
+        "someone@gmail.com", "some.one@googlemail.com", "someone@ours.example.net",
+        "any@example.co.uk", "any@x.gmail.com",
+    ):
+        assert daemon.blocks(listed), listed
+    feed = daemon.feed_status("main")
+    assert feed["state"] == "accepted"
+    assert feed["dropped"] == 9
+    daemon.wait_log(r"warning: .*gmail\.com")
+
+
+def test_tree_above_a_protected_domain(daemon):
+    daemon.protected.write_text("mail.ours.example.net\n")
+    daemon.list_file("main", text_of([".example.net", "example.net", "fine.example.org"]))
+    daemon.start()
+    daemon.wait_blocked("any@fine.example.org")
+    assert not daemon.blocks("any@mail.ours.example.net")
+    assert not daemon.blocks("any@x.example.net")  # the whole row was left out
+    assert daemon.blocks("any@example.net")
+
+
+def test_poisoned_copy_is_refused(server):
+    """More protected domains than max_protected: it is not the list it was."""
+    poison = ["gmail.com", "outlook.com", "yahoo.com", "gmx.com"]
+    feed = give(server, rows(200) + poison[:3] + ["new@example.org"], ["accepted"])
+    assert feed["dropped"] == 3 and server.blocks("new@example.org")
+    feed = give(server, rows(200) + poison + ["newer@example.org"], ["refused", "held"])
+    assert feed["guard"] == "max_protected"
+    assert not server.blocks("newer@example.org") and server.blocks("new@example.org")
+    assert not server.blocks("any@gmail.com")
+
+
+def test_world_entries(daemon):
+    daemon.list_file("main", text_of(["*", ".", "@", "*@*", "*.*", "one@example.org"]) + text_of(rows(100)))
+    daemon.start()
+    daemon.wait_blocked("one@example.org")
+    assert not daemon.blocks("other@example.org")
+    assert not daemon.blocks("any@example.com")
+
+
+def test_aper(daemon):
+    cleared = daemon.directory / "cleared"
+    cleared.write_text("b@example.org,20200101\nc@example.org,20200301\nc2@example.org,20200201\n")
+    daemon.list_file(
+        "aper",
+        "# ADDRESS,TYPE,DATE\r\n"
+        "a@example.org,A,20200101\r\n"
+        "b@example.org,B,20200101\r\n"  # cleared the same day
+        "c@example.org,C,20200201\n"  # cleared later
+        "c2@example.org,C,20200202\n"  # listed again after it was cleared
+        "e@example.org,E,20200101\n"  # a victim
+        "ae@example.org,AE,20200101\n"
+        " space@example.org , D , 20200101 \n"
+        "twice@example.org,E,20200105\n"
+        "twice@example.org,D,20200103\n"
+        "last@example.org,A,20200101",
+        format="aper",
+        cleared=f"file:{cleared}",
+    )
+    daemon.start()
+    daemon.wait_blocked("a@example.org")
+    for name in ("a", "c2", "ae", "space", "twice", "last"):
+        assert daemon.blocks(f"{name}@example.org"), name
+    for name in ("b", "c", "e"):
+        assert not daemon.blocks(f"{name}@example.org"), name
+    status, check = daemon.api("GET", "/v1/check", recipient="twice@example.org")
+    assert status == 200 and check["listings"][0]["date"] == "2020-01-03"
+
+    daemon.config["feed aper"]["types"] = "ABCDE"
+    daemon.reload()
+    daemon.wait_blocked("e@example.org")  # without a fetch
+    cleared.write_text("a@example.org,20210101\n")
+    daemon.wait_free("a@example.org", 10)
+    assert daemon.blocks("b@example.org")
+
+
+def test_aper_waits_for_its_cleared_list(daemon):
+    cleared = daemon.directory / "cleared"
+    daemon.list_file(
+        "aper", "a@example.org,A,20200101\n", format="aper", cleared=f"file:{cleared}"
+    )
+    daemon.start()
+    feed = daemon.wait_feed("aper", state="failed")
+    assert "cleared" in feed["last_error"]
+    assert not daemon.blocks("a@example.org")
+    cleared.write_text("b@example.org,20200101\n")
+    daemon.refresh("aper")
+    daemon.wait_blocked("a@example.org")
+
+
+def test_old_entries_are_inactive(daemon):
+    daemon.list_file(
+        "aper", "old@example.org,A,20080101\nnew@example.org,A,20991231\n", format="aper",
+        entry_max_age="30d",
+    )
+    daemon.start()
+    daemon.wait_blocked("new@example.org")
+    assert not daemon.blocks("old@example.org")
+    daemon.config["feed aper"]["entry_max_age"] = "0"
+    daemon.reload()
+    daemon.wait_blocked("old@example.org")
+
+
+def test_bom_and_crlf(daemon):
+    daemon.list_file("main", "\ufeffone@example.org\r\ntwo@example.org # why\r\n\r\n#no\r\nthree@example.org")
+    daemon.start()
+    for name in ("one", "two", "three"):
+        daemon.wait_blocked(f"{name}@example.org")
+    assert daemon.feed_status("main")["bad_rows"] == 0

@@ -1,0 +1,125 @@
+"""The log: one safe line a refusal, as the contract has it."""
+
+import re
+
+import pytest
+
+from policyclient import REF
+
+LISTED = "listed@example.org"
+
+LINE = re.compile(
+    rf"(?P<kind>reject|observe): ref=(?P<ref>{REF}) to=<(?P<to>[^<>]*)> from=<(?P<sender>[^<>]*)>"
+    r" sasl_username=<(?P<login>[^<>]*)> client=(?P<client>\S+) queue_id=(?P<queue>\S*)"
+    r" instance=(?P<instance>\S*) list=(?P<list>\S+) entry=<(?P<entry>[^<>]*)>"
+    r" action=<(?P<action>[^<>]*)>$"
+)
+
+
+@pytest.fixture
+def server(daemon):
+    daemon.list_file("main", f"{LISTED}\n.example.edu\n")
+    daemon.list_file("watch", "watched@example.org\n", action="observe")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    daemon.wait_feed("watch", state="accepted")
+    return daemon
+
+
+def refusals(server, mark, count=1):
+    server.wait_log(r"(reject|observe): ref=", since=mark)
+    found = []
+
+    def enough():
+        found[:] = [m for m in map(LINE.search, server.log_since(mark).splitlines()) if m]
+        return len(found) >= count
+
+    from support import wait_until
+
+    wait_until(f"{count} refusals in the log", enough)
+    assert len(found) == count
+    return found
+
+
+def test_refusal(server):
+    mark = server.mark()
+    action = server.ask(
+        "Listed+tag@Example.ORG", sasl_username="ann", queue_id="4F1", instance="1a.2b.3c",
+        client_address="2001:db8::1",
+    )
+    line = refusals(server, mark)[0]
+    assert line["kind"] == "reject" and line["ref"] in action
+    assert (line["login"], line["client"], line["queue"]) == ("ann", "2001:db8::1", "4F1")
+    assert (line["instance"], line["list"], line["entry"]) == ("1a.2b.3c", "main", LISTED)
+    assert line["sender"] == "sender@example.net"
+    assert line["to"].lower().startswith("listed")
+    assert line["action"] == action
+
+
+def test_one_line_for_a_repeated_question(server):
+    mark = server.mark()
+    for _ in range(5):
+        server.ask(LISTED, instance="same.1")
+    server.ask(LISTED, instance="other.1")
+    assert len(refusals(server, mark, 2)) == 2
+
+
+def test_observed(server):
+    mark = server.mark()
+    assert server.ask("watched@example.org") == "DUNNO"
+    line = refusals(server, mark)[0]
+    assert (line["kind"], line["list"], line["entry"]) == ("observe", "watch", "watched@example.org")
+
+
+def test_observe_mode(server):
+    server.config["policy"]["mode"] = "observe"
+    server.reload()
+    server.wait_free(LISTED)
+    mark = server.mark()
+    assert server.ask("any@deep.example.edu") == "DUNNO"
+    line = refusals(server, mark)[0]
+    assert (line["kind"], line["list"], line["entry"]) == ("observe", "main", ".example.edu")
+
+
+def test_passes_are_not_logged(server):
+    mark = server.mark()
+    server.ask("free@example.org")
+    server.ask(LISTED)
+    refusals(server, mark)
+    assert "free@example.org" not in server.log_since(mark)
+
+
+@pytest.mark.parametrize(
+    "byte, shown",
+    [
+        ("\x01", r"\x01"),
+        ("\x7f", r"\x7f"),
+        ("\\", r"\x5c"),
+        ('"', r"\x22"),
+        ("<", r"\x3c"),
+        (">", r"\x3e"),
+        ("\u202e", r"\xe2\x80\xae"),
+        ("\u0085", r"\xc2\x85"),
+        ("\udcff", r"\xff"),  # a byte that is no UTF-8
+        ("ö", "ö"),
+    ],
+)
+def test_bytes_from_outside(server, byte, shown):
+    mark = server.mark()
+    server.ask(LISTED, sender=f"a{byte}b@example.net")
+    assert refusals(server, mark)[0]["sender"] == f"a{shown}b@example.net"
+
+
+def test_long_values_are_cut(server):
+    mark = server.mark()
+    server.ask(LISTED, sender="s" * 5000 + "@example.net", sasl_username="u" * 5000)
+    line = refusals(server, mark)[0]
+    assert len(line["sender"]) <= 270 and len(line["login"]) <= 270
+    assert line["action"].startswith("550 5.7.1")
+
+
+def test_null_sender_and_nothing(server):
+    mark = server.mark()
+    server.ask(LISTED, sender="", sasl_username=None, client_address=None, queue_id=None)
+    line = refusals(server, mark)[0]
+    assert line["sender"] == "" and line["login"] == ""

@@ -1,0 +1,142 @@
+"""SIGHUP: all of a new configuration or nothing of it."""
+
+import pytest
+
+from support import free_port, wait_until
+
+LISTED = "listed@example.org"
+
+
+@pytest.fixture
+def server(daemon):
+    daemon.list_file("main", f"{LISTED}\nboth@example.org\n")
+    daemon.list_file("second", "second@example.org\nboth@example.org\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    daemon.wait_blocked("second@example.org")
+    return daemon
+
+
+def test_actions_texts_and_mode(server):
+    server.config["feed main"]["action"] = "defer"
+    server.config["feed main"]["reply"] = "see ${contact} about ${recipient}, entry ${entry}: ${ref}"
+    server.config["policy"]["contact"] = "desk@example.org"
+    server.reload()
+    wait_until("deferred", lambda: server.ask(LISTED).startswith("450 "))
+    assert server.ask(LISTED).startswith(
+        f"450 4.7.1 see desk@example.org about {LISTED}, entry {LISTED}: "
+    )
+    assert server.ask("second@example.org").startswith("550 5.7.1 on blocklist second;")
+    server.config["policy"]["mode"] = "observe"
+    server.reload()
+    server.wait_free(LISTED)
+    assert server.api("GET", "/v1/check", recipient=LISTED)[1]["mode"] == "observe"
+
+
+def test_removed_feed(server):
+    del server.config["feed main"]
+    server.reload()
+    server.wait_free(LISTED)
+    assert "on blocklist second;" in server.ask("both@example.org")
+    assert server.feed_status("main") is None
+
+
+def test_added_feed(server):
+    server.list_file("third", "third@example.org\n")
+    server.reload()
+    server.wait_blocked("third@example.org")
+
+
+def test_changed_addresses(server):
+    assert server.blocks("listed+tag@example.org")
+    server.config["addresses"] = {"recipient_delimiter": "-"}
+    server.reload()
+    server.wait_free("listed+tag@example.org")
+    server.wait_blocked("listed-tag@example.org")
+
+
+@pytest.mark.parametrize(
+    "section, key, value",
+    [
+        ("policy", "mode", "sometimes"),
+        ("policy", "modus", "observe"),
+        ("feed main", "action", "hold"),
+        ("feed main", "reply", "${nonsense}"),
+        ("feed third", "format", "entries"),  # no url
+        ("nonsense", "a", "b"),
+    ],
+)
+def test_bad_file_changes_nothing(server, section, key, value):
+    """Even what is good in the same file is not taken."""
+    server.config["policy"]["contact"] = "new@example.org"
+    server.config["feed second"]["action"] = "defer"
+    server.config.setdefault(section, {})[key] = value
+    mark = server.mark()
+    server.reload()
+    server.wait_log(rf"rcptguard\.conf:\d+: {section.replace(' ', '.')}|rcptguard\.conf:\d+:", since=mark)
+    wait_until("it says so", lambda: "reload" in server.log_since(mark))
+    assert "helpdesk@example.org" in server.ask(LISTED)
+    assert server.ask("second@example.org").startswith("550 ")
+    assert server.alive()
+
+
+def test_missing_file_changes_nothing(server):
+    mark = server.mark()
+    server.config_file.unlink()
+    server.signal(1)
+    server.wait_log(r"rcptguard\.conf", since=mark)
+    assert server.blocks(LISTED)
+
+
+@pytest.mark.parametrize("what", ["listen", "state_dir", "admin", "user"])
+def test_what_needs_a_restart(server, what):
+    if what == "listen":
+        server.config["policy"]["listen"] += f" inet:127.0.0.1:{free_port()}"
+    elif what == "state_dir":
+        server.config["daemon"]["state_dir"] = server.directory
+    elif what == "admin":
+        server.config["admin"]["listen"] += "2"
+    else:
+        server.config["daemon"]["user"] = "root"
+    server.config["policy"]["contact"] = "new@example.org"
+    mark = server.mark()
+    server.reload()
+    server.wait_log(r"needs a restart", since=mark)
+    assert "helpdesk@example.org" in server.ask(LISTED)
+
+
+def test_reload_rereads_protected_and_exclusions(server):
+    path = server.list_file("domains", "campus.example.org\n")
+    server.reload()
+    server.wait_blocked("any@campus.example.org")
+    server.protected.write_text(".example.org\n")
+    server.reload()
+    wait_until("protected", lambda: not server.blocks("any@campus.example.org"), 10)
+    assert server.blocks(LISTED)  # single addresses are fine
+    assert path.exists()
+
+
+def test_many_reloads_under_load(server):
+    import threading
+
+    faults, stop = [], threading.Event()
+
+    def ask():
+        with server.client() as client:
+            while not stop.is_set():
+                if not client.ask(LISTED).startswith(("550 5.7.1", "450 4.7.1")):
+                    faults.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for i in range(40):
+        action = "defer" if i % 2 == 0 else "reject"
+        server.config["feed main"]["action"] = action
+        server.reload()
+        code = "450 " if action == "defer" else "550 "
+        wait_until(action, lambda: server.ask(LISTED).startswith(code))
+    stop.set()
+    for t in threads:
+        t.join()
+    assert not faults

@@ -1,0 +1,210 @@
+"""Start, drop of privileges, the first minutes without a list."""
+
+import os
+import re
+import shutil
+import time
+
+import pytest
+
+from support import DROP_USER, IS_ROOT, run, wait_until
+
+LISTED = "listed@example.org"
+
+
+def ids(daemon):
+    text = open(f"/proc/{daemon.process.pid}/status").read()
+    return {
+        name: set(re.search(rf"^{name}:\s*(.*)$", text, re.MULTILINE).group(1).split())
+        for name in ("Uid", "Gid", "Groups", "CapEff", "CapPrm")
+    }
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_drops_to_user(daemon):
+    daemon.list_file("main", f"{LISTED}\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    found = ids(daemon)
+    assert found["Uid"] == {"65534"} and found["Gid"] == {"65534"}
+    assert "0" not in found["Groups"]
+    assert found["CapEff"] == {"0" * 16} and found["CapPrm"] == {"0" * 16}
+    for path in daemon.state.rglob("*"):
+        assert path.owner() == DROP_USER, path
+        assert path.stat().st_mode & 0o002 == 0, path
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_only_state_dir_is_written(daemon):
+    """Everything else may be read-only for its user: fetches, holds, reloads and the end work."""
+    path = daemon.list_file("main", "".join(f"u{i}@example.org\n" for i in range(200)))
+    for directory in (daemon.local, daemon.directory):
+        shutil.chown(directory, "root", "root")
+        directory.chmod(0o755)
+    shutil.chown(daemon.exclusions, "root", "root")
+    daemon.start()
+    daemon.wait_blocked("u0@example.org")
+    path.write_text("".join(f"u{i}@example.org\n" for i in range(100)))
+    daemon.wait_feed("main", state="held")
+    assert daemon.command("accept", "main").returncode == 0
+    daemon.exclusions.write_text("u0@example.org\n")
+    daemon.wait_free("u0@example.org")
+    assert daemon.stop() == 0
+    strangers = [
+        p for p in daemon.directory.rglob("*")
+        if p.owner() == DROP_USER and daemon.state not in p.parents
+        and p not in (daemon.state, daemon.run_directory)
+    ]
+    assert strangers == []
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_unknown_user(daemon):
+    daemon.config["daemon"]["user"] = "no-such-user-here"
+    daemon.spawn()
+    assert daemon.wait_end() == 78
+    assert "no-such-user-here" in daemon.log()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_unknown_group(daemon):
+    daemon.config["policy"]["socket_group"] = "no-such-group-here"
+    daemon.spawn()
+    assert daemon.wait_end() == 78
+    assert "no-such-group-here" in daemon.log()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_user_root_is_warned_about(daemon):
+    daemon.config["daemon"]["user"] = "root"
+    daemon.start()
+    daemon.wait_log(r"warning: .*root")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_socket_owner_and_mode(daemon):
+    daemon.config["policy"].update(socket_mode="0640", socket_group="daemon")
+    daemon.start()
+    assert daemon.socket.stat().st_mode & 0o777 == 0o640
+    assert daemon.socket.group() == "daemon"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_state_dir_that_cannot_be_used(daemon):
+    shutil.chown(daemon.state, "root", "root")
+    daemon.state.chmod(0o755)
+    daemon.spawn()
+    assert daemon.wait_end() != 0
+    assert str(daemon.state) in daemon.log()
+
+
+def test_no_list_yet(daemon):
+    """It serves at once, and says that it blocks nobody."""
+    daemon.feed("main", f"file:{daemon.directory}/not-there-yet")
+    daemon.start()
+    assert daemon.ask(LISTED) == "DUNNO"
+    daemon.wait_log(r"main")
+    assert daemon.wait_feed("main", state="failed")["last_error"]
+    assert daemon.command("status").returncode == 1
+    (daemon.directory / "not-there-yet").write_text(f"{LISTED}\n")
+    daemon.wait_blocked(LISTED, 5)
+    wait_until("healthy", lambda: daemon.command("status").returncode == 0)
+
+
+def test_no_feeds_at_all(daemon):
+    daemon.start()
+    assert daemon.ask(LISTED) == "DUNNO"
+
+
+def test_saved_lists_serve_before_any_fetch(daemon):
+    path = daemon.list_file("main", "".join(f"u{i}@example.org\n" for i in range(50000)))
+    daemon.start()
+    daemon.wait_blocked("u49999@example.org", 10)
+    daemon.stop()
+    path.unlink()
+    for _ in range(3):
+        daemon.start()
+        assert daemon.blocks("u0@example.org") and daemon.blocks("u49999@example.org")
+        daemon.stop()
+
+
+def test_settings_changed_while_away(daemon):
+    """Rule 7a: a list that was shaped otherwise counts for nothing until it is built again from
+    its stored copy; one that is no longer configured counts for nothing."""
+    daemon.list_file("aper", "a@example.org,A,20200101\ne@example.org,E,20200101\n", format="aper")
+    other = daemon.list_file("other", "o@example.org\n")
+    daemon.start()
+    daemon.wait_blocked("a@example.org")
+    daemon.wait_blocked("o@example.org")
+    assert not daemon.blocks("e@example.org")
+    daemon.stop()
+    del daemon.config["feed other"]
+    daemon.config["feed aper"]["types"] = "E"
+    (daemon.directory / "aper.list").unlink()
+    daemon.start()
+    assert not daemon.blocks("a@example.org")
+    assert not daemon.blocks("o@example.org")
+    daemon.wait_blocked("e@example.org")
+    assert other.exists()
+
+
+def test_missing_loopback_address_is_a_warning(daemon):
+    """A host without IPv6 still serves IPv4."""
+    daemon.config["policy"]["listen"] += " inet:[::1]:%d" % (daemon.port + 1)
+    daemon.start()
+    assert daemon.ask(LISTED) == "DUNNO"
+
+
+def test_descriptor_limit_is_raised(daemon):
+    daemon.wrapper = ["prlimit", "--nofile=256:65536"]
+    daemon.start()
+    limit = re.search(r"Max open files\s+(\d+)", open(f"/proc/{daemon.process.pid}/limits").read())
+    assert int(limit.group(1)) >= 4096
+
+
+def test_sigusr1_and_sigpipe_are_harmless(daemon):
+    daemon.start()
+    for number in (10, 13):
+        daemon.signal(number)
+    assert daemon.ask(LISTED) == "DUNNO"
+
+
+def test_a_log_reader_that_stops_reading(daemon):
+    """stderr is a pipe that nobody reads: verdicts do not wait for it."""
+    daemon.list_file("main", f"{LISTED}\n")
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    daemon.wrapper = ["sh", "-c", f'exec "$@" 2>&{writer}', "sh"]
+    try:
+        start_with(daemon, writer)
+        worst = 0.0
+        with daemon.client() as client:
+            for i in range(5000):
+                begin = time.monotonic()
+                assert client.ask(LISTED, instance=f"pipe.{i}").startswith("550 ")
+                worst = max(worst, time.monotonic() - begin)
+        assert worst < 0.5
+        assert daemon.stop() == 0
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def start_with(daemon, descriptor):
+    import daemon as module
+
+    original = module.start_process
+    module.start_process = lambda a, **more: original(a, pass_fds=(descriptor,), **more)
+    try:
+        daemon.start()
+    finally:
+        module.start_process = original
+    daemon.wait_blocked(LISTED)
+
+
+def test_help():
+    from support import DAEMON
+
+    result = run(DAEMON, "--help")
+    assert result.returncode == 0 and "-c" in result.stdout + result.stderr
+    assert run(DAEMON, "--nonsense").returncode not in (0, 1)

@@ -1,0 +1,84 @@
+/* Hashes: secrets matter, fields do not run together, known digests. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "rcptguard/base/hash.h"
+
+static void test_keyed(void **state)
+{
+    (void)state;
+    struct hash_secret a, b;
+    struct view key = view_of("jane@example.org");
+
+    hash_secret_random(&a);
+    hash_secret_random(&b);
+    assert_true(hash_keyed(&a, key) == hash_keyed(&a, view_of("jane@example.org")));
+    assert_true(hash_keyed(&a, key) != hash_keyed(&b, key));
+    assert_true(hash_keyed(&a, key) != hash_keyed(&a, view_of("jane@example.net")));
+    assert_true(hash_keyed(&a, VIEW_NONE) == hash_keyed(&a, view_of("")));
+    assert_true(random_u64() != random_u64());
+}
+
+static void test_checksum(void **state)
+{
+    (void)state;
+    struct checksum a = checksum_of("abc", 3), b = checksum_of("abd", 3);
+    assert_true(a.low != b.low && a.high != b.high);
+}
+
+static void digest_text(const char *parts[2], bool views, char hex[2 * SHA256_BYTES + 1])
+{
+    unsigned char bytes[SHA256_BYTES];
+    struct digest *d = digest_new();
+
+    assert_non_null(d);
+    for (int i = 0; i < 2; i++) {
+        if (views)
+            digest_add_view(d, view_of(parts[i]));
+        else
+            digest_add(d, parts[i], strlen(parts[i]));
+    }
+    digest_end(d, bytes);
+    hex_text(bytes, sizeof bytes, hex);
+}
+
+static void test_digest(void **state)
+{
+    (void)state;
+    char one[65], two[65];
+
+    digest_text((const char *[]){"a", "bc"}, false, one);
+    assert_string_equal(one, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    digest_text((const char *[]){"ab", "c"}, false, two);
+    assert_string_equal(one, two);
+    digest_text((const char *[]){"a", "bc"}, true, one);
+    digest_text((const char *[]){"ab", "c"}, true, two);
+    assert_string_not_equal(one, two);
+}
+
+static void test_hex(void **state)
+{
+    (void)state;
+    unsigned char bytes[3];
+
+    assert_true(hex_parse(view_of("00fFa1"), bytes, 3));
+    assert_memory_equal(bytes, "\x00\xff\xa1", 3);
+    assert_false(hex_parse(view_of("00ff"), bytes, 3));
+    assert_false(hex_parse(view_of("00ffg1"), bytes, 3));
+    assert_false(hex_parse(view_of("00ffa1a"), bytes, 3));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keyed),
+        cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_hex),
+    };
+    return cmocka_run_group_tests_name("base/hash", tests, NULL, NULL);
+}

@@ -1,0 +1,390 @@
+/* The log's ring and its sinks: forms, fallbacks, full sinks, drops. One thread plays both sides.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log_sink.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+
+#define NOON 1767268800 /* 2026-01-01T12:00:00Z */
+
+static char dir[] = "/tmp/rcptguard-log-XXXXXX";
+static char syslog_path[64], journal_path[64];
+static int saved_stderr = -1, stderr_pipe[2] = {-1, -1};
+
+static int setup_group(void **state)
+{
+    (void)state;
+    setenv("TZ", "CET-1", 1);
+    tzset();
+    unsetenv("JOURNAL_STREAM");
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    snprintf(syslog_path, sizeof syslog_path, "%s/log", dir);
+    snprintf(journal_path, sizeof journal_path, "%s/journal", dir);
+    return 0;
+}
+
+static int teardown_group(void **state)
+{
+    (void)state;
+    return rmdir(dir);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    clock_set(NOON, 1000000);
+    log_set_level(LOG_LEVEL_INFO);
+    log_sink_paths(syslog_path, journal_path);
+    saved_stderr = dup(2);
+    return pipe2(stderr_pipe, O_CLOEXEC) != 0 || dup2(stderr_pipe[1], 2) != 2 ||
+           log_start(NULL) != 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    log_set_target(LOG_TARGET_STDERR);
+    log_stop(0);
+    dup2(saved_stderr, 2);
+    close(saved_stderr);
+    close(stderr_pipe[0]);
+    close(stderr_pipe[1]);
+    clock_set(-1, -1);
+    return 0;
+}
+
+/* What is in FD now, as text. */
+static const char *take(int fd)
+{
+    static char bytes[70000];
+    struct pollfd some = {.fd = fd, .events = POLLIN};
+    size_t len = 0;
+
+    while (len < sizeof bytes - 1 && poll(&some, 1, 0) == 1) {
+        ssize_t n = read(fd, bytes + len, sizeof bytes - 1 - len);
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    bytes[len] = '\0';
+    return bytes;
+}
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+    unlink(path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+    return fd;
+}
+
+static bool readable(int fd)
+{
+    struct pollfd some = {.fd = fd, .events = POLLIN};
+    return poll(&some, 1, 0) == 1;
+}
+
+static char heard[8][LOG_LINE_BYTES];
+static enum log_level heard_level[8];
+static unsigned n_heard;
+
+static void hear(enum log_level level, const char *line, void *arg)
+{
+    (void)arg;
+    assert_true(n_heard < 8);
+    heard_level[n_heard] = level;
+    snprintf(heard[n_heard++], LOG_LINE_BYTES, "%s", line);
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    char longer[3 * LOG_LINE_BYTES];
+
+    n_heard = 0;
+    log_set_sink(hear, NULL);
+    log_error(NULL, "no %s", "disk");
+    log_warning("aper", "held: %d of %d", 1, 2);
+    log_notice("aper", "a\nb\x1b[0m\x7f");
+    log_line(view_of("reject: ref=X"));
+    log_debug("x", "not shown at info");
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    log_info("s", "%s", longer);
+    log_set_level(LOG_LEVEL_ERROR);
+    log_warning(NULL, "too low");
+    log_line(view_of("too low"));
+    log_set_level(LOG_LEVEL_DEBUG);
+    log_debug("x", "shown");
+    log_set_sink(NULL, NULL);
+
+    assert_int_equal(n_heard, 6);
+    assert_string_equal(heard[0], "error: no disk");
+    assert_int_equal(heard_level[0], LOG_LEVEL_ERROR);
+    assert_string_equal(heard[1], "warning: aper: held: 1 of 2");
+    assert_string_equal(heard[2], "aper: a?b?[0m?");
+    assert_string_equal(heard[3], "reject: ref=X");
+    assert_int_equal(heard_level[3], LOG_LEVEL_INFO);
+    assert_int_equal(strlen(heard[4]), LOG_LINE_BYTES - 1);
+    assert_string_equal(heard[5], "debug: x: shown");
+}
+
+static void test_level_names(void **state)
+{
+    (void)state;
+    enum log_level level;
+
+    assert_int_equal(log_level_parse(view_of("notice"), &level), 0);
+    assert_int_equal(level, LOG_LEVEL_NOTICE);
+    assert_int_equal(log_level_parse(view_of("loud"), &level), ERR_SYNTAX);
+}
+
+static void test_stderr(void **state)
+{
+    (void)state;
+    log_set_target(LOG_TARGET_STDERR);
+    assert_false(readable(log_fd()));
+    log_warning("aper", "held");
+    assert_true(readable(log_fd()));
+    assert_string_equal(take(stderr_pipe[0]), "");
+    clock_set(NOON + 60, 1000000); /* the line has the time when it was logged */
+    assert_int_equal(log_flush(), -1);
+    assert_false(readable(log_fd()));
+    assert_string_equal(take(stderr_pipe[0]),
+                        "2026-01-01T13:00:00+01:00 test_log: warning: aper: held\n");
+    /* The shared description is as it was. */
+    assert_false(fcntl(2, F_GETFL) & O_NONBLOCK);
+}
+
+static void test_stderr_of_systemd_has_no_time(void **state)
+{
+    (void)state;
+    struct stat st;
+    char stream[64];
+    int journal = listen_at(journal_path);
+
+    assert_int_equal(fstat(2, &st), 0);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_set_target(LOG_TARGET_STDERR);
+    log_info(NULL, "one");
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(stderr_pipe[0]), "test_log: one\n");
+    log_set_target(LOG_TARGET_AUTO);
+    log_info(NULL, "two");
+    assert_int_equal(log_flush(), -1);
+    assert_non_null(strstr(take(journal), "MESSAGE=two\n"));
+
+    setenv("JOURNAL_STREAM", "1:1", 1); /* inherited, but stderr is another */
+    log_set_target(LOG_TARGET_AUTO);
+    log_info(NULL, "three");
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(stderr_pipe[0]), "2026-01-01T13:00:00+01:00 test_log: three\n");
+    unsetenv("JOURNAL_STREAM");
+    close(journal);
+    unlink(journal_path);
+}
+
+static void test_syslog(void **state)
+{
+    (void)state;
+    char expected[128];
+    int fd = listen_at(syslog_path);
+
+    log_set_target(LOG_TARGET_SYSLOG);
+    log_warning("aper", "held");
+    assert_int_equal(log_flush(), -1);
+    /* mail is 2, warning 4: 2 * 8 + 4 */
+    snprintf(expected, sizeof expected, "<20>Jan  1 13:00:00 test_log[%d]: warning: aper: held",
+             (int)getpid());
+    assert_string_equal(take(fd), expected);
+
+    /* Restarted: another socket at the same place. */
+    close(fd);
+    fd = listen_at(syslog_path);
+    log_info(NULL, "again");
+    assert_int_equal(log_flush(), -1);
+    assert_non_null(strstr(take(fd), "]: again"));
+    assert_string_equal(take(stderr_pipe[0]), "");
+    close(fd);
+    unlink(syslog_path);
+}
+
+static void test_journal(void **state)
+{
+    (void)state;
+    int fd = listen_at(journal_path);
+
+    log_set_target(LOG_TARGET_JOURNAL);
+    log_error("x", "a=b\nPRIORITY=0");
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(fd), "PRIORITY=3\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=test_log\n"
+                                  "MESSAGE=error: x: a=b?PRIORITY=0\n");
+    close(fd);
+    unlink(journal_path);
+}
+
+static void test_missing_sink_is_stderr_until_it_is_there(void **state)
+{
+    (void)state;
+    log_set_target(LOG_TARGET_SYSLOG);
+    log_info(NULL, "one");
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(stderr_pipe[0]), "2026-01-01T13:00:00+01:00 test_log: one\n");
+
+    int fd = listen_at(syslog_path);
+    log_info(NULL, "two");
+    assert_int_equal(log_flush(), -1);
+    assert_non_null(strstr(take(stderr_pipe[0]), "two"));
+    clock_set(NOON, 1000000 + 5000);
+    log_info(NULL, "three");
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(stderr_pipe[0]), "");
+    assert_non_null(strstr(take(fd), "]: three"));
+    close(fd);
+    unlink(syslog_path);
+}
+
+static void test_full_pipe_blocks_nobody(void **state)
+{
+    (void)state;
+    int logged = 0, fd = -1;
+    struct pollfd room = {.events = POLLOUT};
+
+    log_set_target(LOG_TARGET_STDERR);
+    while (fd < 0 && logged < 100000) {
+        log_info(NULL, "line %06d", logged++);
+        fd = log_flush();
+    }
+    assert_true(fd >= 0);
+    room.fd = fd;
+    assert_int_equal(poll(&room, 1, 0), 0);
+    log_info(NULL, "line %06d", logged++);
+
+    const char *seen = take(stderr_pipe[0]);
+    assert_int_equal(poll(&room, 1, 0), 1);
+    int lines = 0;
+    for (int round = 0; round < 2; round++) {
+        for (const char *at = seen; (at = strstr(at, ": line ")) != NULL; at++)
+            assert_int_equal(atoi(at + 7), lines++);
+        assert_int_equal(log_flush(), -1);
+        seen = take(stderr_pipe[0]);
+    }
+    assert_int_equal(lines, logged);
+    assert_int_equal(log_dropped(), 0);
+}
+
+static void test_full_socket_blocks_nobody(void **state)
+{
+    (void)state;
+    int logger = listen_at(syslog_path), fd = -1, logged = 0, got = 0;
+
+    log_set_target(LOG_TARGET_SYSLOG);
+    while (fd < 0 && logged < 100000) {
+        log_info(NULL, "line %06d", logged++);
+        fd = log_flush();
+    }
+    assert_true(fd >= 0);
+    while (readable(logger)) {
+        char line[256];
+        assert_true(recv(logger, line, sizeof line, 0) > 0);
+        got++;
+        log_flush();
+    }
+    assert_int_equal(got, logged);
+    assert_string_equal(take(stderr_pipe[0]), "");
+    close(logger);
+    unlink(syslog_path);
+}
+
+static void test_lines_that_do_not_fit_are_counted_and_told(void **state)
+{
+    (void)state;
+    uint64_t before = log_dropped();
+    char filler[1001], expected[64];
+    int logged = 0, lines = 0;
+
+    memset(filler, 'x', sizeof filler - 1);
+    filler[sizeof filler - 1] = '\0';
+    log_set_target(LOG_TARGET_STDERR);
+    while (log_dropped() < before + 3 && logged < 100000) {
+        log_info(NULL, "%s", filler);
+        logged++;
+    }
+    assert_int_equal(log_dropped(), before + 3);
+    log_info(NULL, "too much, too");
+    snprintf(expected, sizeof expected, "warning: log: %d lines dropped here", 4);
+
+    bool told = false;
+    for (int fd = 0; fd >= 0;) {
+        fd = log_flush();
+        for (const char *at = take(stderr_pipe[0]); (at = strstr(at, "test_log: ")) != NULL; at++) {
+            told = told || strstr(at, expected) != NULL;
+            lines++;
+        }
+    }
+    assert_true(told);
+    assert_int_equal(lines, logged - 3 + 1);
+
+    log_info(NULL, "room again");
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(stderr_pipe[0]), "2026-01-01T13:00:00+01:00 test_log: room again\n");
+}
+
+static void test_stop_does_not_wait_for_a_full_pipe(void **state)
+{
+    (void)state;
+    clock_set(-1, -1);
+    log_set_target(LOG_TARGET_STDERR);
+    for (int fd = -1, logged = 0; fd < 0 && logged < 100000; logged++) {
+        log_info(NULL, "%01000d", 0);
+        fd = log_flush();
+    }
+    int64_t start = clock_mono_ms();
+    log_stop(20);
+    log_info(NULL, "after the stop");
+    assert_in_range(clock_mono_ms() - start, 10, 2000);
+    take(stderr_pipe[0]);
+    log_info(NULL, "there is room");
+    assert_string_equal(take(stderr_pipe[0]), "test_log: there is room\n");
+}
+
+int main(void)
+{
+#define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(test_lines),
+        LOG_TEST(test_level_names),
+        LOG_TEST(test_stderr),
+        LOG_TEST(test_stderr_of_systemd_has_no_time),
+        LOG_TEST(test_syslog),
+        LOG_TEST(test_journal),
+        LOG_TEST(test_missing_sink_is_stderr_until_it_is_there),
+        LOG_TEST(test_full_pipe_blocks_nobody),
+        LOG_TEST(test_full_socket_blocks_nobody),
+        LOG_TEST(test_lines_that_do_not_fit_are_counted_and_told),
+        LOG_TEST(test_stop_does_not_wait_for_a_full_pipe),
+    };
+    return cmocka_run_group_tests_name("base/log", tests, setup_group, teardown_group);
+}
