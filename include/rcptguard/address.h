@@ -48,7 +48,8 @@ struct address_key {
 
 /*
  * A recipient taken apart. About 140 KB: keep one for ever, do not put it on the stack of a
- * thread. The views point into TEXT and are valid until the next address_parse into it.
+ * thread. The views are valid until the next address_parse into it. All but the state is a function
+ * of the canonical form: however an address was spelled, its keys are the same.
  */
 struct address {
     enum address_state state;
@@ -57,8 +58,8 @@ struct address {
     struct view local;  /* of canonical, quoted where it must be; may be empty */
     struct view domain; /* A-labels, lower case, no trailing dot; or a literal in brackets */
     bool literal;       /* user@[192.0.2.1]: only an exact address entry matches */
-    bool has_tag;
-    unsigned n_keys; /* most specific first; 0 unless OK */
+    bool has_tag;       /* cut from one of the keys; never of a literal, which has one key */
+    unsigned n_keys;    /* most specific first; 0 unless OK */
     struct address_key keys[ADDRESS_MAX_KEYS];
     char text[9 * ADDRESS_MAX_BYTES];
 };
@@ -88,7 +89,11 @@ struct entry {
 
 #define ENTRY_MAX_BYTES 4096 /* a longer row is bad */
 
-/* Parses one WHAT (user@d, d, @d, *@d, .d, *.d, *@*.d) as a list means it; tags are kept. */
+/*
+ * Parses one WHAT (user@d, d, @d, *@d, .d, *.d, *@*.d) as a list means it; blanks around it are
+ * dropped, tags are kept. Anything with another * is taken for a pattern and bad; a real one in a
+ * local part stands in quotes.
+ */
 enum entry_result entry_parse(struct view what, const struct address_options *options,
                               struct entry *out, struct error *why);
 
@@ -100,7 +105,10 @@ enum entry_result entry_parse_address(struct view what, const struct address_opt
 enum entry_result entry_parse_domain(struct view name, enum entry_kind kind, struct entry *out,
                                      struct error *why);
 
-/* Appends the entry as reports print it: user@d, d, .d, *.d. */
+/*
+ * Appends the entry as reports print it: user@d, d, .d, *.d. Parsing that gives the same entry, so
+ * a local part with a * is printed in quotes even though its key has none.
+ */
 void entry_print(struct text *t, enum entry_kind kind, struct view key);
 
 /* The public suffix list, as libpsl has it built in or the system keeps it. Thread-safe to read. */

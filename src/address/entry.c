@@ -92,6 +92,8 @@ enum entry_result entry_parse_domain(struct view name, enum entry_kind kind, str
         return ENTRY_ROOT;
     if (fault != DOMAIN_GOOD || !is_name(domain.name))
         return bad(why, remedy_for_domain(name, fault), name);
+    if (numeric_is_address(domain.name)) /* written with full-width dots or digits */
+        return ENTRY_IGNORED;
     out->kind = kind;
     out->key = domain.name;
     return ENTRY_GOOD;

@@ -29,8 +29,11 @@ static bool is_group(struct view v)
     return v.len >= 1 && v.len <= 4;
 }
 
-/* How many 16-bit groups "a:b:c" has, an IPv4 address at its end counting as two; -1: not so. */
-static int count_groups(struct view v)
+/*
+ * How many 16-bit groups "a:b:c" has; an IPv4 address counts as two, at the end of the whole only.
+ * -1: something else is in it.
+ */
+static int count_groups(struct view v, bool at_end)
 {
     struct view part;
     int groups = 0;
@@ -38,7 +41,7 @@ static int count_groups(struct view v)
     if (v.len == 0)
         return 0;
     while (view_split(&v, ':', &part)) {
-        bool last = v.ptr == NULL;
+        bool last = at_end && v.ptr == NULL;
         if (is_group(part))
             groups++;
         else if (last && is_ipv4(part))
@@ -62,10 +65,11 @@ static bool is_ipv6(struct view v)
     for (size_t i = 0; i + 1 < v.len; i++) {
         if (v.ptr[i] != ':' || v.ptr[i + 1] != ':')
             continue;
-        int before = count_groups(view_first(v, i)), behind = count_groups(view_from(v, i + 2));
+        int before = count_groups(view_first(v, i), false);
+        int behind = count_groups(view_from(v, i + 2), true);
         return before >= 0 && behind >= 0 && before + behind <= 7;
     }
-    return count_groups(v) == 8;
+    return count_groups(v, true) == 8;
 }
 
 static bool is_port(struct view v)
