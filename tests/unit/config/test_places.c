@@ -71,6 +71,7 @@ static void test_urls(void **state)
         {"https://lists.example.org", NULL},
         {"file:/etc/list", NULL},
         {"file:///etc/list", NULL},
+        {"file://localhost/etc/list", NULL},
         {"file:/with space/and@sign", NULL},
         {"", not_a_url},
         {"lists.example.org/a", not_a_url},
@@ -94,6 +95,7 @@ static void test_urls(void **state)
                                            "byte as %XX, the host as xn--"},
         {"file:relative", "no absolute path; write file:/PATH"},
         {"file:", "no absolute path; write file:/PATH"},
+        {"file:////etc/list", "no absolute path; write file:/PATH"},
         {"file:/", "no absolute path; write file:/PATH"},
         {"file://host/path", "no absolute path; write file:/PATH"},
     };
