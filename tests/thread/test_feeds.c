@@ -14,11 +14,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "http_stub.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
@@ -37,6 +39,7 @@ struct house {
     char urls[MAX_FEEDS][160], cleared[MAX_FEEDS][160];
     struct feeds_config config;
     struct protect *protect;
+    struct http_stub *stub;
     int result; /* of the last request, -1: none yet */
 };
 
@@ -191,6 +194,8 @@ static int teardown(void **state)
     struct house *h = *state;
 
     stop(h);
+    if (h->stub != NULL)
+        stub_stop(h->stub);
     queue_free(h->loop);
     protect_release(h->protect);
     remove_tree(h->dir);
@@ -628,7 +633,7 @@ static void test_damaged_body_is_not_believed(void **state)
     assert_soon(h, is_listed, "n@example.org");
 }
 
-static void test_big_list_goes_through_files(void **state)
+static void test_list_above_max_bytes_is_not_taken(void **state)
 {
     struct house *h = *state;
 
@@ -641,6 +646,138 @@ static void test_big_list_goes_through_files(void **state)
     h->configs[0].max_bytes = 1 << 26;
     start(h);
     assert_soon(h, is_listed, "user99999@example.org");
+}
+
+static struct feed_config *set_http_feed(struct house *h, const char *path)
+{
+    struct feed_config *c = set_feed(h, 0, "list", "entries");
+    struct text url = text_on(h->urls[0], sizeof h->urls[0]);
+
+    h->stub = stub_start();
+    text_addf(&url, "http://user:hush@127.0.0.1:%d%s", h->stub->port, path);
+    return c;
+}
+
+static void set_stub(struct house *h, const char *etag, unsigned count)
+{
+    struct buf b = BUF_INIT(0);
+    for (unsigned i = 0; i < count; i++)
+        buf_addf(&b, "user%u@example.org\n", i);
+    stub_set(h->stub, etag, b.data);
+    buf_free(&b);
+}
+
+static void refresh_as(struct house *h, const char *asked_etag, enum feed_state state)
+{
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_string_equal(h->stub->last_if_none_match, asked_etag);
+    assert_int_equal(status_of(h, "list")->state, state);
+}
+
+static void test_http_validators_are_of_what_is_there(void **state)
+{
+    struct house *h = *state;
+
+    set_http_feed(h, "/list");
+    set_stub(h, "\"big\"", 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    assert_null(strstr(status_of(h, "list")->url, "hush"));
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+    stop(h);
+    start(h);
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+
+    /* Held: its own validators, 304 is the same copy seen again; a restart changes nothing. */
+    set_stub(h, "\"small\"", 100);
+    refresh_as(h, "\"big\"", FEED_HELD);
+    int64_t since = status_of(h, "list")->held.since;
+    refresh_as(h, "\"small\"", FEED_HELD);
+    stop(h);
+    start(h);
+    refresh_as(h, "\"small\"", FEED_HELD);
+    assert_int_equal(status_of(h, "list")->held.since, since);
+    assert_true(is_listed(h, "user199@example.org"));
+    set_stub(h, "\"big\"", 200);
+    refresh_as(h, "\"small\"", FEED_UNCHANGED);
+    set_stub(h, "\"small\"", 100);
+    refresh_as(h, "\"big\"", FEED_HELD);
+    assert_int_equal(accept_now(h, "list"), FEEDS_DONE);
+    assert_false(is_listed(h, "user199@example.org"));
+    refresh_as(h, "\"small\"", FEED_UNCHANGED);
+
+    /* Without its body, a copy must not be answered by 304. */
+    stop(h);
+    const char *store = join(h->state, "feeds/list");
+    DIR *dir = opendir(store);
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (strlen(e->d_name) == 64)
+            unlink(join(store, e->d_name));
+    closedir(dir);
+    start(h);
+    assert_true(is_listed(h, "user99@example.org"));
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_UNCHANGED}));
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    stop(h);
+    unlink(join(h->state, "index"));
+    stub_set(h->stub, "\"none\"", "");
+    start(h);
+    assert_soon(h, is_listed, "user99@example.org");
+}
+
+static bool stub_was_hit(const struct house *h, const void *arg)
+{
+    (void)arg;
+    return atomic_load(&h->stub->hits) > 0;
+}
+
+static bool shows_progress(const struct house *h, const void *arg)
+{
+    (void)arg;
+    return status_of(h, "list")->progress[0] != '\0';
+}
+
+static void test_stops_in_the_middle_of_a_hung_fetch(void **state)
+{
+    struct house *h = *state;
+
+    set_http_feed(h, "/hang");
+    start(h);
+    assert_soon(h, shows_progress, NULL);
+    int64_t end = clock_mono_ms() + DEADLINE_MS;
+    while (!stub_was_hit(h, NULL) && clock_mono_ms() < end)
+        sched_yield();
+    h->result = -1;
+    assert_non_null(feeds_refresh(h->feeds, view_of("list"), on_done, h));
+    int64_t began = clock_mono_ms();
+    stop(h);
+    assert_true(clock_mono_ms() - began < 2000);
+    assert_int_equal(h->result, -1);
+}
+
+static void make_directory_unusable(const struct house *h)
+{
+    /* A file where the directory should be keeps root out as well. */
+    write_file(h, "state/feeds/list", "");
+}
+
+static void test_full_disk_keeps_the_list_in_force(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "x@example.org\n");
+    assert_int_equal(mkdir(h->state, 0755), 0);
+    assert_int_equal(mkdir(join(h->state, "feeds"), 0755), 0);
+    make_directory_unusable(h);
+    start(h);
+    assert_soon(h, is_listed, "x@example.org");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    write_file(h, "list", "y@example.org\n");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "y@example.org"));
+    unlink(join(h->state, "feeds/list"));
 }
 
 int main(void)
@@ -661,7 +798,10 @@ int main(void)
         ONE(test_damaged_meta_keeps_the_index),
         ONE(test_damaged_index_is_built_again),
         ONE(test_damaged_body_is_not_believed),
-        ONE(test_big_list_goes_through_files),
+        ONE(test_list_above_max_bytes_is_not_taken),
+        ONE(test_http_validators_are_of_what_is_there),
+        ONE(test_stops_in_the_middle_of_a_hung_fetch),
+        ONE(test_full_disk_keeps_the_list_in_force),
     };
     return cmocka_run_group_tests_name("feeds", tests, NULL, NULL);
 }
