@@ -165,7 +165,7 @@ static void check_gone(void *work)
     c->request = NULL;
 }
 
-void check_get(struct request *r)
+void admin_check(struct request *r)
 {
     struct view recipient, sender;
     struct check *c = calloc(1, sizeof *c);

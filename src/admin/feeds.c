@@ -18,7 +18,7 @@ static json_t *held_json(const struct feed_status *feed)
     return held;
 }
 
-json_t *feed_json(const struct feed_status *feed)
+json_t *json_feed(const struct feed_status *feed)
 {
     json_t *object = json_object();
 
@@ -45,14 +45,14 @@ json_t *feed_json(const struct feed_status *feed)
     return object;
 }
 
-void feeds_get(struct request *r)
+void admin_feeds(struct request *r)
 {
     const struct feeds *feeds = r->admin->house->feeds;
     const struct feed_status *feed;
     json_t *object = json_object(), *array = json_array();
 
     for (size_t i = 0; (feed = feeds_status(feeds, i)) != NULL; i++)
-        json_array_append_new(array, feed_json(feed));
+        json_array_append_new(array, json_feed(feed));
     json_put(object, "feeds", array);
     request_reply(r, 200, object);
 }
@@ -69,15 +69,16 @@ static void reply_feed(struct request *r, const char *what, enum feeds_result re
     const struct feed_status *feed = feeds_status_of(r->admin->house->feeds, r->name);
 
     if (result == FEEDS_UNKNOWN || feed == NULL) {
-        request_reply(r, 404,
-                      json_error(view_of("there is no such feed; GET /v1/feeds names them")));
+        request_reply(
+            r, 404,
+            json_error(view_of("there is no feed of that name; look at the list of feeds")));
         return;
     }
     request_log(r, what, r->name,
                 result == FEEDS_FAILED    ? "failed"
                 : result == FEEDS_NOTHING ? "nothing held"
                                           : "done");
-    json_t *object = feed_json(feed);
+    json_t *object = json_feed(feed);
     if (result == FEEDS_FAILED)
         json_put(object, "error",
                  json_text(view_of(feed->last_error[0] == '\0' ? "failed" : feed->last_error)));
@@ -134,12 +135,12 @@ static void run_errand(struct request *r, const char *what, feeds_ask *ask)
     request_wait(r, errand_gone, e);
 }
 
-void feed_refresh(struct request *r)
+void admin_refresh(struct request *r)
 {
     run_errand(r, "refresh", feeds_refresh);
 }
 
-void feed_accept(struct request *r)
+void admin_accept(struct request *r)
 {
     if (request_may_admin(r))
         run_errand(r, "accept", feeds_accept);

@@ -6,6 +6,6 @@
 
 #include "rcptguard/feeds.h"
 
-json_t *feed_json(const struct feed_status *feed);
+json_t *json_feed(const struct feed_status *feed);
 
 #endif

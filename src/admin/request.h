@@ -13,6 +13,7 @@
 #include "connections.h"
 #include "peer.h"
 #include "rcptguard/admin.h"
+#include "rcptguard/base/socket.h"
 #include "target.h"
 
 #define ADMIN_BY_MAX 64 /* bytes shown of who somebody claims to be */
@@ -23,9 +24,7 @@ struct admin {
     struct connections *connections;
     const struct admin_house *house;
     gid_t admin_group; /* PEER_NO_GROUP: root and ourselves only */
-    char path[108];
-    dev_t dev; /* of the socket file, so that another daemon's is never removed */
-    ino_t ino;
+    struct socket_file file;
     unsigned fetching; /* requests that wait for a fetch */
 };
 
@@ -61,10 +60,10 @@ void request_log(const struct request *r, const char *what, struct view name, co
 typedef void request_handler(struct request *r);
 void routes_serve(struct request *r);
 
-void check_get(struct request *r);    /* GET /v1/check */
-void feeds_get(struct request *r);    /* GET /v1/feeds */
-void feed_refresh(struct request *r); /* POST /v1/feeds/NAME/refresh */
-void feed_accept(struct request *r);  /* POST /v1/feeds/NAME/accept */
-void status_get(struct request *r);   /* GET /v1/status */
+void admin_check(struct request *r);   /* GET /v1/check */
+void admin_feeds(struct request *r);   /* GET /v1/feeds */
+void admin_refresh(struct request *r); /* POST /v1/feeds/NAME/refresh */
+void admin_accept(struct request *r);  /* POST /v1/feeds/NAME/accept */
+void admin_status(struct request *r);  /* GET /v1/status */
 
 #endif

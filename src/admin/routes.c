@@ -11,11 +11,11 @@ static const struct route {
     const char *path;
     request_handler *handle;
 } routes[] = {
-    {EVHTTP_REQ_GET, "GET", "/v1/status", status_get},
-    {EVHTTP_REQ_GET, "GET", "/v1/check", check_get},
-    {EVHTTP_REQ_GET, "GET", "/v1/feeds", feeds_get},
-    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/refresh", feed_refresh},
-    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/accept", feed_accept},
+    {EVHTTP_REQ_GET, "GET", "/v1/status", admin_status},
+    {EVHTTP_REQ_GET, "GET", "/v1/check", admin_check},
+    {EVHTTP_REQ_GET, "GET", "/v1/feeds", admin_feeds},
+    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/refresh", admin_refresh},
+    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/accept", admin_accept},
 };
 
 /* The body of a POST: nothing, or one JSON object. False: R was answered. */

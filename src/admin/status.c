@@ -124,7 +124,7 @@ static json_t *reasons_json(const struct admin_house *house, const struct exclus
     return reasons;
 }
 
-void status_get(struct request *r)
+void admin_status(struct request *r)
 {
     const struct admin_house *house = r->admin->house;
     const struct exclusions *ex = verdict_exclusions(house->verdict);

@@ -146,17 +146,17 @@ static void show_answer(const struct show *s, const json_t *answer)
 
 static int check_one(struct cli *cli, const char *address)
 {
-    struct call call;
+    struct api_call call;
     struct error why;
     int code;
 
-    call_begin(&call, false, "/v1/check?recipient=");
-    call_add_encoded(&call, view_of(address));
+    api_call_begin(&call, false, "/v1/check?recipient=");
+    api_call_add_encoded(&call, view_of(address));
     if (cli->args.sender != NULL) {
         buf_add_text(&call.path, "&sender=");
-        call_add_encoded(&call, view_of(cli->args.sender));
+        api_call_add_encoded(&call, view_of(cli->args.sender));
     }
-    if (client_run(cli->client, &call, 1, NULL, NULL, &why) != 0) {
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0) {
         code = cli_trouble("%s", why.text);
     } else if (call.status != 200) {
         code = cli_refused(&call);
@@ -167,11 +167,11 @@ static int check_one(struct cli *cli, const char *address)
             show_answer(&cli->show, call.answer);
         code = view_is(show_field(call.answer, "verdict"), "pass") ? CLI_OK : CLI_NO;
     }
-    call_end(&call);
+    api_call_end(&call);
     return code;
 }
 
-int check_run(struct cli *cli)
+int cli_check(struct cli *cli)
 {
     int worst = CLI_OK;
 

@@ -21,32 +21,32 @@ static const struct command {
     int (*run)(struct cli *cli);
     const char *help;
 } commands[] = {
-    {"status", "", "health at a glance", 0, 0, 0, status_run,
+    {"status", "", "health at a glance", 0, 0, 0, cli_status,
      "Exit status: 0 all is well, 1 degraded (the reasons are shown), 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard status\n"
      "  rcptguard status --json | jq -r '.reasons[]'\n"},
     {"check", "ADDRESS... [--sender A]", "what the daemon answers for a recipient now, and why",
-     ARGS_SENDER, 1, EVERY_OPERAND, check_run,
+     ARGS_SENDER, 1, EVERY_OPERAND, cli_check,
      "Shows the verdict, what was looked up, the exclusion or the lists that hold the address,\n"
      "the reply that a sender would see, and what to do next. With --json one object a line.\n"
      "Exit status: 0 none is blocked, 1 some are, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard check jane.doe@example.org\n"
      "  rcptguard check --sender bulk@example.com jane.doe@example.org john@example.net\n"},
-    {"feeds", "", "the state of each list", 0, 0, 0, feeds_run,
+    {"feeds", "", "the state of each list", 0, 0, 0, cli_feeds,
      "Entries are those of the accepted copy, active those that block now.\n"
      "Exit status: 0, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard feeds\n"
      "  rcptguard feeds --json | jq '.feeds[] | select(.held)'\n"},
-    {"refresh", "[FEED...]", "fetch lists now, and wait", 0, 0, EVERY_OPERAND, refresh_run,
+    {"refresh", "[FEED...]", "fetch lists now, and wait", 0, 0, EVERY_OPERAND, cli_refresh,
      "Without FEED all of them. Returns when what was accepted is in force.\n"
      "Exit status: 0, 1 some fetch failed, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard refresh\n"
      "  rcptguard refresh aper\n"},
-    {"accept", "FEED", "take the copy that a guard holds", 0, 1, 1, accept_run,
+    {"accept", "FEED", "take the copy that a guard holds", 0, 1, 1, cli_accept,
      "For root and members of [admin] admin_group. Look at `rcptguard feeds` first: it says why\n"
      "the copy is held.\n"
      "Exit status: 0 taken, 1 nothing is held or it failed, 2 could not ask.\n"
@@ -72,7 +72,7 @@ int cli_trouble(const char *format, ...)
     return CLI_TROUBLE;
 }
 
-int cli_refused(const struct call *call)
+int cli_refused(const struct api_call *call)
 {
     struct view error = show_field(call->answer, "error");
 
@@ -81,7 +81,7 @@ int cli_refused(const struct call *call)
     return cli_trouble("%.*s", (int)error.len, error.ptr);
 }
 
-void cli_print_json(struct cli *cli, const struct call *call)
+void cli_print_json(struct cli *cli, const struct api_call *call)
 {
     struct view v = view_trim(buf_view(&call->raw));
 
@@ -179,11 +179,11 @@ static int run(const struct command *command, struct cli *cli)
         return CLI_TROUBLE;
     if (strncmp(socket, "unix:", 5) == 0)
         socket += 5;
-    cli->client = client_new(socket);
-    if (cli->client == NULL)
+    cli->api = api_new(socket);
+    if (cli->api == NULL)
         return cli_trouble("no memory");
     int code = command->run(cli);
-    client_free(cli->client);
+    api_free(cli->api);
     if (fflush(cli->show.to) != 0 || ferror(cli->show.to))
         return cli_trouble("cannot write the output");
     return code;
@@ -191,7 +191,7 @@ static int run(const struct command *command, struct cli *cli)
 
 int cli_main(int argc, char **argv)
 {
-    struct cli cli = {.client = NULL};
+    struct cli cli = {.api = NULL};
     struct error why;
 
     setlocale(LC_TIME, "");

@@ -6,8 +6,8 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include "api.h"
 #include "args.h"
-#include "client.h"
 #include "show.h"
 
 #define CLI_DEFAULT_SOCKET "/run/rcptguard/admin.sock"
@@ -17,7 +17,7 @@ enum cli_exit { CLI_OK = 0, CLI_NO = 1, CLI_TROUBLE = 2 };
 /* What a command works with. */
 struct cli {
     struct args args;
-    struct client *client;
+    struct api *api;
     struct show show;
 };
 
@@ -27,16 +27,16 @@ int cli_main(int argc, char **argv);
 int cli_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The daemon's {"error": "..."} of a call that failed, or its status; returns CLI_TROUBLE. */
-int cli_refused(const struct call *call);
+int cli_refused(const struct api_call *call);
 
 /* Prints a call's answer as it came: one document, one line. */
-void cli_print_json(struct cli *cli, const struct call *call);
+void cli_print_json(struct cli *cli, const struct api_call *call);
 
 /* The commands. */
-int check_run(struct cli *cli);
-int feeds_run(struct cli *cli);
-int refresh_run(struct cli *cli);
-int accept_run(struct cli *cli);
-int status_run(struct cli *cli);
+int cli_check(struct cli *cli);
+int cli_feeds(struct cli *cli);
+int cli_refresh(struct cli *cli);
+int cli_accept(struct cli *cli);
+int cli_status(struct cli *cli);
 
 #endif

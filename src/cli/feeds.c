@@ -21,7 +21,7 @@ static void add_number(struct show_table *t, const json_t *object, const char *k
     show_table_add(t, view_of(number), SHOW_PLAIN);
 }
 
-static void add_row(const struct show *s, struct show_table *t, const json_t *feed)
+static void add_row(const struct show *s, struct show_table *t, const json_t *feed, bool progress)
 {
     char age[SHOW_SPAN_MAX];
     struct view state = show_field(feed, "state");
@@ -32,7 +32,8 @@ static void add_row(const struct show *s, struct show_table *t, const json_t *fe
     add_number(t, feed, "active");
     show_table_add(t, view_of(show_field_age(s, feed, "accepted", age)), SHOW_PLAIN);
     show_table_add(t, view_of(show_field_age(s, feed, "last_fetch", age)), SHOW_PLAIN);
-    show_table_add(t, show_field(feed, "progress"), SHOW_PLAIN);
+    if (progress)
+        show_table_add(t, show_field(feed, "progress"), SHOW_PLAIN);
 }
 
 /* What is wrong with a feed and what to type, a line each; nothing when all is well. */
@@ -66,8 +67,8 @@ static void show_trouble(const struct show *s, const json_t *feed)
 static void show_feeds(const struct show *s, const json_t *feeds)
 {
     static const char *const heads[] = {"feed",  "state",   "entries", "active",
-                                        "taken", "fetched", ""};
-    struct show_table t = {.columns = sizeof heads / sizeof *heads, .right = 1u << 2 | 1u << 3};
+                                        "taken", "fetched", "now"};
+    struct show_table t = {.columns = 6, .right = 1u << 2 | 1u << 3};
     const json_t *feed;
     size_t i;
 
@@ -75,39 +76,40 @@ static void show_feeds(const struct show *s, const json_t *feeds)
         fputs("no feed is configured: add a section [feed NAME] to the configuration\n", s->to);
         return;
     }
+    json_array_foreach(feeds, i, feed) if (show_is_set(feed, "progress")) t.columns = 7;
     for (i = 0; i < t.columns; i++)
         show_table_add(&t, view_of(heads[i]), SHOW_PLAIN);
-    json_array_foreach(feeds, i, feed) add_row(s, &t, feed);
+    json_array_foreach(feeds, i, feed) add_row(s, &t, feed, t.columns == 7);
     show_table_print(s, &t);
     json_array_foreach(feeds, i, feed) show_trouble(s, feed);
 }
 
 /* GET /v1/feeds; the caller ends CALL in every case. */
-static int get_feeds(struct cli *cli, struct call *call)
+static int get_feeds(struct cli *cli, struct api_call *call)
 {
     struct error why;
 
-    call_begin(call, false, "/v1/feeds");
-    if (client_run(cli->client, call, 1, NULL, NULL, &why) != 0)
+    api_call_begin(call, false, "/v1/feeds");
+    if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0)
         return cli_trouble("%s", why.text);
     return call->status == 200 ? CLI_OK : cli_refused(call);
 }
 
-int feeds_run(struct cli *cli)
+int cli_feeds(struct cli *cli)
 {
-    struct call call;
+    struct api_call call;
     int code = get_feeds(cli, &call);
 
     if (code == CLI_OK && (cli->args.given & ARGS_JSON) != 0)
         cli_print_json(cli, &call);
     else if (code == CLI_OK)
         show_feeds(&cli->show, json_object_get(call.answer, "feeds"));
-    call_end(&call);
+    api_call_end(&call);
     return code;
 }
 
 /* Who asks, for the daemon's log: as claimed, beside the uid that the kernel tells it. */
-static void add_claim(struct call *call)
+static void add_claim(struct api_call *call)
 {
     const char *name = getenv("SUDO_USER");
     const struct passwd *pw = name == NULL || name[0] == '\0' ? getpwuid(getuid()) : NULL;
@@ -121,16 +123,16 @@ static void add_claim(struct call *call)
     json_decref(body);
 }
 
-static void begin_order(struct call *call, const char *feed, const char *order)
+static void begin_order(struct api_call *call, const char *feed, const char *order)
 {
-    call_begin(call, true, "/v1/feeds/");
-    call_add_encoded(call, view_of(feed));
+    api_call_begin(call, true, "/v1/feeds/");
+    api_call_add_encoded(call, view_of(feed));
     buf_add_text(&call->path, order);
     add_claim(call);
 }
 
 /* One feed after its fetch: 0 when it went well, 1 when it did not. */
-static int show_outcome(struct cli *cli, const char *name, const struct call *call)
+static int show_outcome(struct cli *cli, const char *name, const struct api_call *call)
 {
     const struct show *s = &cli->show;
     struct view state = show_field(call->answer, "state");
@@ -165,12 +167,12 @@ static void show_progress(void *arg)
 {
     struct cli *cli = arg;
     struct show s = {stderr, false, cli->show.now};
-    struct call call;
+    struct api_call call;
     const json_t *feed;
     size_t i;
 
-    call_begin(&call, false, "/v1/feeds");
-    if (client_run(cli->client, &call, 1, NULL, NULL, NULL) == 0 && call.status == 200) {
+    api_call_begin(&call, false, "/v1/feeds");
+    if (api_run(cli->api, &call, 1, NULL, NULL, NULL) == 0 && call.status == 200) {
         fputs("\r\033[K", stderr);
         json_array_foreach(json_object_get(call.answer, "feeds"), i, feed)
         {
@@ -183,12 +185,12 @@ static void show_progress(void *arg)
         }
         fflush(stderr);
     }
-    call_end(&call);
+    api_call_end(&call);
 }
 
 static int refresh_these(struct cli *cli, const char *const *names, size_t n)
 {
-    struct call *calls = calloc(n == 0 ? 1 : n, sizeof *calls);
+    struct api_call *calls = calloc(n == 0 ? 1 : n, sizeof *calls);
     bool progress = isatty(STDERR_FILENO) == 1;
     int worst = CLI_OK;
 
@@ -196,14 +198,14 @@ static int refresh_these(struct cli *cli, const char *const *names, size_t n)
         return cli_trouble("no memory");
     for (size_t i = 0; i < n; i++)
         begin_order(&calls[i], names[i], "/refresh");
-    client_run(cli->client, calls, n, progress ? show_progress : NULL, cli, NULL);
+    api_run(cli->api, calls, n, progress ? show_progress : NULL, cli, NULL);
     if (progress)
         fputs("\r\033[K", stderr);
     for (size_t i = 0; i < n; i++) {
         int code = calls[i].why.code != 0 ? cli_trouble("%s: %s", names[i], calls[i].why.text)
                                           : show_outcome(cli, names[i], &calls[i]);
         worst = code > worst ? code : worst;
-        call_end(&calls[i]);
+        api_call_end(&calls[i]);
     }
     free(calls);
     return worst;
@@ -211,7 +213,7 @@ static int refresh_these(struct cli *cli, const char *const *names, size_t n)
 
 static int refresh_all(struct cli *cli)
 {
-    struct call call;
+    struct api_call call;
     int code = get_feeds(cli, &call);
     const json_t *feeds = json_object_get(call.answer, "feeds"), *feed;
     size_t n = json_array_size(feeds), i, known = 0;
@@ -229,31 +231,31 @@ static int refresh_all(struct cli *cli)
         code = cli_trouble("no memory");
     }
     free(names);
-    call_end(&call);
+    api_call_end(&call);
     return code;
 }
 
-int refresh_run(struct cli *cli)
+int cli_refresh(struct cli *cli)
 {
     if (cli->args.n_operands == 0)
         return refresh_all(cli);
     return refresh_these(cli, (const char *const *)cli->args.operands, cli->args.n_operands);
 }
 
-int accept_run(struct cli *cli)
+int cli_accept(struct cli *cli)
 {
     const char *name = cli->args.operands[0];
-    struct call call;
+    struct api_call call;
     struct error why;
     int code;
 
     begin_order(&call, name, "/accept");
-    if (client_run(cli->client, &call, 1, NULL, NULL, &why) != 0)
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
         code = cli_trouble("%s", why.text);
     else if (call.status == 403)
         code = cli_refused(&call);
     else
         code = show_outcome(cli, name, &call);
-    call_end(&call);
+    api_call_end(&call);
     return code;
 }

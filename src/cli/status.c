@@ -69,14 +69,14 @@ static void show_status(const struct show *s, const json_t *status)
     }
 }
 
-int status_run(struct cli *cli)
+int cli_status(struct cli *cli)
 {
-    struct call call;
+    struct api_call call;
     struct error why;
     int code;
 
-    call_begin(&call, false, "/v1/status");
-    if (client_run(cli->client, &call, 1, NULL, NULL, &why) != 0) {
+    api_call_begin(&call, false, "/v1/status");
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0) {
         code = cli_trouble("%s", why.text);
     } else if (call.status != 200) {
         code = cli_refused(&call);
@@ -87,6 +87,6 @@ int status_run(struct cli *cli)
             show_status(&cli->show, call.answer);
         code = view_is(show_field(call.answer, "status"), "ok") ? CLI_OK : CLI_NO;
     }
-    call_end(&call);
+    api_call_end(&call);
     return code;
 }

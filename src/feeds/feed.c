@@ -40,6 +40,12 @@ struct body *feed_open(const struct feed *f, unsigned source, unsigned state, bo
     return store_open(f->store, state == COPY_HELD ? &s->held : &s->accepted, why);
 }
 
+void feed_text(char *dst, size_t size, const char *src)
+{
+    struct text t = text_on(dst, size);
+    text_add(&t, src);
+}
+
 void feed_drop_result(struct feed_source *s)
 {
     body_free(s->result.body);
@@ -162,8 +168,7 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
 }
 
 struct blocklist *feed_parse(const struct feed_house *house, const struct feed *f,
-                             const struct body *body, struct copy_counts *counts,
-                             struct error *why)
+                             const struct body *body, struct copy_counts *counts, struct error *why)
 {
     struct map *cleared;
 

@@ -28,8 +28,8 @@ static void outcome_fail(struct outcome *o, const struct error *why)
 
 static void set_validators(struct store_copy *copy, const struct fetch_result *result)
 {
-    snprintf(copy->etag, sizeof copy->etag, "%s", result->etag);
-    snprintf(copy->last_modified, sizeof copy->last_modified, "%s", result->last_modified);
+    feed_text(copy->etag, sizeof copy->etag, result->etag);
+    feed_text(copy->last_modified, sizeof copy->last_modified, result->last_modified);
 }
 
 static bool is_copy(const struct store_copy *copy, const struct body *body)
@@ -64,8 +64,9 @@ static void note_counts(struct feed *f, const struct copy_counts *counts)
 static void log_rows(const struct feed *f, const char *what, const struct copy_counts *counts)
 {
     if (counts->bad_rows > 0)
-        log_warning(f->config->name, "%s%" PRIu64 " rows do not parse and are left out, the first:",
-                    what, counts->bad_rows);
+        log_warning(f->config->name,
+                    "%s%" PRIu64 " rows do not parse and are left out, the first:", what,
+                    counts->bad_rows);
     for (unsigned i = 0; i < counts->n_samples; i++)
         log_warning(f->config->name, "%sline %" PRIu64 ": %s", what, counts->samples[i].line,
                     counts->samples[i].text);
@@ -102,7 +103,7 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
     keep_copy(&stored->held, &f->sources[i].unsaved[COPY_HELD], body);
     stored->held_until = verdict->until;
     stored->held_entries = counts->entries;
-    snprintf(stored->held_guard, sizeof stored->held_guard, "%s", verdict->guard);
+    feed_text(stored->held_guard, sizeof stored->held_guard, verdict->guard);
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
 }
 
@@ -144,7 +145,7 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
     }
     guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
     log_rows(f, i == STORE_LIST ? "" : "cleared list: ", &counts);
-    snprintf(o->guard, sizeof o->guard, "%s", verdict.guard);
+    feed_text(o->guard, sizeof o->guard, verdict.guard);
     if (verdict.says == GUARD_ACCEPT) {
         o->state = FEED_ACCEPTED;
         accept_copy(f, i, body, &counts, now);
@@ -182,8 +183,7 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
     if (borrowed)
         f->sources[i].unsaved[COPY_HELD] = NULL;
     judge_copy(house, f, i, body, now, manual, o);
-    if (o->state == FEED_FAILED &&
-        (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
+    if (o->state == FEED_FAILED && (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
         feed_forget_held(f, i);
 }
 
@@ -269,7 +269,7 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
                         : "; nothing of it is in force");
     }
     f->logged_at = now;
-    snprintf(f->logged, sizeof f->logged, "%s", line);
+    feed_text(f->logged, sizeof f->logged, line);
 }
 
 static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
@@ -283,7 +283,7 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
     f->changed |= o->state != FEED_UNCHANGED || o->state != f->meta.state ||
                   now - f->saved_at >= SAVE_TIMES_S;
     f->meta.state = o->state;
-    snprintf(f->meta.guard, sizeof f->meta.guard, "%s", good ? "" : o->guard);
+    feed_text(f->meta.guard, sizeof f->meta.guard, good ? "" : o->guard);
     if (!good)
         escape_to_max(&error, view_of(o->why.text), ESCAPE_TERMINAL, sizeof f->meta.last_error);
     log_outcome(f, o, now);
@@ -329,8 +329,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     if (f->meta.state < FEED_HELD)
         f->meta.last_success = now;
     f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
-    f->meta.next_fetch =
-        schedule_next(now, f->config->refresh_s, (unsigned)f->meta.failures, retry_after, random_u64());
+    f->meta.next_fetch = schedule_next(now, f->config->refresh_s, (unsigned)f->meta.failures,
+                                       retry_after, random_u64());
 }
 
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)

@@ -166,7 +166,7 @@ static void test_feed(void **state)
         .guard = "max_shrink"};
 
     (void)state;
-    char *text = dump(feed_json(&feed));
+    char *text = dump(json_feed(&feed));
     assert_string_equal(
         text,
         "{\"accepted\":null,\"active\":5,\"bad_rows\":2,\"dropped\":6,\"entries\":4,"

@@ -1,5 +1,5 @@
-/* The admin API's client: see client.h. */
-#include "client.h"
+/* The admin API's client: see api.h. */
+#include "api.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -13,13 +13,13 @@
 #define POST_MS     1800000L /* a fetch may take ten minutes, several may queue */
 #define TICK_MS     500
 
-struct client {
+struct api {
     const char *socket;
 };
 
-struct client *client_new(const char *socket)
+struct api *api_new(const char *socket)
 {
-    struct client *c = calloc(1, sizeof *c);
+    struct api *c = calloc(1, sizeof *c);
 
     if (c == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         free(c);
@@ -29,7 +29,7 @@ struct client *client_new(const char *socket)
     return c;
 }
 
-void client_free(struct client *c)
+void api_free(struct api *c)
 {
     if (c == NULL)
         return;
@@ -37,25 +37,25 @@ void client_free(struct client *c)
     free(c);
 }
 
-void call_begin(struct call *c, bool post, const char *path)
+void api_call_begin(struct api_call *c, bool post, const char *path)
 {
-    *c = (struct call){.post = post,
-                       .path = BUF_INIT(1u << 20),
-                       .request = BUF_INIT(1u << 16),
-                       .raw = BUF_INIT(ANSWER_MAX)};
+    *c = (struct api_call){.post = post,
+                           .path = BUF_INIT(1u << 20),
+                           .request = BUF_INIT(1u << 16),
+                           .raw = BUF_INIT(ANSWER_MAX)};
     buf_addf(&c->path, "http://localhost%s", path);
 }
 
-void call_end(struct call *c)
+void api_call_end(struct api_call *c)
 {
     buf_free(&c->path);
     buf_free(&c->request);
     buf_free(&c->raw);
     json_decref(c->answer);
-    *c = (struct call){.post = false};
+    *c = (struct api_call){.post = false};
 }
 
-void call_add_encoded(struct call *c, struct view v)
+void api_call_add_encoded(struct api_call *c, struct view v)
 {
     for (size_t i = 0; i < v.len; i++) {
         char b = v.ptr[i];
@@ -68,12 +68,12 @@ void call_add_encoded(struct call *c, struct view v)
 
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
-    struct call *c = arg;
+    struct api_call *c = arg;
 
     return buf_add(&c->raw, bytes, size * count) == 0 ? size * count : 0;
 }
 
-static CURL *make_handle(const struct client *client, struct call *c)
+static CURL *make_handle(const struct api *api, struct api_call *c)
 {
     CURL *h = curl_easy_init();
 
@@ -81,7 +81,7 @@ static CURL *make_handle(const struct client *client, struct call *c)
         curl_easy_cleanup(h);
         return NULL;
     }
-    curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, client->socket);
+    curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, api->socket);
     curl_easy_setopt(h, CURLOPT_URL, c->path.data);
     curl_easy_setopt(h, CURLOPT_PROXY, ""); /* whatever the environment says */
     curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
@@ -99,7 +99,7 @@ static CURL *make_handle(const struct client *client, struct call *c)
 }
 
 /* The sentence that the people who read it need: what to look at, not only what failed. */
-static void explain(const struct client *client, CURL *h, CURLcode code, struct error *why)
+static void explain(const struct api *api, CURL *h, CURLcode code, struct error *why)
 {
     long os_error = 0;
 
@@ -107,22 +107,22 @@ static void explain(const struct client *client, CURL *h, CURLcode code, struct 
     if (code == CURLE_COULDNT_CONNECT)
         error_set(why, ERR_IO,
                   "cannot connect to %s%s%s%s: is rcptguardd running? are you in group rcptguard?",
-                  client->socket, os_error == 0 ? "" : " (",
+                  api->socket, os_error == 0 ? "" : " (",
                   os_error == 0 ? "" : strerror((int)os_error), os_error == 0 ? "" : ")");
     else if (code == CURLE_OPERATION_TIMEDOUT)
         error_set(why, ERR_TIMEOUT, "no answer from %s in time: look at the daemon's log",
-                  client->socket);
+                  api->socket);
     else
-        error_set(why, ERR_IO, "no answer from %s: %s", client->socket, curl_easy_strerror(code));
+        error_set(why, ERR_IO, "no answer from %s: %s", api->socket, curl_easy_strerror(code));
 }
 
-static void finish(const struct client *client, CURL *h, CURLcode code)
+static void finish(const struct api *api, CURL *h, CURLcode code)
 {
-    struct call *c = NULL;
+    struct api_call *c = NULL;
 
     curl_easy_getinfo(h, CURLINFO_PRIVATE, &c);
     if (code != CURLE_OK) {
-        explain(client, h, code, &c->why);
+        explain(api, h, code, &c->why);
         return;
     }
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &c->status);
@@ -130,10 +130,10 @@ static void finish(const struct client *client, CURL *h, CURLcode code)
     if (json_is_object(c->answer))
         return;
     error_set(&c->why, ERR_SYNTAX, "%s answers %ld without JSON: is it rcptguardd's admin socket?",
-              client->socket, c->status);
+              api->socket, c->status);
 }
 
-static void drive(const struct client *client, CURLM *multi, void (*tick)(void *arg), void *arg)
+static void drive(const struct api *api, CURLM *multi, void (*tick)(void *arg), void *arg)
 {
     int running = 1, left;
 
@@ -142,7 +142,7 @@ static void drive(const struct client *client, CURLM *multi, void (*tick)(void *
             return;
         for (CURLMsg *m; (m = curl_multi_info_read(multi, &left)) != NULL;)
             if (m->msg == CURLMSG_DONE)
-                finish(client, m->easy_handle, m->data.result);
+                finish(api, m->easy_handle, m->data.result);
         if (running == 0)
             return;
         int events = 0;
@@ -152,8 +152,8 @@ static void drive(const struct client *client, CURLM *multi, void (*tick)(void *
     }
 }
 
-int client_run(struct client *client, struct call *calls, size_t n, void (*tick)(void *arg),
-               void *arg, struct error *why)
+int api_run(struct api *api, struct api_call *calls, size_t n, void (*tick)(void *arg), void *arg,
+            struct error *why)
 {
     CURLM *multi = curl_multi_init();
     int code = 0;
@@ -163,13 +163,13 @@ int client_run(struct client *client, struct call *calls, size_t n, void (*tick)
     curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, MAX_AT_ONCE);
     for (size_t i = 0; i < n; i++) {
         error_set(&calls[i].why, ERR_NOMEM, "no memory, or too long a request");
-        calls[i].handle = make_handle(client, &calls[i]);
+        calls[i].handle = make_handle(api, &calls[i]);
         if (calls[i].handle == NULL)
             continue;
         if (curl_multi_add_handle(multi, calls[i].handle) == CURLM_OK)
             calls[i].why = (struct error){0};
     }
-    drive(client, multi, tick, arg);
+    drive(api, multi, tick, arg);
     for (size_t i = 0; i < n; i++) {
         if (calls[i].handle != NULL) {
             curl_multi_remove_handle(multi, calls[i].handle);
