@@ -101,3 +101,5 @@ clean:
 	rm -rf build
 
 include mk/check.mk
+
+include mk/check.mk
