@@ -100,6 +100,5 @@ format:
 clean:
 	rm -rf build
 
-include mk/check.mk
 
 include mk/check.mk
