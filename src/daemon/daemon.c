@@ -389,7 +389,8 @@ static void stop_rooms(struct daemon *d)
 {
     admin_free(d->admin);
     policy_free(d->policy);
-    feeds_stop(d->feeds);
+    if (d->feeds != NULL)
+        feeds_stop(d->feeds);
     disk_stop(d->disk);
     setup_release(d->reload.fresh);
     local_free(d->local);
