@@ -15,17 +15,6 @@
 #define HOLES_FREE_BYTES  ((size_t)1 << 20)  /* below this, squeezing is not worth its time */
 #define EXPECTED_MAX      ((size_t)64 << 20) /* keys; a wild guess must not cost memory */
 
-struct blocklist_builder {
-    struct probe_table table;
-    struct region arena;
-    size_t arena_len;
-    size_t holes; /* bytes of moved items */
-    size_t keys;
-    struct blocklist_list *lists;
-    size_t n_lists;
-    bool broken; /* no secret spreads the keys: nothing more can be added or finished */
-};
-
 struct blocklist_builder *blocklist_builder_new(size_t expected)
 {
     struct blocklist_builder *b = calloc(1, sizeof *b);

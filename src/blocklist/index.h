@@ -1,4 +1,4 @@
-/* What a finished blocklist is made of; shared by builder, look-up and file. */
+/* What blocklists, finished and growing, are made of. */
 #ifndef RCPTGUARD_BLOCKLIST_INDEX_H
 #define RCPTGUARD_BLOCKLIST_INDEX_H
 
@@ -12,6 +12,17 @@ struct blocklist {
     struct blocklist_list *lists;
     size_t n_lists;
     struct region memory;
+};
+
+struct blocklist_builder {
+    struct probe_table table;
+    struct region arena;
+    size_t arena_len;
+    size_t holes; /* bytes of moved items */
+    size_t keys;
+    struct blocklist_list *lists;
+    size_t n_lists;
+    bool broken; /* no secret spreads the keys: nothing more can be added or finished */
 };
 
 #endif

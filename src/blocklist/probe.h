@@ -7,9 +7,9 @@
  * At 13 of 16 places taken it costs 5 / (13/16) = 6.2 bytes a key. The number of groups need not
  * be a power of two (the home group is a multiply-high), so a finished table is never half empty.
  *
- * No search is longer than PROBE_MAX_GROUPS. With a sound hash the longest ones stay below 50
- * even with a hundred million keys (each further full group is e^-0.32 as likely); a table that
- * would need more gets a new secret and is filled again.
+ * No search is longer than PROBE_MAX_GROUPS. By chance the longest run of full groups is some 20
+ * with a million keys and 30 with thirty million (one more is e^-0.32 times as likely); a table
+ * that would need more gets a new secret and is filled again.
  */
 #ifndef RCPTGUARD_BLOCKLIST_PROBE_H
 #define RCPTGUARD_BLOCKLIST_PROBE_H

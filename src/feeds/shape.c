@@ -41,7 +41,6 @@ void feed_shape(const struct feeds_config *config, const struct feed_config *fee
         (unsigned char)feed->types,
         feed->apex,
         config->addresses.provider_aliases,
-        feed->cleared != NULL,
     };
     struct digest *d = digest_new();
 

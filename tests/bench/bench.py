@@ -15,6 +15,7 @@ Needs nothing but Python's standard library and the programs that `make bench` b
 import argparse
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ READY_S = 60  # for a list of ten million on a slow machine
 
 CONFIG = """\
 [daemon]
+user       = {user}
 state_dir  = {dir}/state
 log_target = stderr
 
@@ -46,7 +48,7 @@ file = {dir}/exclusions
 url        = file:{dir}/feed
 format     = entries
 refresh    = 1h
-max_bytes  = 4G
+max_bytes  = 1G
 
 [admin]
 listen = unix:{dir}/admin.sock
@@ -200,7 +202,8 @@ class Bench:
         port = free_port()
         config = f"{self.dir}/rcptguard.conf"
         with open(config, "w", encoding="ascii") as f:
-            f.write(CONFIG.format(dir=self.dir, port=port))
+            f.write(CONFIG.format(dir=self.dir, port=port,
+                                  user=pwd.getpwuid(os.geteuid()).pw_name))
         log = open(f"{self.dir}/rcptguardd.log", "wb")
         command = [self.program("rcptguardd"), "-c", config]
         server = Server("rcptguardd", command,

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -364,6 +366,86 @@ static void test_a_wild_guess_costs_nothing_in_the_end(void **state)
     blocklist_free(bl);
 }
 
+/* The keys of somebody who has learned the secret, all for the first group. */
+static void test_colliding_keys_do_not_make_it_slow(void **state)
+{
+    (void)state;
+    enum { GROUPS = 400, KEYS = PROBE_MAX_GROUPS * GROUP + 20 };
+    struct blocklist_builder *b = builder_with(1, GROUPS * GROUP_LOAD);
+    struct hash_secret known = b->table.secret;
+    struct listing out;
+    char key[32], first[32], last[32];
+    int added = 0;
+
+    assert_int_equal(b->table.groups, GROUPS);
+    for (unsigned n = 0; added < KEYS; n++) {
+        snprintf(key, sizeof key, "k%u.example.org", n);
+        if (probe_home(&(struct probe_table){.groups = GROUPS}, hash_keyed(&known, view_of(key))))
+            continue;
+        assert_int_equal(add(b, ENTRY_DOMAIN, key, 0, 0), 1);
+        if (added++ == 0)
+            strcpy(first, key);
+        strcpy(last, key);
+    }
+    assert_memory_not_equal(&b->table.secret, &known, sizeof known);
+    struct blocklist *bl = blocklist_builder_finish(b, NULL);
+    assert_int_equal(blocklist_keys(bl), KEYS);
+    assert_int_equal(find_all(bl, first, &out, 1), 1);
+    assert_int_equal(find_all(bl, last, &out, 1), 1);
+    blocklist_free(bl);
+}
+
+#ifndef __SANITIZE_ADDRESS__ /* it needs the whole address space for itself */
+static void limit_memory(rlim_t more_bytes)
+{
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    struct rlimit limit;
+
+    assert_non_null(statm);
+    assert_int_equal(fscanf(statm, "%lu", &pages), 1);
+    fclose(statm);
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    limit.rlim_cur =
+        more_bytes == 0 ? limit.rlim_max : pages * (rlim_t)sysconf(_SC_PAGESIZE) + more_bytes;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+/* When memory ends, what was added stays, and it goes on when there is some again. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    struct blocklist_builder *b = builder_with(1, 0);
+    struct error why = {0};
+    struct listing out;
+    char key[32];
+    int keys = 0, rc = 1, total;
+
+    limit_memory((rlim_t)24 << 20);
+    while (rc == 1) {
+        snprintf(key, sizeof key, "host%d.example.org", keys);
+        rc = blocklist_builder_add(b, ENTRY_TREE, view_of(key), 0, 1, &why);
+        keys += rc == 1;
+    }
+    limit_memory(0);
+    assert_int_equal(rc, ERR_NOMEM);
+    assert_int_equal(why.code, ERR_NOMEM);
+    assert_true(keys > 10000);
+    for (total = keys; total < keys + 1000; total++) {
+        snprintf(key, sizeof key, "host%d.example.org", total);
+        assert_int_equal(add(b, ENTRY_TREE, key, 0, 1), 1);
+    }
+    struct blocklist *bl = blocklist_builder_finish(b, NULL);
+    assert_int_equal(blocklist_keys(bl), total);
+    assert_int_equal(blocklist_list(bl, 0)->entries, total);
+    for (int k = 0; k < total; k++) {
+        snprintf(key, sizeof key, "host%d.example.org", k);
+        assert_int_equal(find_all(bl, key, &out, 1), 1);
+    }
+    blocklist_free(bl);
+}
+#endif
+
 static void test_bytes_a_key(void **state)
 {
     (void)state;
@@ -393,6 +475,10 @@ int main(void)
         cmocka_unit_test(test_names_of_lists),
         cmocka_unit_test(test_overlapping_lists_do_not_pile_up),
         cmocka_unit_test(test_a_wild_guess_costs_nothing_in_the_end),
+        cmocka_unit_test(test_colliding_keys_do_not_make_it_slow),
+#ifndef __SANITIZE_ADDRESS__
+        cmocka_unit_test(test_no_memory),
+#endif
         cmocka_unit_test(test_bytes_a_key),
     };
     return cmocka_run_group_tests_name("blocklist/builder", tests, NULL, NULL);
