@@ -114,7 +114,7 @@ def test_damaged_index_is_rebuilt(daemon):
 
 SMALL_DISK = [
     *("unshare", "--mount", "--propagation", "private", "sh", "-c"),
-    'mount -t tmpfs -o size=400k,mode=777 none "$0" && exec "$@"',
+    'mount -t tmpfs -o size=200k,mode=777 none "$0" && exec "$@"',
 ]
 
 
