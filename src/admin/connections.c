@@ -113,7 +113,9 @@ static void end_late(struct connections *c, struct connection *x, int64_t now)
 
     if (x->shut || now - x->since_ms < limit)
         return;
-    /* evhttp sees the end of the stream in its next turn and frees the connection. */
+    /* evhttp sees the end of the stream in its next turn and frees the connection; it must read
+     * for that, even if the buffer is full (a chunk's line that never ends). */
+    bufferevent_setwatermark(x->bev, EV_READ, 0, 0);
     shutdown(bufferevent_getfd(x->bev), SHUT_RDWR);
     x->shut = true;
     c->dropped++;

@@ -15,10 +15,10 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
         memcpy(copy, f->adopted_copy, SHA256_BYTES);
         return true;
     }
-    if (!list->known || (f->config->cleared != NULL && !cleared->known))
+    if (!list->known || (feed_has_cleared(f) && !cleared->known))
         return false;
     memcpy(copy, list->digest, SHA256_BYTES);
-    if (f->config->cleared == NULL)
+    if (!feed_has_cleared(f))
         return true;
     struct digest *d = digest_new();
     if (d == NULL)
@@ -131,7 +131,7 @@ static int load_cleared(const struct feed_house *house, const struct feed *f, st
     bool borrowed;
 
     *cleared = NULL;
-    if (f->config->cleared == NULL)
+    if (!feed_has_cleared(f))
         return 0;
     struct body *body = feed_open(f, STORE_CLEARED, COPY_ACCEPTED, &borrowed, why);
     if (body != NULL)

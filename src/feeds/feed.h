@@ -86,6 +86,12 @@ struct blocklist *feed_parse(const struct feed_house *house, const struct feed *
                              const struct body *body, struct copy_counts *counts,
                              struct error *why);
 
+/* Is it fetched with a list of cleared addresses? */
+static inline bool feed_has_cleared(const struct feed *f)
+{
+    return f->sources[STORE_CLEARED].url != NULL;
+}
+
 /* SRC into DST, cut where it does not fit. */
 void feed_text(char *dst, size_t size, const char *src);
 

@@ -93,7 +93,8 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
     bool was_due = f->due;
     f->due = false;
     set_source(f, STORE_LIST, fc->url, watcher);
-    set_source(f, STORE_CLEARED, fc->cleared, watcher);
+    bool has_cleared = fc->cleared != NULL && fc->cleared[0] != '\0';
+    set_source(f, STORE_CLEARED, has_cleared ? fc->cleared : NULL, watcher);
     if (f->due && f->running)
         refresh_cancel(f);
     f->due |= was_due;

@@ -61,18 +61,19 @@ static void note_counts(struct feed *f, const struct copy_counts *counts)
     f->meta.dropped = counts->protected_ + counts->suffixes;
 }
 
-static void log_rows(const struct feed *f, const char *what, const struct copy_counts *counts)
+/* A page of samples an hour helps nobody: at info, and of a copy that is not taken only once. */
+static void log_rows(const struct feed *f, unsigned i, const struct copy_counts *counts)
 {
+    const char *name = f->config->name, *what = i == STORE_LIST ? "" : "cleared list: ";
+
     if (counts->bad_rows > 0)
-        log_warning(f->config->name,
-                    "%s%" PRIu64 " rows do not parse and are left out, the first:", what,
-                    counts->bad_rows);
-    for (unsigned i = 0; i < counts->n_samples; i++)
-        log_warning(f->config->name, "%sline %" PRIu64 ": %s", what, counts->samples[i].line,
-                    counts->samples[i].text);
+        log_info(name, "%s%" PRIu64 " rows do not parse, the first of them:", what,
+                 counts->bad_rows);
+    for (unsigned k = 0; k < counts->n_samples; k++)
+        log_info(name, "%sline %" PRIu64 ": %s", what, counts->samples[k].line,
+                 counts->samples[k].text);
     if (counts->protected_ > 0)
-        log_warning(f->config->name,
-                    "%" PRIu64 " entries would block a protected domain and are left out: %s ...",
+        log_warning(name, "%" PRIu64 " entries would block a protected domain and are left out: %s",
                     counts->protected_, counts->dropped_sample);
 }
 
@@ -138,13 +139,14 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
     struct error why = {.code = 0};
     struct blocklist *entries = parse(house, f, i, body, &counts, &why);
 
-    if (why.code != 0) {
+    if (why.code != 0 || (i == STORE_LIST && entries == NULL)) {
         outcome_fail(o, &why);
         body_free(body);
         return;
     }
     guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
-    log_rows(f, i == STORE_LIST ? "" : "cleared list: ", &counts);
+    if (verdict.says == GUARD_ACCEPT || strcmp(verdict.guard, f->meta.guard) != 0)
+        log_rows(f, i, &counts);
     feed_text(o->guard, sizeof o->guard, verdict.guard);
     if (verdict.says == GUARD_ACCEPT) {
         o->state = FEED_ACCEPTED;
@@ -252,6 +254,7 @@ static const struct outcome *combine(const struct outcome *list, const struct ou
 static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
 {
     const char *state = feed_state_text(o->state);
+    unsigned char copy[SHA256_BYTES];
     char line[sizeof f->logged];
     struct text t = text_on(line, sizeof line);
 
@@ -264,9 +267,8 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
         return;
     } else {
         log_warning(f->config->name, "%s%s", line,
-                    f->meta.sources[STORE_LIST].accepted_at != 0
-                        ? "; the last good copy stays in force"
-                        : "; nothing of it is in force");
+                    feed_copy(f, copy) ? "; the last good copy stays in force"
+                                       : "; nothing of it is in force");
     }
     f->logged_at = now;
     feed_text(f->logged, sizeof f->logged, line);
@@ -293,15 +295,15 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 static void conclude(struct feed *f, const struct outcome *list, struct outcome *cleared,
                      int64_t now)
 {
-    if (f->config->cleared != NULL && cleared->state >= FEED_HELD)
+    if (feed_has_cleared(f) && cleared->state >= FEED_HELD)
         error_prefix(&cleared->why, "cleared list");
-    note_outcome(f, f->config->cleared == NULL ? list : combine(list, cleared), now);
+    note_outcome(f, !feed_has_cleared(f) ? list : combine(list, cleared), now);
 }
 
 /* Without any cleared list the rows cannot be told apart that are no longer true (rule 18). */
 static bool waits_for_cleared(const struct feed *f)
 {
-    return f->config->cleared != NULL && !f->meta.sources[STORE_CLEARED].accepted.known;
+    return feed_has_cleared(f) && !f->meta.sources[STORE_CLEARED].accepted.known;
 }
 
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
@@ -312,7 +314,7 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         if (f->sources[i].arrived && f->sources[i].result.retry_after_s > retry_after)
             retry_after = f->sources[i].result.retry_after_s;
-    if (f->config->cleared != NULL)
+    if (feed_has_cleared(f))
         take_source(house, f, STORE_CLEARED, now, &cleared);
     if (waits_for_cleared(f)) {
         feed_drop_result(&f->sources[STORE_LIST]);

@@ -49,10 +49,11 @@ static void build(struct worker *w, int64_t now)
     struct blocklist *made;
     struct error why;
 
-    if (now < w->build_again_at || !build_needed(w->feeds, w->n_feeds, w->current))
+    if (now < w->build_again_at)
         return;
     w->build_again_at = 0;
-    /* What is kept of lost copies may make it needless after all. */
+    if (!build_needed(w->feeds, w->n_feeds, w->current))
+        return;
     if (build_blocklist(&w->house, w->feeds, w->n_feeds, w->current, &made, &why) < 0) {
         w->build_again_at = now + AGAIN_S;
         if (!atomic_load(&w->stop))

@@ -58,6 +58,8 @@ static void take_old_feeds(struct worker *w, const struct feeds_config *config, 
                 continue;
             fresh[i] = w->feeds[k];
             w->feeds[k] = NULL;
+            /* What was posted and not taken yet went with the old slots. */
+            memset(&fresh[i]->told, 0, sizeof fresh[i]->told);
             feed_configure(fresh[i], config, fc, w->watcher);
         }
     }

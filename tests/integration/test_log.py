@@ -10,7 +10,7 @@ LISTED = "listed@example.org"
 
 LINE = re.compile(
     rf"(?P<kind>reject|observe): ref=(?P<ref>{REF}) to=<(?P<to>[^<>]*)> from=<(?P<sender>[^<>]*)>"
-    r" sasl_username=<(?P<login>[^<>]*)> client=(?P<client>\S+) queue_id=(?P<queue>\S*)"
+    r" sasl_username=<(?P<login>[^<>]*)> client=<(?P<client>[^<>]*)> queue_id=(?P<queue>\S*)"
     r" instance=(?P<instance>\S*) list=(?P<list>\S+) entry=<(?P<entry>[^<>]*)>"
     r" action=<(?P<action>[^<>]*)>$"
 )

@@ -247,6 +247,26 @@ static void test_slow(void **state)
     assert_serves();
 }
 
+/* A line without end fills the buffer, so that evhttp reads no more: the deadline must hold. */
+static void test_endless_line(void **state)
+{
+    static char junk[65536];
+    char answer[1024];
+    int fd = dial();
+
+    (void)state;
+    memset(junk, 'x', sizeof junk);
+    say(fd, "POST /v1/feeds/aper/refresh HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int idle = 0; idle < 50;) {
+        idle = send(fd, junk, sizeof junk, MSG_NOSIGNAL) > 0 ? 0 : idle + 1;
+        turn(1);
+    }
+    pass(ADMIN_REQUEST_MS + 1);
+    assert_true(hear(fd, answer, sizeof answer));
+    ask("GET /v1/status HTTP/1.1\r\n\r\n", answer, sizeof answer);
+    assert_non_null(strstr(answer, "\"admin_clients\":1,"));
+}
+
 /* Whoever holds every place without asking anything loses it to whoever asks. */
 static void test_many(void **state)
 {
@@ -493,10 +513,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_answers),       TEST(test_broken),  TEST(test_slow),   TEST(test_many),
-        TEST(test_deaf),          TEST(test_refresh), TEST(test_accept), TEST(test_gone),
-        TEST(test_too_many_wait), TEST(test_check),   TEST(test_stop),   TEST(test_socket),
-        TEST(test_groups),
+        TEST(test_answers), TEST(test_broken),        TEST(test_slow),    TEST(test_endless_line),
+        TEST(test_many),    TEST(test_deaf),          TEST(test_refresh), TEST(test_accept),
+        TEST(test_gone),    TEST(test_too_many_wait), TEST(test_check),   TEST(test_stop),
+        TEST(test_socket),  TEST(test_groups),
     };
 
     if (mkdtemp(dir) == NULL)
