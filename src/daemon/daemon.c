@@ -240,17 +240,27 @@ static void say_started(const struct daemon *d)
                    blocklist_keys(bl));
 }
 
+/* The threads first; then what they still had for the loop is taken, while all of it stands. */
+static void stop_threads(struct daemon *d)
+{
+    if (d->feeds != NULL)
+        feeds_stop(d->feeds);
+    disk_stop(d->disk);
+    if (d->queue != NULL)
+        queue_run(d->queue);
+    feeds_free(d->feeds);
+    if (d->queue != NULL)
+        queue_run(d->queue);
+}
+
 static void stop_rooms(struct daemon *d)
 {
     admin_free(d->admin);
     policy_free(d->policy);
-    if (d->feeds != NULL)
-        feeds_stop(d->feeds);
-    disk_stop(d->disk);
+    stop_threads(d);
     setup_release(d->reload.fresh);
     local_free(d->local);
     verdict_free(d->verdict);
-    feeds_free(d->feeds);
     record_free(d->record);
     for (int i = 0; i < SIGNALS; i++)
         if (d->signals[i] != NULL)
