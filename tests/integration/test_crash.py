@@ -131,6 +131,7 @@ def test_full_disk(daemon):
     write_by_rename(path, TEXT["b"])
     daemon.command("refresh", "main")
     daemon.wait_log(r"main: .*No space left", since=mark)
+    daemon.wait_log(r"index.*No space left", since=mark)
     new = daemon.blocks("b0@example.org")
     assert daemon.blocks("a0@example.org") != new
     assert daemon.blocks("b19999@example.org") == new

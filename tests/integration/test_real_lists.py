@@ -29,20 +29,16 @@ QUERIES = 200000
 
 
 def public_suffixes():
-    rules = set()
+    """A test for names that the daemon may leave out as public suffixes. Its copy of the list is of
+    another day than ours, so that this is no more than a hint."""
+    rules, wildcards = set(), set()
     for line in SUFFIXES.read_text(encoding="utf-8").splitlines():
         rule = line.split("//")[0].strip()
-        if rule:
-            rules.add(re.sub(r"^[*!]\.?", "", rule).encode("idna", "ignore").decode())
-    return rules
-
-
-def is_suffix_like(domain, rules):
-    """A public suffix, a name right below a wildcard rule, or a single label: the daemon may leave
-    it out, and our copy of the list is of another day than its."""
-    return "." not in domain or domain in rules or domain.split(".", 1)[1] in rules and (
-        domain.count(".") == 1 and domain in rules
-    )
+        if rule.startswith("*."):
+            wildcards.add(rule[2:])
+        elif rule and rule[0] != "!":
+            rules.add(rule)
+    return lambda d: "." not in d or d in rules or d.split(".", 1)[1] in wildcards
 
 
 class Lists:
@@ -53,7 +49,7 @@ class Lists:
         cleared = CLEARED.read_text(encoding="utf-8", errors="replace").splitlines()
         self.active, self.inactive = aper_active(self.rows, cleared)
         assert len(self.active) > 15000 and len(self.inactive) > 20000
-        rules = public_suffixes()
+        is_suffix = public_suffixes()
         names = []
         for line in DOMAINS.read_text().splitlines():
             match = re.fullmatch(r"\|\|([a-z0-9._-]+)\^", line)
@@ -62,7 +58,7 @@ class Lists:
         names += [x for x in MORE_DOMAINS.read_text().split() if x and x[0] != "#"]
         self.domains = [
             n for n in dict.fromkeys(names)
-            if fold_domain(n.lstrip(".")) and not is_suffix_like(n.lstrip("."), rules)
+            if fold_domain(n.lstrip(".")) and not is_suffix(n.lstrip("."))
             and not re.fullmatch(r"[0-9.]+", n)
         ]
         self.domain_text = "".join(f"{n}\n" for n in self.domains)
