@@ -124,7 +124,7 @@ def test_full_disk(daemon):
     if run(*SMALL_DISK, daemon.state, "true").returncode != 0:
         pytest.skip("no mount namespace of our own here (a chroot)")
     daemon.wrapper = [*SMALL_DISK, daemon.state]
-    path = daemon.list_file("main", TEXT["a"][: TEXT["a"].index("a5000@")])
+    path = daemon.list_file("main", TEXT["a"][: TEXT["a"].index("a500@")])
     daemon.start()
     daemon.wait_blocked("a0@example.org", 20)
     mark = daemon.mark()
@@ -136,10 +136,13 @@ def test_full_disk(daemon):
     assert daemon.blocks("b19999@example.org") == new
     assert daemon.command("accept", "main").returncode in (0, 1)
     assert daemon.alive()
-    mark = daemon.mark()
-    write_by_rename(path, TEXT["a"][: TEXT["a"].index("a5000@")])
+    write_by_rename(path, TEXT["a"][: TEXT["a"].index("a500@")])
     daemon.command("refresh", "main")
     daemon.command("accept", "main")
     daemon.wait_blocked("a0@example.org")
     assert not daemon.blocks("b0@example.org")
+    mark = daemon.mark()
+    write_by_rename(path, TEXT["a"][: TEXT["a"].index("a501@")])
+    daemon.command("refresh", "main")
+    daemon.wait_blocked("a500@example.org")
     assert "No space" not in daemon.log_since(mark)
