@@ -48,8 +48,10 @@ static void on_exclusions(struct exclusions *ex, const struct local_state *state
 
     d->exclusions_state = *state;
     struct exclusions *old = verdict_set_exclusions(d->verdict, ex);
-    if (old != NULL)
+    if (d->disk != NULL)
         local_retire(d->local, old);
+    else
+        exclusions_free(old); /* at the end the disk thread is gone */
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -246,6 +248,7 @@ static void stop_threads(struct daemon *d)
     if (d->feeds != NULL)
         feeds_stop(d->feeds);
     disk_stop(d->disk);
+    d->disk = NULL;
     if (d->queue != NULL)
         queue_run(d->queue);
     feeds_free(d->feeds);
