@@ -50,6 +50,8 @@ static void check_frees(const struct exclusions *ex, const struct exclusion *e)
     check(m.n_partial <= EXCLUSION_MATCHES);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const lists[] = {"aper", "local"};

@@ -34,25 +34,41 @@ static struct exclusions *in_force;
 static struct local_state state_now;
 static unsigned n_changes;
 
+static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
 static char warnings[8192];
 
+/* On the disk thread, mostly. */
 static void keep_warnings(enum log_level level, const char *line, void *arg)
 {
-    size_t len = strlen(warnings);
-
     (void)arg;
-    if (level <= LOG_LEVEL_WARNING)
-        snprintf(warnings + len, sizeof warnings - len, "%s\n", line);
+    if (level > LOG_LEVEL_WARNING)
+        return;
+    pthread_mutex_lock(&warnings_lock);
+    size_t len = strlen(warnings);
+    snprintf(warnings + len, sizeof warnings - len, "%s\n", line);
+    pthread_mutex_unlock(&warnings_lock);
+}
+
+/* What came since the last time. */
+static const char *take_warnings(void)
+{
+    static char taken[sizeof warnings];
+
+    pthread_mutex_lock(&warnings_lock);
+    strcpy(taken, warnings);
+    *warnings = '\0';
+    pthread_mutex_unlock(&warnings_lock);
+    return taken;
 }
 
 /* Exactly one warning came, or none (NULL), and it says so. */
 static void assert_warned(const char *words)
 {
-    if (words == NULL
-            ? *warnings != '\0'
-            : strstr(warnings, words) == NULL || strchr(warnings, '\n') != strrchr(warnings, '\n'))
-        fail_msg("expected %s, the log has: %s", words == NULL ? "nothing" : words, warnings);
-    *warnings = '\0';
+    const char *got = take_warnings();
+
+    if (words == NULL ? *got != '\0'
+                      : strstr(got, words) == NULL || strchr(got, '\n') != strrchr(got, '\n'))
+        fail_msg("expected %s, the log has: %s", words == NULL ? "nothing" : words, got);
 }
 
 static void put(const char *text)
@@ -153,7 +169,7 @@ static int setup(void **state)
     snprintf(file, sizeof file, "%s/exclusions", dir);
     snprintf(good_file, sizeof good_file, "%s/exclusions.good", dir);
     config.exclusions_file = file;
-    *warnings = '\0';
+    take_warnings();
     n_changes = 0;
     log_set_sink(keep_warnings, NULL);
     return 0;
@@ -167,7 +183,7 @@ static int teardown(void **state)
     stop();
     log_set_sink(NULL, NULL);
     snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command) != 0 || *warnings != '\0';
+    return system(command) != 0 || *take_warnings() != '\0';
 }
 
 static void test_start(void **state)
@@ -283,7 +299,7 @@ static void test_vanished_file_changes_nothing(void **state)
     put("a@example.org\nb@example.org\n"); /* the same as before */
     while (state_now.missing)
         wait_for_change();
-    *warnings = '\0'; /* whether the moment without anything was seen is up to the scheduler */
+    take_warnings(); /* whether the moment without anything was seen is up to the scheduler */
 }
 
 static void test_lines_with_errors(void **state)
@@ -373,8 +389,7 @@ static void test_unwritable_state_dir(void **state)
     mkdir(good_file, 0755);
     start();
     assert_int_equal(exclusions_count(in_force), 1);
-    assert_non_null(strstr(warnings, "cannot rename"));
-    *warnings = '\0';
+    assert_non_null(strstr(take_warnings(), "cannot rename"));
 }
 
 static void test_before_watch(void **state)
