@@ -42,21 +42,10 @@ void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_
                    feed->last_error);
 }
 
-/* Lines that are left out; warnings, whose lines stay in force, degrade nothing. */
-static size_t broken_lines(const struct exclusions *ex)
-{
-    size_t all = ex == NULL ? 0 : exclusions_errors(ex), broken = all;
-    const struct exclusion_error *e;
-
-    for (size_t i = 0; i < all && (e = exclusions_error_at(ex, i)) != NULL; i++)
-        broken -= e->warning;
-    return broken;
-}
-
 void status_exclusion_reasons(json_t *reasons, const struct exclusions *ex,
                               const struct local_state *state, const char *file)
 {
-    size_t broken = broken_lines(ex);
+    size_t broken = exclusions_left_out(ex); /* warnings, whose lines stay, degrade nothing */
 
     if (state->missing)
         add_reason(reasons, "exclusions: %s", state->problem[0] != '\0' ? state->problem : file);

@@ -213,10 +213,8 @@ static int prepare(struct daemon *d, struct error *why)
 /* Threads come last: setuid and signals are settled by then. */
 static int start_rooms(struct daemon *d, struct error *why)
 {
-    int rc = log_start(why);
+    int rc;
 
-    if (rc < 0)
-        return rc;
     d->disk = disk_start(why);
     if (d->disk == NULL)
         return why->code;

@@ -38,6 +38,15 @@ static void print_problems(const struct config_problems *problems)
         fprintf(stderr, "%s\n", problems->items[i].text);
 }
 
+static void print_line(const char *file, unsigned line, const char *words, const char *more)
+{
+    char shown[1024];
+    struct text t = text_on(shown, sizeof shown);
+
+    escape_to_max(&t, view_of(words), ESCAPE_TERMINAL, sizeof shown - 1);
+    fprintf(stderr, "%s:%u: warning: %s%s\n", file, line, shown, more);
+}
+
 /* The exclusion file is no part of the configuration, but -t is where people look. */
 static void test_exclusions(const struct config *c)
 {
@@ -54,11 +63,13 @@ static void test_exclusions(const struct config *c)
         exclusions_parse(buf_view(&text), &c->addresses, c->list_names, c->n_list_names);
     for (size_t i = 0; ex != NULL && exclusions_error_at(ex, i) != NULL; i++) {
         const struct exclusion_error *e = exclusions_error_at(ex, i);
-        char shown[1024];
-        struct text t = text_on(shown, sizeof shown);
-        escape_to_max(&t, view_of(e->text), ESCAPE_TERMINAL, sizeof shown - 1);
-        fprintf(stderr, "%s:%u: warning: %s%s\n", c->local.exclusions_file, e->line, shown,
-                e->warning ? "" : " (the line is left out)");
+        print_line(c->local.exclusions_file, e->line, e->text,
+                   e->warning ? "" : " (the line is left out)");
+    }
+    for (size_t i = 0; i < exclusions_count(ex); i++) {
+        const struct exclusion *e = exclusions_at(ex, i);
+        if (exclusion_advice(e) != NULL)
+            print_line(c->local.exclusions_file, e->line, exclusion_advice(e), "");
     }
     exclusions_free(ex);
     buf_free(&text);

@@ -102,6 +102,16 @@ size_t exclusions_count(const struct exclusions *ex)
     return fake.n_exclusions;
 }
 
+size_t exclusions_left_out(const struct exclusions *ex)
+{
+    size_t left_out = 0;
+
+    (void)ex;
+    for (size_t i = 0; i < fake.n_errors; i++)
+        left_out += !fake.errors[i].warning;
+    return left_out;
+}
+
 size_t exclusions_errors(const struct exclusions *ex)
 {
     (void)ex;
