@@ -92,6 +92,24 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 unit: $(UNIT_BINS)
 	@set -e; for t in $(UNIT_BINS); do $$t; done
 
+# Ratios measured in one run; ARGS=--help lists what can be chosen.
+.PHONY: bench
+bench: all $(BENCH_BINS)
+	@$(PYTHON) tests/bench/bench.py $(BUILD) $(ARGS)
+
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+
+# A configuration that is there is never touched.
+.PHONY: install
+install: all
+	install -D -m 755 $(BUILD)/rcptguardd $(DESTDIR)$(PREFIX)/sbin/rcptguardd
+	install -D -m 755 $(BUILD)/rcptguard $(DESTDIR)$(PREFIX)/bin/rcptguard
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/rcptguard $(DESTDIR)$(PREFIX)/share/doc/rcptguard
+	@for f in rcptguard.conf protected; do to=$(DESTDIR)$(SYSCONFDIR)/rcptguard/$$f; \
+	    [ -e $$to ] || install -m 644 conf/$$f $$to; done
+	install -m 644 README.md LICENSE docs/*.md conf/example.* $(DESTDIR)$(PREFIX)/share/doc/rcptguard
+
 .PHONY: format
 format:
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
@@ -99,3 +117,5 @@ format:
 .PHONY: clean
 clean:
 	rm -rf build
+
+include mk/check.mk

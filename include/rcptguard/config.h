@@ -23,7 +23,7 @@
 struct config_feed {
     struct feed_config feed;
     enum list_action action;
-    const char *reply;
+    const char *reply; /* a template that reply_check finds good */
 };
 
 struct config {
@@ -39,11 +39,11 @@ struct config {
     struct policy_config policy;
     enum decision_mode mode;
     int64_t deadline_ms;
-    const char *contact;
+    const char *contact; /* "": none; printable ASCII, at most 100 bytes */
 
     struct address_options addresses;
     struct local_config local;
-    const char *protect_file;
+    const char *protect_file; /* NULL: only the built-in domains */
     bool protect_file_set;
     struct admin_config admin;
 
@@ -53,7 +53,8 @@ struct config {
     size_t n_list_names;
 };
 
-/* A problem: "FILE:LINE: section.key: what is wrong; what to do". */
+/* A problem: "FILE:LINE: section.key: what is wrong; what to do". Named sections read "feed
+ * aper.url"; a warning says so behind the key. */
 struct config_problem {
     bool warning; /* does not keep the configuration from being used */
     unsigned line;
@@ -69,8 +70,9 @@ void config_problems_free(struct config_problems *p);
 /*
  * Reads and checks PATH. All problems are listed, not only the first. Returns 0 and *OUT (the
  * caller's hold) when there is no problem but warnings; ERR_SYNTAX (or ERR_IO, ERR_ABSENT when the
- * file cannot be read) else, with *OUT NULL. Reads secrets (@FILE), never the feeds; needs neither
- * free sockets nor the user. Blocks: start and disk thread.
+ * file cannot be read, ERR_NOMEM) else, with *OUT NULL. *PROBLEMS starts zeroed, holds them in the
+ * order of the file, and is the caller's to free. Looks at files of secrets (@FILE), never at the
+ * feeds; needs neither free sockets nor the user. Blocks: start and disk thread.
  */
 int config_load(const char *path, struct config **out, struct config_problems *problems);
 
@@ -82,10 +84,11 @@ void config_release(struct config *c); /* NULL is fine */
  */
 int config_can_reload(const struct config *old, const struct config *fresh, struct error *why);
 
-/* --dump-config: every key with its value and where it came from; secrets as ***. */
+/* --dump-config: every key with its value and where it came from; secrets and the userinfo of URLs
+ * as ***. What it prints is a configuration file. */
 void config_dump(const struct config *c, FILE *to);
 
-/* The commented sample file (conf/rcptguard.conf), from the table. */
+/* The commented reference from the table: conf/rcptguard.conf is its output, byte for byte. */
 void config_sample(FILE *to);
 
 #endif

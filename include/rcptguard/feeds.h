@@ -60,7 +60,10 @@ struct feed_config {
     double max_shrink, max_grow, max_bad; /* ratios: 20% is 0.2 */
 };
 
-/* Everything that shapes the lists. Immutable; OWNER is held while the worker uses it. */
+/*
+ * Everything that shapes the lists. The struct itself is copied; all that it points to belongs to
+ * OWNER (NULL: lives as long as the feeds), never changes, and OWNER is held while it is used.
+ */
 struct feeds_config {
     struct shared *owner;
     const char *state_dir;
@@ -105,7 +108,8 @@ struct feed_status {
     char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
 };
 
-/* How the loop is told; all are called on its thread, from queue_run of its queue. */
+/* How the loop is told; all are called on its thread, from queue_run of its queue. They must not
+ * call feeds_configure. */
 struct feeds_events {
     /* Takes the new blocklist into force; the old one is to be given to feeds_retire. */
     void (*blocklist)(struct blocklist *bl, void *arg);
@@ -126,7 +130,11 @@ struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
                         struct error *why);
 int feeds_start(struct feeds *f, struct error *why);
 
-/* New settings: lists that were shaped otherwise are built again from their stored copies. */
+/*
+ * New settings: lists that were shaped otherwise are built again from their stored copies, removed
+ * feeds leave the index and lose theirs, new feeds and URLs are fetched at once. ERR_NOMEM, or
+ * ERR_REFUSED for a name that cannot be a directory's: nothing changed.
+ */
 int feeds_configure(struct feeds *f, const struct feeds_config *config);
 
 /* Of feed I in the order of the configuration, NULL beyond. Valid until the loop's next turn. */
@@ -154,11 +162,14 @@ struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_don
 struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg);
 void feeds_forget(struct feeds_request *r);
 
-/* Frees a blocklist on the worker, where it stalls nobody. */
+/* Frees a blocklist on the worker, where it stalls nobody; NULL is fine. */
 void feeds_retire(struct feeds *f, struct blocklist *bl);
 
 /* Ends the worker at once, in the middle of a fetch too (at most a second or two). */
 void feeds_stop(struct feeds *f);
-void feeds_free(struct feeds *f); /* NULL is fine */
+
+/* After it, LOOP's queue may hold one last task of the feeds, which only frees itself. NULL is
+ * fine. */
+void feeds_free(struct feeds *f);
 
 #endif

@@ -49,6 +49,12 @@ static inline bool exclusion_is_whole(const struct exclusion *e)
     return e->lists.len == 0;
 }
 
+/*
+ * What `-t` and `lint` say about a good line, or NULL. (Whole domains as sender: are wide open to
+ * any stolen account; the daemon does not repeat it at every save.)
+ */
+const char *exclusion_advice(const struct exclusion *e);
+
 struct exclusion_error {
     unsigned line;
     char text[256]; /* what is wrong and what to do; may hold bytes from outside */
@@ -66,9 +72,10 @@ struct exclusions *exclusions_parse(struct view text, const struct address_optio
                                     const char *const *lists, size_t n_lists);
 void exclusions_free(struct exclusions *ex); /* NULL is fine */
 
-size_t exclusions_count(const struct exclusions *ex);                         /* good lines */
+size_t exclusions_count(const struct exclusions *ex);    /* good lines; NULL is fine */
+size_t exclusions_left_out(const struct exclusions *ex); /* lines with an error; NULL is fine */
 const struct exclusion *exclusions_at(const struct exclusions *ex, size_t i); /* in file order */
-size_t exclusions_errors(const struct exclusions *ex); /* all, also those not kept */
+size_t exclusions_errors(const struct exclusions *ex); /* and warnings; all, also those not kept */
 const struct exclusion_error *exclusions_error_at(const struct exclusions *ex,
                                                   size_t i); /* or NULL */
 
@@ -76,7 +83,8 @@ const struct exclusion_error *exclusions_error_at(const struct exclusions *ex,
 
 struct exclusion_match {
     const struct exclusion *whole; /* most specific one that frees from every list, or NULL */
-    const struct exclusion *partial[EXCLUSION_MATCHES]; /* those with list=, most specific first */
+    const struct exclusion *partial[EXCLUSION_MATCHES]; /* those with list=, most specific first;
+                                                           more are left out */
     unsigned n_partial;
 };
 
@@ -104,8 +112,11 @@ struct local_state {
     int64_t loaded_at; /* seconds since 1970 */
 };
 
-/* Called on the loop's thread (from queue_run of LOOP). Takes the new table; the old one is to be
- * given to local_retire. */
+/*
+ * Called on the loop's thread (from queue_run of LOOP). Takes the new table, never NULL; the old
+ * one is to be given to local_retire. When only the state changed (the file vanished), the table
+ * is a copy of the one in force.
+ */
 typedef void local_changed(struct exclusions *ex, const struct local_state *state, void *arg);
 
 /*
@@ -115,16 +126,21 @@ typedef void local_changed(struct exclusions *ex, const struct local_state *stat
 struct local *local_new(const struct local_config *config, const struct address_options *options,
                         const char *const *lists, size_t n_lists, struct exclusions **first,
                         struct local_state *state, struct error *why);
+/* LOOP must have no cap: at most one task of ours waits in it. */
 int local_watch(struct local *l, struct disk *disk, struct queue *loop, local_changed *changed,
                 void *arg, struct error *why);
 
-/* New settings (reload): the file is read again whether it changed or not. Strings are copied. */
+/* New settings (reload): the file is read again whether it changed or not, and CHANGED is called.
+ * Strings are copied. After local_watch only. */
 int local_configure(struct local *l, const struct local_config *config,
                     const struct address_options *options, const char *const *lists,
                     size_t n_lists);
 
-/* Frees a table that the loop no longer uses; on the disk thread. */
+/* Frees a table that the loop no longer uses, on the disk thread; NULL is fine. Before disk_stop:
+ * after it, exclusions_free. */
 void local_retire(struct local *l, struct exclusions *ex);
-void local_free(struct local *l); /* after disk_stop; NULL is fine */
+
+/* After disk_stop, and when LOOP is not run any more; NULL is fine. */
+void local_free(struct local *l);
 
 #endif

@@ -13,6 +13,7 @@
 #include "connections.h"
 #include "peer.h"
 #include "rcptguard/admin.h"
+#include "rcptguard/base/socket.h"
 #include "target.h"
 
 #define ADMIN_BY_MAX 64 /* bytes shown of who somebody claims to be */
@@ -23,9 +24,7 @@ struct admin {
     struct connections *connections;
     const struct admin_house *house;
     gid_t admin_group; /* PEER_NO_GROUP: root and ourselves only */
-    char path[108];
-    dev_t dev; /* of the socket file, so that another daemon's is never removed */
-    ino_t ino;
+    struct socket_file file;
     unsigned fetching; /* requests that wait for a fetch */
 };
 

@@ -2,12 +2,9 @@
  * The admin server: socket, groups, and the way from evhttp's callback to a handler. What keeps it
  * from harming the policy path is in connections.c.
  */
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -60,7 +57,6 @@ static int open_socket(struct admin *a, const struct admin_config *config, int *
                        struct error *why)
 {
     struct socket_address where;
-    struct stat st;
     gid_t group;
     int code =
         find_group("socket_group", config->socket_group, config->socket_group_set, &group, why);
@@ -75,7 +71,7 @@ static int open_socket(struct admin *a, const struct admin_config *config, int *
         return code;
 
     struct error trouble = {0};
-    *fd = socket_listen_unix(where.path, config->socket_mode, group, &trouble);
+    *fd = socket_listen_unix(where.path, config->socket_mode, group, &a->file, &trouble);
     if (*fd < 0) {
         if (why != NULL)
             *why = trouble;
@@ -83,11 +79,6 @@ static int open_socket(struct admin *a, const struct admin_config *config, int *
     }
     if (trouble.code != ERR_OK)
         log_warning("admin", "%s", trouble.text);
-    memcpy(a->path, where.path, sizeof a->path);
-    if (stat(a->path, &st) == 0) {
-        a->dev = st.st_dev;
-        a->ino = st.st_ino;
-    }
     return 0;
 }
 
@@ -142,14 +133,11 @@ int admin_start(struct admin *a, struct error *why)
 
 void admin_free(struct admin *a)
 {
-    struct stat st;
-
     if (a == NULL)
         return;
     if (a->http != NULL)
         evhttp_free(a->http);
     connections_free(a->connections);
-    if (a->path[0] != '\0' && stat(a->path, &st) == 0 && st.st_dev == a->dev && st.st_ino == a->ino)
-        unlink(a->path);
+    socket_file_remove(&a->file);
     free(a);
 }

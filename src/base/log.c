@@ -168,7 +168,8 @@ static void deliver(enum log_level level, char *line, size_t len)
     }
 }
 
-static void log_args(enum log_level level, const char *subject, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+log_args(enum log_level level, const char *subject, const char *format, va_list args)
 {
     /* Notices and informations carry no word in front, as in Postfix. */
     static const char *const words[] = {"error: ", "warning: ", "", "", "debug: "};

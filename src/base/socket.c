@@ -126,7 +126,30 @@ static int bind_unix(int fd, const struct sockaddr_un *sun, struct error *why)
     return error_errno(why, "cannot bind %s", sun->sun_path);
 }
 
-int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct error *why)
+static void remember(struct socket_file *file, const char *path)
+{
+    struct stat st;
+
+    *file = (struct socket_file){0};
+    if (stat(path, &st) != 0)
+        return;
+    snprintf(file->path, sizeof file->path, "%s", path);
+    file->dev = st.st_dev;
+    file->ino = st.st_ino;
+}
+
+void socket_file_remove(struct socket_file *file)
+{
+    struct stat st;
+
+    if (file->path[0] != '\0' && stat(file->path, &st) == 0 && st.st_dev == file->dev &&
+        st.st_ino == file->ino)
+        unlink(file->path);
+    file->path[0] = '\0';
+}
+
+int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct socket_file *file,
+                       struct error *why)
 {
     struct sockaddr_un sun;
     int rc = fill_unix(path, &sun, why);
@@ -153,6 +176,7 @@ int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct error 
         unlink(path);
         return rc;
     }
+    remember(file, path);
     return fd;
 }
 

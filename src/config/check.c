@@ -140,6 +140,17 @@ static void check_contact(const struct loaded *l, struct complaints *c)
         }
 }
 
+/* Points at a line of the file: one of the two may be a default. */
+static void complain_of_clash(const struct loaded *l, struct complaints *c)
+{
+    const struct part *admin = part_first(l, "admin"), *policy = part_first(l, "policy");
+    bool is_default = part_setting(admin, "listen")->line == 0;
+    struct place place = part_place(is_default ? policy : admin, "listen");
+
+    complain(c, ERROR, &place, "is the socket of [%s] too; write another path",
+             is_default ? "admin" : "policy");
+}
+
 static void check_sockets(const struct loaded *l, struct complaints *c)
 {
     const struct part *admin = part_first(l, "admin");
@@ -152,7 +163,7 @@ static void check_sockets(const struct loaded *l, struct complaints *c)
                  "unix:/PATH");
     for (size_t i = 0; i < policy->n_listen; i++)
         if (strcmp(policy->listen[i], l->config.admin.listen) == 0)
-            complain(c, ERROR, &listen, "is the socket of [policy] too; write another path");
+            complain_of_clash(l, c);
     if ((l->config.admin.socket_mode & (S_IROTH | S_IWOTH)) != 0)
         complain(c, WARNING, &mode,
                  "lets every local user change exclusions; write 0660 and use socket_group");

@@ -95,6 +95,7 @@ static void take_continuations(struct ini *ini, struct ini_item *item)
 static enum ini_kind bad(struct ini_item *item, const char *problem)
 {
     item->problem = problem;
+    item->hidden_line = 0;
     return item->kind = INI_BAD;
 }
 
@@ -113,12 +114,10 @@ static enum ini_kind take_section(struct ini_item *item, struct view line)
 
 static enum ini_kind take_key(struct ini_item *item, struct view line)
 {
-    ptrdiff_t equals = view_find(line, '=');
+    size_t equals = (size_t)view_find(line, '=');
 
-    if (equals < 0)
-        return bad(item, "neither 'key = value' nor '[section]'; comments begin with '#'");
-    item->name = view_trim(view_first(line, (size_t)equals));
-    item->value = view_trim(view_from(line, (size_t)equals + 1));
+    item->name = view_trim(view_first(line, equals));
+    item->value = view_trim(view_from(line, equals + 1));
     if (item->name.len == 0)
         return bad(item, "no key before '='; write 'key = value'");
     return item->kind = INI_KEY;
@@ -165,5 +164,7 @@ enum ini_kind ini_next(struct ini *ini, struct ini_item *item)
     struct view line = buf_view(&ini->text);
     if (has_control(line))
         return bad(item, "holds a control byte; save the file as plain text in UTF-8");
+    if (said.ptr[0] != '[' && view_find(said, '=') < 0)
+        return bad(item, "neither 'key = value' nor '[section]'; comments begin with '#'");
     return said.ptr[0] == '[' ? take_section(item, line) : take_key(item, line);
 }

@@ -47,6 +47,17 @@ struct config_source {
 int config_parse(const struct config_source *source, struct config **out,
                  struct config_problems *problems);
 
+/* With a part for every plain section, so that defaults have a place; *END is where more go. NULL:
+ * no memory. */
+struct loaded *loaded_new(struct part ***end);
+void loaded_free(struct loaded *l); /* NULL is fine */
+
+/* All settings at their defaults; NULL: no memory. */
+struct part *part_new(struct loaded *l, const struct section *section, struct view name);
+
+/* Reads TEXT into the parts, adding those of named sections. 0 or ERR_NOMEM. */
+int config_read(struct loaded *l, struct part **end, struct view text, struct complaints *c);
+
 /* The first part of that section, or NULL. */
 struct part *part_first(const struct loaded *l, const char *section);
 

@@ -88,12 +88,14 @@ bool place_url_is_local(struct view url)
            view_is(host, "::1");
 }
 
-/* file:/path and file:///path are the same. */
+/* file:/path, file:///path and file://localhost/path are the same. */
 static int check_path(struct view path, struct view scheme, struct error *why)
 {
-    if (view_starts(path, "//"))
+    if (view_starts(path, "//localhost/"))
+        path = view_from(path, strlen("//localhost"));
+    else if (view_starts(path, "///"))
         path = view_from(path, 2);
-    if (path.len < 2 || path.ptr[0] != '/')
+    if (path.len < 2 || path.ptr[0] != '/' || path.ptr[1] == '/')
         return error_set(why, ERR_SYNTAX, "no absolute path; write %.*s:/PATH", (int)scheme.len,
                          scheme.ptr);
     return 0;

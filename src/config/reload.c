@@ -7,8 +7,7 @@ int config_can_reload(const struct config *old, const struct config *fresh, stru
         for (size_t k = 0; k < sections[i].n_keys; k++) {
             const struct key *key = &sections[i].keys[k];
             if ((key->flags & KEY_RESTART) != 0 && !key_same(key, old, fresh))
-                return error_set(why, ERR_REFUSED,
-                                 "%s.%s was changed, which needs a restart; nothing was changed",
+                return error_set(why, ERR_REFUSED, "%s.%s was changed, which needs a restart",
                                  sections[i].name, key->name);
         }
     return 0;

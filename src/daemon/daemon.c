@@ -5,53 +5,18 @@
 #include "daemon.h"
 
 #include <event2/event.h>
-#include <event2/thread.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "privileges.h"
+#include "house.h"
 #include "rcptguard/base/clock.h"
-#include "rcptguard/base/disk.h"
 #include "rcptguard/base/log.h"
 
 #define DRAIN_MS 2000 /* for answers that a peer does not take */
 #define STOP_S   4    /* whatever hangs at the end: rule 23 allows 5 s */
-
-enum { SIGNALS = 4 };
-
-/* The way of a new configuration: read on the disk thread, put into force on the loop. */
-struct reload {
-    struct task task;
-    struct daemon *daemon;
-    struct setup *fresh; /* NULL: the configuration is bad, and that was logged */
-    bool busy, again;
-};
-
-struct daemon {
-    struct setup *setup;
-    struct privileges privileges;
-    struct event_base *base;
-    struct event *signals[SIGNALS];
-    struct queue *queue; /* what other threads have for the loop */
-    struct event *queue_readable;
-    struct record *record;
-    struct verdict *verdict;
-    struct feeds *feeds;
-    struct feeds_events feeds_events;
-    struct disk *disk;
-    struct local *local;
-    struct local_state exclusions_state;
-    struct policy *policy;
-    struct admin *admin;
-    struct admin_house house;
-    struct reload reload;
-    bool stopping;
-};
 
 /* ---- what the other threads tell ------------------------------------------------------------ */
 
@@ -71,24 +36,10 @@ static void on_blocklist(struct blocklist *bl, void *arg)
         feeds_retire(d->feeds, old);
 }
 
-static void confirm(struct setup *s, const struct feed_status *status)
-{
-    for (size_t i = 0; i < s->rules.n_lists; i++)
-        if (strcmp(s->lists[i].name, status->name) == 0)
-            s->lists[i].confirmed_at = status->last_success;
-}
-
 static void on_status(const struct feed_status *status, void *arg)
 {
     struct daemon *d = arg;
-    confirm(d->setup, status);
-}
-
-static void confirm_all(struct daemon *d, struct setup *s)
-{
-    const struct feed_status *status;
-    for (size_t i = 0; (status = feeds_status(d->feeds, i)) != NULL; i++)
-        confirm(s, status);
+    daemon_confirm(d->setup, status);
 }
 
 static void on_exclusions(struct exclusions *ex, const struct local_state *state, void *arg)
@@ -97,104 +48,10 @@ static void on_exclusions(struct exclusions *ex, const struct local_state *state
 
     d->exclusions_state = *state;
     struct exclusions *old = verdict_set_exclusions(d->verdict, ex);
-    if (old != NULL)
+    if (d->disk != NULL)
         local_retire(d->local, old);
-}
-
-/* ---- reload --------------------------------------------------------------------------------- */
-
-static void look_at_house(struct daemon *d)
-{
-    const struct config *c = d->setup->config;
-
-    d->house.exclusions_file = c->local.exclusions_file;
-    d->house.observe = c->mode == MODE_OBSERVE;
-}
-
-static void apply(struct daemon *d, struct setup *fresh)
-{
-    const struct config *c = fresh->config;
-    struct setup *old = d->setup;
-
-    confirm_all(d, fresh);
-    verdict_set_rules(d->verdict, &fresh->rules);
-    policy_configure(d->policy, &c->policy);
-    d->setup = fresh;
-    d->house.reloaded_at = clock_now();
-    look_at_house(d);
-    log_set_level(c->log_level);
-    log_set_target(c->log_target);
-    if (feeds_configure(d->feeds, &fresh->feeds) < 0 ||
-        local_configure(d->local, &c->local, &c->addresses, c->list_names, c->n_list_names) < 0)
-        log_error("reload", "no memory: feeds or exclusions keep their old settings");
-    setup_release(old);
-    log_notice("reload", "%s is in force: %zu feeds, mode %s", c->path, c->n_feeds,
-               c->mode == MODE_OBSERVE ? "observe" : "enforce");
-}
-
-static void begin_reload(struct daemon *d);
-
-/* On the loop. */
-static void finish_reload(struct task *task)
-{
-    struct reload *r = (struct reload *)task;
-    struct daemon *d = r->daemon;
-    struct error why;
-
-    r->busy = false;
-    if (r->fresh != NULL && !d->stopping) {
-        if (config_can_reload(d->setup->config, r->fresh->config, &why) < 0) {
-            log_error("reload", "%s; nothing was changed", why.text);
-            setup_release(r->fresh);
-        } else {
-            apply(d, r->fresh);
-        }
-    } else {
-        setup_release(r->fresh);
-    }
-    r->fresh = NULL;
-    if (r->again && !d->stopping)
-        begin_reload(d);
-}
-
-/* On the disk thread: reads the configuration and all that hangs on it. */
-static void read_config(struct task *task)
-{
-    struct reload *r = (struct reload *)task;
-    struct config_problems problems = {0};
-    struct config *config = NULL;
-    int rc = config_load(r->daemon->setup->config->path, &config, &problems);
-
-    for (size_t i = 0; i < problems.count; i++) {
-        if (problems.items[i].warning)
-            log_warning(NULL, "%s", problems.items[i].text);
-        else
-            log_error(NULL, "%s", problems.items[i].text);
-    }
-    config_problems_free(&problems);
-    if (rc < 0)
-        log_error("reload", "the configuration has errors; nothing was changed");
-    r->fresh = rc < 0 ? NULL : setup_new(config);
-    if (rc == 0 && r->fresh == NULL)
-        log_error("reload", "no memory; nothing was changed");
-    r->task.run = finish_reload;
-    queue_post(r->daemon->queue, &r->task);
-}
-
-static void begin_reload(struct daemon *d)
-{
-    struct reload *r = &d->reload;
-
-    r->again = r->busy;
-    if (r->busy)
-        return;
-    r->daemon = d;
-    r->task.run = read_config;
-    r->busy = true;
-    if (disk_post(d->disk, &r->task) == 0)
-        return;
-    r->busy = false;
-    log_error("reload", "the disk thread is too busy; nothing was changed, try again");
+    else
+        exclusions_free(old); /* at the end the disk thread is gone */
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -231,7 +88,7 @@ static void on_hup(evutil_socket_t number, short what, void *arg)
 {
     (void)number;
     (void)what;
-    begin_reload(arg);
+    daemon_reload(arg);
 }
 
 static void on_usr1(evutil_socket_t number, short what, void *arg)
@@ -297,7 +154,7 @@ static int load_lists(struct daemon *d, struct error *why)
     d->feeds = feeds_new(&d->setup->feeds, d->queue, &d->feeds_events, &saved, why);
     if (d->feeds == NULL)
         return why->code;
-    confirm_all(d, d->setup);
+    daemon_confirm_all(d, d->setup);
     verdict_set_rules(d->verdict, &d->setup->rules);
     verdict_set_blocklist(d->verdict, saved);
     d->local = local_new(&c->local, &c->addresses, c->list_names, c->n_list_names, &exclusions,
@@ -328,7 +185,7 @@ static int bind_sockets(struct daemon *d, struct error *why)
         .exclusions_state = &d->exclusions_state,
         .started_at = clock_now(),
     };
-    look_at_house(d);
+    daemon_fill_house(d);
     if (c->admin.listen[0] == '\0')
         return 0;
     d->admin = admin_new(d->base, &c->admin, &d->house, why);
@@ -385,16 +242,28 @@ static void say_started(const struct daemon *d)
                    blocklist_keys(bl));
 }
 
+/* The threads first; then what they still had for the loop is taken, while all of it stands. */
+static void stop_threads(struct daemon *d)
+{
+    if (d->feeds != NULL)
+        feeds_stop(d->feeds);
+    disk_stop(d->disk);
+    d->disk = NULL;
+    if (d->queue != NULL)
+        queue_run(d->queue);
+    feeds_free(d->feeds);
+    if (d->queue != NULL)
+        queue_run(d->queue);
+}
+
 static void stop_rooms(struct daemon *d)
 {
     admin_free(d->admin);
     policy_free(d->policy);
-    feeds_stop(d->feeds);
-    disk_stop(d->disk);
+    stop_threads(d);
     setup_release(d->reload.fresh);
     local_free(d->local);
     verdict_free(d->verdict);
-    feeds_free(d->feeds);
     record_free(d->record);
     for (int i = 0; i < SIGNALS; i++)
         if (d->signals[i] != NULL)

@@ -35,8 +35,7 @@ static const char usage[] =
 static void print_problems(const struct config_problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++)
-        fprintf(stderr, "%s%s\n", problems->items[i].warning ? "warning: " : "",
-                problems->items[i].text);
+        fprintf(stderr, "%s\n", problems->items[i].text);
 }
 
 /* The exclusion file is no part of the configuration, but -t is where people look. */
@@ -58,7 +57,7 @@ static void test_exclusions(const struct config *c)
         char shown[1024];
         struct text t = text_on(shown, sizeof shown);
         escape_to_max(&t, view_of(e->text), ESCAPE_TERMINAL, sizeof shown - 1);
-        fprintf(stderr, "warning: %s:%u: %s%s\n", c->local.exclusions_file, e->line, shown,
+        fprintf(stderr, "%s:%u: warning: %s%s\n", c->local.exclusions_file, e->line, shown,
                 e->warning ? "" : " (the line is left out)");
     }
     exclusions_free(ex);

@@ -128,7 +128,7 @@ static int add_list(struct build *b, struct part *p, struct error *why)
 
     if (!p->fresh)
         list.accepted_at = blocklist_list(b->current, (size_t)p->old)->accepted_at;
-    snprintf(list.name, sizeof list.name, "%s", p->feed->config->name);
+    feed_text(list.name, sizeof list.name, p->feed->config->name);
     memcpy(list.shape, p->feed->shape, sizeof list.shape);
     memcpy(list.copy, p->copy, sizeof list.copy);
     return blocklist_builder_list(b->builder, &list, why);
@@ -187,9 +187,8 @@ static int fill(struct build *b, struct error *why)
         if (rc != 0)
             return rc;
     }
-    return b->current == NULL
-               ? 0
-               : blocklist_builder_add_from(b->builder, b->current, b->numbers, why);
+    return b->current == NULL ? 0
+                              : blocklist_builder_add_from(b->builder, b->current, b->numbers, why);
 }
 
 static void log_part(const struct build *b, const struct part *p, const struct blocklist *made)
@@ -199,10 +198,9 @@ static void log_part(const struct build *b, const struct part *p, const struct b
     uint64_t before = p->old < 0 ? 0 : blocklist_list(b->current, (size_t)p->old)->entries;
 
     log_info(p->feed->config->name,
-             "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64 " dropped), %" PRIu64
-             " entries and %" PRIu64 " bad rows in the copy",
-             now, p->added, before + p->added - now, p->feed->meta.entries,
-             p->feed->meta.bad_rows);
+             "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64
+             " dropped), %" PRIu64 " entries and %" PRIu64 " bad rows in the copy",
+             now, p->added, before + p->added - now, p->feed->meta.entries, p->feed->meta.bad_rows);
 }
 
 static int make(struct build *b, struct feed *const *feeds, struct blocklist **out,

@@ -15,10 +15,10 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
         memcpy(copy, f->adopted_copy, SHA256_BYTES);
         return true;
     }
-    if (!list->known || (f->config->cleared != NULL && !cleared->known))
+    if (!list->known || (feed_has_cleared(f) && !cleared->known))
         return false;
     memcpy(copy, list->digest, SHA256_BYTES);
-    if (f->config->cleared == NULL)
+    if (!feed_has_cleared(f))
         return true;
     struct digest *d = digest_new();
     if (d == NULL)
@@ -38,6 +38,12 @@ struct body *feed_open(const struct feed *f, unsigned source, unsigned state, bo
     if (*borrowed)
         return f->sources[source].unsaved[state];
     return store_open(f->store, state == COPY_HELD ? &s->held : &s->accepted, why);
+}
+
+void feed_text(char *dst, size_t size, const char *src)
+{
+    struct text t = text_on(dst, size);
+    text_add(&t, src);
 }
 
 void feed_drop_result(struct feed_source *s)
@@ -125,7 +131,7 @@ static int load_cleared(const struct feed_house *house, const struct feed *f, st
     bool borrowed;
 
     *cleared = NULL;
-    if (f->config->cleared == NULL)
+    if (!feed_has_cleared(f))
         return 0;
     struct body *body = feed_open(f, STORE_CLEARED, COPY_ACCEPTED, &borrowed, why);
     if (body != NULL)
@@ -162,8 +168,7 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
 }
 
 struct blocklist *feed_parse(const struct feed_house *house, const struct feed *f,
-                             const struct body *body, struct copy_counts *counts,
-                             struct error *why)
+                             const struct body *body, struct copy_counts *counts, struct error *why)
 {
     struct map *cleared;
 

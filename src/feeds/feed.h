@@ -68,8 +68,8 @@ struct feed *feed_new(const struct feeds_config *config, const struct feed_confi
 void feed_free(struct feed *f); /* its requests must be gone; NULL is fine */
 
 /* Other settings of the same feed. A URL that changed is fetched at once, without validators. */
-void feed_configure(struct feed *f, const struct feeds_config *config,
-                    const struct feed_config *fc, struct watcher *watcher);
+void feed_configure(struct feed *f, const struct feeds_config *config, const struct feed_config *fc,
+                    struct watcher *watcher);
 
 /* The status as it is now. */
 void feed_tell(const struct feed *f, struct feed_status *status);
@@ -85,6 +85,15 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES]);
 struct blocklist *feed_parse(const struct feed_house *house, const struct feed *f,
                              const struct body *body, struct copy_counts *counts,
                              struct error *why);
+
+/* Is it fetched with a list of cleared addresses? */
+static inline bool feed_has_cleared(const struct feed *f)
+{
+    return f->sources[STORE_CLEARED].url != NULL;
+}
+
+/* SRC into DST, cut where it does not fit. */
+void feed_text(char *dst, size_t size, const char *src);
 
 /* Throws away what arrived and was not judged. */
 void feed_drop_result(struct feed_source *s);

@@ -93,7 +93,8 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
     bool was_due = f->due;
     f->due = false;
     set_source(f, STORE_LIST, fc->url, watcher);
-    set_source(f, STORE_CLEARED, fc->cleared, watcher);
+    bool has_cleared = fc->cleared != NULL && fc->cleared[0] != '\0';
+    set_source(f, STORE_CLEARED, has_cleared ? fc->cleared : NULL, watcher);
     if (f->due && f->running)
         refresh_cancel(f);
     f->due |= was_due;
@@ -172,7 +173,7 @@ static void tell_held(const struct feed *f, struct feed_status *status)
         status->held.entries = s->held_entries;
         snprintf(status->held.why, sizeof status->held.why, "%s%.230s",
                  i == STORE_CLEARED ? "cleared list: " : "", s->held_why);
-        snprintf(status->guard, sizeof status->guard, "%s", s->held_guard);
+        feed_text(status->guard, sizeof status->guard, s->held_guard);
         return;
     }
 }
@@ -182,9 +183,9 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     const struct store_meta *m = &f->meta;
 
     memset(status, 0, sizeof *status); /* padding too: it is compared as a whole */
-    snprintf(status->name, sizeof status->name, "%s", f->config->name);
+    feed_text(status->name, sizeof status->name, f->config->name);
     url_shown(f->config->url, status->url, sizeof status->url);
-    snprintf(status->format, sizeof status->format, "%s", f->config->format);
+    feed_text(status->format, sizeof status->format, f->config->format);
     status->state = m->state;
     status->rows = m->rows;
     status->bad_rows = m->bad_rows;
@@ -196,8 +197,8 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     status->last_success = m->last_success;
     status->accepted_at = m->sources[STORE_LIST].accepted_at;
     status->next_fetch = m->next_fetch;
-    snprintf(status->last_error, sizeof status->last_error, "%s", m->last_error);
-    snprintf(status->guard, sizeof status->guard, "%s", m->guard);
+    feed_text(status->last_error, sizeof status->last_error, m->last_error);
+    feed_text(status->guard, sizeof status->guard, m->guard);
     tell_held(f, status);
     tell_progress(f, status);
 }

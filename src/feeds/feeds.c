@@ -4,10 +4,9 @@
  */
 #include "rcptguard/feeds.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "store.h"
+#include "feed.h"
 #include "url.h"
 #include "worker.h"
 
@@ -116,9 +115,9 @@ static int check_names(const struct feeds_config *config, struct error *why)
 
 static void show_new(struct shown *shown, const struct feed_config *fc)
 {
-    snprintf(shown->status.name, sizeof shown->status.name, "%s", fc->name);
+    feed_text(shown->status.name, sizeof shown->status.name, fc->name);
     url_shown(fc->url, shown->status.url, sizeof shown->status.url);
-    snprintf(shown->status.format, sizeof shown->status.format, "%s", fc->format);
+    feed_text(shown->status.format, sizeof shown->status.format, fc->format);
 }
 
 static int show(struct feeds *f, const struct feeds_config *config)

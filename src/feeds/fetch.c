@@ -163,7 +163,8 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_order *ord
         if (f->easy != NULL && f->body != NULL &&
             add_header(f, "If-None-Match", order->etag) == 0 &&
             add_header(f, "If-Modified-Since", order->last_modified) == 0 &&
-            set_options(f, order) == 0 && curl_multi_add_handle(fetcher->multi, f->easy) == CURLM_OK)
+            set_options(f, order) == 0 &&
+            curl_multi_add_handle(fetcher->multi, f->easy) == CURLM_OK)
             return f;
         fetch_free(f);
     }

@@ -45,7 +45,7 @@ void fetcher_free(struct fetcher *f); /* all fetches must be gone; NULL is fine 
 /* DONE is called from fetcher_run, once; the fetch is gone then. NULL with *why: DONE never. */
 struct fetch *fetch_start(struct fetcher *f, const struct fetch_order *order, fetch_done *done,
                           void *arg, struct error *why);
-void fetch_cancel(struct fetch *fetch);           /* at once, without DONE; NULL is fine */
+void fetch_cancel(struct fetch *fetch);             /* at once, without DONE; NULL is fine */
 uint64_t fetch_received(const struct fetch *fetch); /* bytes of the body so far */
 
 /* Waits for the transfers or one of FDS (negative ones are left out) to be ready. */

@@ -28,8 +28,8 @@ static void outcome_fail(struct outcome *o, const struct error *why)
 
 static void set_validators(struct store_copy *copy, const struct fetch_result *result)
 {
-    snprintf(copy->etag, sizeof copy->etag, "%s", result->etag);
-    snprintf(copy->last_modified, sizeof copy->last_modified, "%s", result->last_modified);
+    feed_text(copy->etag, sizeof copy->etag, result->etag);
+    feed_text(copy->last_modified, sizeof copy->last_modified, result->last_modified);
 }
 
 static bool is_copy(const struct store_copy *copy, const struct body *body)
@@ -61,17 +61,19 @@ static void note_counts(struct feed *f, const struct copy_counts *counts)
     f->meta.dropped = counts->protected_ + counts->suffixes;
 }
 
-static void log_rows(const struct feed *f, const char *what, const struct copy_counts *counts)
+/* A page of samples an hour helps nobody: at info, and of a copy that is not taken only once. */
+static void log_rows(const struct feed *f, unsigned i, const struct copy_counts *counts)
 {
+    const char *name = f->config->name, *what = i == STORE_LIST ? "" : "cleared list: ";
+
     if (counts->bad_rows > 0)
-        log_warning(f->config->name, "%s%" PRIu64 " rows do not parse and are left out, the first:",
-                    what, counts->bad_rows);
-    for (unsigned i = 0; i < counts->n_samples; i++)
-        log_warning(f->config->name, "%sline %" PRIu64 ": %s", what, counts->samples[i].line,
-                    counts->samples[i].text);
+        log_info(name, "%s%" PRIu64 " rows do not parse, the first of them:", what,
+                 counts->bad_rows);
+    for (unsigned k = 0; k < counts->n_samples; k++)
+        log_info(name, "%sline %" PRIu64 ": %s", what, counts->samples[k].line,
+                 counts->samples[k].text);
     if (counts->protected_ > 0)
-        log_warning(f->config->name,
-                    "%" PRIu64 " entries would block a protected domain and are left out: %s ...",
+        log_warning(name, "%" PRIu64 " entries would block a protected domain and are left out: %s",
                     counts->protected_, counts->dropped_sample);
 }
 
@@ -102,7 +104,7 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
     keep_copy(&stored->held, &f->sources[i].unsaved[COPY_HELD], body);
     stored->held_until = verdict->until;
     stored->held_entries = counts->entries;
-    snprintf(stored->held_guard, sizeof stored->held_guard, "%s", verdict->guard);
+    feed_text(stored->held_guard, sizeof stored->held_guard, verdict->guard);
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
 }
 
@@ -137,14 +139,15 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
     struct error why = {.code = 0};
     struct blocklist *entries = parse(house, f, i, body, &counts, &why);
 
-    if (why.code != 0) {
+    if (why.code != 0 || (i == STORE_LIST && entries == NULL)) {
         outcome_fail(o, &why);
         body_free(body);
         return;
     }
     guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
-    log_rows(f, i == STORE_LIST ? "" : "cleared list: ", &counts);
-    snprintf(o->guard, sizeof o->guard, "%s", verdict.guard);
+    if (verdict.says == GUARD_ACCEPT || strcmp(verdict.guard, f->meta.guard) != 0)
+        log_rows(f, i, &counts);
+    feed_text(o->guard, sizeof o->guard, verdict.guard);
     if (verdict.says == GUARD_ACCEPT) {
         o->state = FEED_ACCEPTED;
         accept_copy(f, i, body, &counts, now);
@@ -182,8 +185,7 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
     if (borrowed)
         f->sources[i].unsaved[COPY_HELD] = NULL;
     judge_copy(house, f, i, body, now, manual, o);
-    if (o->state == FEED_FAILED &&
-        (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
+    if (o->state == FEED_FAILED && (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
         feed_forget_held(f, i);
 }
 
@@ -252,6 +254,7 @@ static const struct outcome *combine(const struct outcome *list, const struct ou
 static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
 {
     const char *state = feed_state_text(o->state);
+    unsigned char copy[SHA256_BYTES];
     char line[sizeof f->logged];
     struct text t = text_on(line, sizeof line);
 
@@ -264,12 +267,11 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
         return;
     } else {
         log_warning(f->config->name, "%s%s", line,
-                    f->meta.sources[STORE_LIST].accepted_at != 0
-                        ? "; the last good copy stays in force"
-                        : "; nothing of it is in force");
+                    feed_copy(f, copy) ? "; the last good copy stays in force"
+                                       : "; nothing of it is in force");
     }
     f->logged_at = now;
-    snprintf(f->logged, sizeof f->logged, "%s", line);
+    feed_text(f->logged, sizeof f->logged, line);
 }
 
 static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
@@ -283,7 +285,7 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
     f->changed |= o->state != FEED_UNCHANGED || o->state != f->meta.state ||
                   now - f->saved_at >= SAVE_TIMES_S;
     f->meta.state = o->state;
-    snprintf(f->meta.guard, sizeof f->meta.guard, "%s", good ? "" : o->guard);
+    feed_text(f->meta.guard, sizeof f->meta.guard, good ? "" : o->guard);
     if (!good)
         escape_to_max(&error, view_of(o->why.text), ESCAPE_TERMINAL, sizeof f->meta.last_error);
     log_outcome(f, o, now);
@@ -293,15 +295,15 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 static void conclude(struct feed *f, const struct outcome *list, struct outcome *cleared,
                      int64_t now)
 {
-    if (f->config->cleared != NULL && cleared->state >= FEED_HELD)
+    if (feed_has_cleared(f) && cleared->state >= FEED_HELD)
         error_prefix(&cleared->why, "cleared list");
-    note_outcome(f, f->config->cleared == NULL ? list : combine(list, cleared), now);
+    note_outcome(f, !feed_has_cleared(f) ? list : combine(list, cleared), now);
 }
 
 /* Without any cleared list the rows cannot be told apart that are no longer true (rule 18). */
 static bool waits_for_cleared(const struct feed *f)
 {
-    return f->config->cleared != NULL && !f->meta.sources[STORE_CLEARED].accepted.known;
+    return feed_has_cleared(f) && !f->meta.sources[STORE_CLEARED].accepted.known;
 }
 
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
@@ -312,7 +314,7 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         if (f->sources[i].arrived && f->sources[i].result.retry_after_s > retry_after)
             retry_after = f->sources[i].result.retry_after_s;
-    if (f->config->cleared != NULL)
+    if (feed_has_cleared(f))
         take_source(house, f, STORE_CLEARED, now, &cleared);
     if (waits_for_cleared(f)) {
         feed_drop_result(&f->sources[STORE_LIST]);
@@ -329,8 +331,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     if (f->meta.state < FEED_HELD)
         f->meta.last_success = now;
     f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
-    f->meta.next_fetch =
-        schedule_next(now, f->config->refresh_s, (unsigned)f->meta.failures, retry_after, random_u64());
+    f->meta.next_fetch = schedule_next(now, f->config->refresh_s, (unsigned)f->meta.failures,
+                                       retry_after, random_u64());
 }
 
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)

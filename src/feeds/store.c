@@ -204,7 +204,8 @@ static bool is_named(const char *name, const struct store_meta *meta)
         return false;
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
         const struct store_source *source = &meta->sources[i];
-        if ((source->accepted.known && memcmp(digest, source->accepted.digest, sizeof digest) == 0) ||
+        if ((source->accepted.known &&
+             memcmp(digest, source->accepted.digest, sizeof digest) == 0) ||
             (source->held.known && memcmp(digest, source->held.digest, sizeof digest) == 0))
             return true;
     }
@@ -237,7 +238,9 @@ void store_prune(const char *state_dir, bool (*keep)(const char *name, const voi
     DIR *dir = feeds == NULL ? NULL : opendir(feeds);
 
     for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
-        char *path = store_name_is_good(e->d_name) && !keep(e->d_name, arg) ? path_join(feeds, e->d_name) : NULL;
+        char *path = store_name_is_good(e->d_name) && !keep(e->d_name, arg)
+                         ? path_join(feeds, e->d_name)
+                         : NULL;
         if (path != NULL)
             tidy_dir(path, NULL);
         free(path);

@@ -132,7 +132,7 @@ static int open_unix(struct listener *l, const struct policy_config *config, str
     gid_t group = find_group(config, why);
     if (group == (gid_t)-2)
         return error_prefix(why, "policy.socket_group");
-    l->fd = socket_listen_unix(l->address.path, config->socket_mode, group, why);
+    l->fd = socket_listen_unix(l->address.path, config->socket_mode, group, &l->file, why);
     if (l->fd < 0)
         return l->fd;
     if (why->code != ERR_OK)
@@ -237,8 +237,7 @@ static void close_listener(struct listener *l)
     l->acceptable = NULL;
     if (l->fd < 0)
         return;
-    if (l->address.is_unix)
-        unlink(l->address.path);
+    socket_file_remove(&l->file);
     close(l->fd);
     l->fd = -1;
 }

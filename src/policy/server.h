@@ -10,6 +10,7 @@
 struct listener {
     struct policy *policy;
     struct socket_address address;
+    struct socket_file file;
     char text[128]; /* as configured */
     int fd;
     struct event *acceptable;

@@ -98,8 +98,8 @@ def aper_active(rows, cleared_rows, types="ABCD"):
             continue
         address, letters, date = match.groups()
         key = fold_address(address)
-        if key is None:
-            continue
+        if key is None or address.count("@") > 1 and not address.startswith('"'):
+            continue  # a second @ needs quotes
         good = set(letters) & set(types) and cleared.get(key, "") < date
         (active if good else inactive).add(address)
     return active, inactive

@@ -35,7 +35,7 @@ REF = r"[0-9BCDFGHJKLMNPQRSTVWXYZ]{6,12}"
 _count = 0
 
 
-def query(recipient, **attributes):
+def query(recipient, /, **attributes):
     """One request as Postfix writes it. Every call is another transaction unless `instance` is
     given."""
     global _count

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import smtplib
 import subprocess
 
@@ -145,14 +146,16 @@ class Postfix:
                 process.terminate()
                 end_process(process, 10)
         self.master = self.sink = None
-        wait_until("Postfix has gone", lambda: not self._children(), 20)
+        wait_until("Postfix has gone", lambda: not self._kill_children(), 20)
 
-    def _children(self):
-        """Postfix's daemons have the queue directory as their working directory."""
+    def _kill_children(self):
+        """Postfix's daemons have the queue directory as their working directory; an smtpd whose
+        client is still there does not go with the master."""
         found = []
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 if os.readlink(entry / "cwd").startswith(str(self.directory)):
+                    os.kill(int(entry.name), signal.SIGKILL)
                     found.append(entry.name)
             except OSError:
                 pass

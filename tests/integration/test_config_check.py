@@ -102,9 +102,11 @@ def test_bad_values(config, section, key, value, word):
 
 
 def test_contact_missing(config):
-    """The default text names the contact: without one it is an error."""
-    result = check_config(config(GOOD.replace("contact = desk@example.org\n", "")))
+    """A text that names the contact, without one, is an error; the default text does without."""
+    text = GOOD.replace("contact = desk@example.org\n", "")
+    result = check_config(config(text + "reply = ask ${contact}, quote ${ref}\n"))
     assert result.returncode == 78 and "contact" in result.stderr
+    assert check_config(config(text)).returncode == 0
 
 
 def test_repeated_key(config):

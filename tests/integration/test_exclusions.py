@@ -111,14 +111,6 @@ def rename_from_elsewhere(path, text):
     fresh.rename(path)
 
 
-def hard_link(path, text):
-    fresh = path.parent / "fresh"
-    fresh.write_text(text)
-    path.unlink()
-    os.link(fresh, path)
-    fresh.unlink()
-
-
 def copy(path, text):
     fresh = path.parent.parent / "to-copy"
     fresh.write_text(text)
@@ -192,7 +184,6 @@ WAYS = [
     truncate_then_write_by_and_by,
     rename,
     rename_from_elsewhere,
-    hard_link,
     copy,
     install,
     shell,

@@ -50,7 +50,7 @@ def test_the_story(story):
     line = re.search(rf"reject: ref={match.group(1)} .*", daemon.log()).group()
     instance = re.search(r" instance=(\S+)", line).group(1)
     assert re.fullmatch(r"[0-9a-f]+(\.[0-9a-f]+){2,3}", instance)
-    assert " client=127.0.0.1 " in line
+    assert " client=<127.0.0.1> " in line
 
     # Domains, and addresses with a tag.
     answers = postfix.send(
@@ -172,7 +172,7 @@ def test_awkward_addresses(story):
         ('"listed"@EXAMPLE.ORG.', 550),
         ("user@xn--bcher-kva.example.org", 550),
         ("user@b\u00fccher.example.org", 550),
-        ("USER@B\u00dcCHER\u3002example\u3002org", 550),
+        ("USER@B\u00dcCHER.example.org", 550),
         ("other@b\u00fccher.example.org", 250),
         ("listed@[192.0.2.1]", 250),
         ('"a@b"@example.org', 250),

@@ -24,25 +24,28 @@ pytestmark = pytest.mark.skipif(
     not APER.exists(), reason=f"no real lists in {REAL_LISTS} (they are not part of the project)"
 )
 
+# Built in at least, by the contract: never blocked as a whole.
+PROTECTED = set(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com icloud.com me.com"
+    " mac.com aol.com gmx.com gmx.de gmx.net web.de t-online.de proton.me protonmail.com zoho.com"
+    " yandex.com yandex.ru mail.ru qq.com 163.com 126.com".split()
+)
+
 CONNECTIONS = 50
 QUERIES = 200000
 
 
 def public_suffixes():
-    rules = set()
+    """A test for names that the daemon may leave out as public suffixes. Its copy of the list is of
+    another day than ours, so that this is no more than a hint."""
+    rules, wildcards = set(), set()
     for line in SUFFIXES.read_text(encoding="utf-8").splitlines():
         rule = line.split("//")[0].strip()
-        if rule:
-            rules.add(re.sub(r"^[*!]\.?", "", rule).encode("idna", "ignore").decode())
-    return rules
-
-
-def is_suffix_like(domain, rules):
-    """A public suffix, a name right below a wildcard rule, or a single label: the daemon may leave
-    it out, and our copy of the list is of another day than its."""
-    return "." not in domain or domain in rules or domain.split(".", 1)[1] in rules and (
-        domain.count(".") == 1 and domain in rules
-    )
+        if rule.startswith("*."):
+            wildcards.add(rule[2:])
+        elif rule and rule[0] != "!":
+            rules.add(rule)
+    return lambda d: "." not in d or d in rules or d.split(".", 1)[1] in wildcards
 
 
 class Lists:
@@ -53,7 +56,7 @@ class Lists:
         cleared = CLEARED.read_text(encoding="utf-8", errors="replace").splitlines()
         self.active, self.inactive = aper_active(self.rows, cleared)
         assert len(self.active) > 15000 and len(self.inactive) > 20000
-        rules = public_suffixes()
+        is_suffix = public_suffixes()
         names = []
         for line in DOMAINS.read_text().splitlines():
             match = re.fullmatch(r"\|\|([a-z0-9._-]+)\^", line)
@@ -62,7 +65,7 @@ class Lists:
         names += [x for x in MORE_DOMAINS.read_text().split() if x and x[0] != "#"]
         self.domains = [
             n for n in dict.fromkeys(names)
-            if fold_domain(n.lstrip(".")) and not is_suffix_like(n.lstrip("."), rules)
+            if n.lstrip(".") not in PROTECTED and fold_domain(n.lstrip(".")) and not is_suffix(n.lstrip("."))
             and not re.fullmatch(r"[0-9.]+", n)
         ]
         self.domain_text = "".join(f"{n}\n" for n in self.domains)
@@ -152,15 +155,15 @@ def test_every_entry_and_near_misses(house, lists):
     assert len(recipients) > 200000
     with daemon.client() as client:
         answers = client.ask_all(recipients)
-    wrong = 0
-    dropped = daemon.feed_status("domains")["dropped"]
+    wrong = []
     for recipient, answer in zip(recipients, answers):
         wanted = lists.model.blocks(recipient)
-        if (wanted is None) != (answer == "DUNNO") or wanted and f"blocklist {wanted};" not in answer:
-            # A protected or public domain is left out of the daemon's list and not of the model's.
-            wrong += 1
-    print(f"{len(recipients)} recipients, {wrong} differ, {dropped} entries dropped")
-    assert wrong <= dropped * 4
+        if answer != "DUNNO" if wanted is None else f"blocklist {wanted};" not in answer:
+            wrong.append((wanted, recipient.rpartition("@")[2]))
+    dropped = daemon.feed_status("domains")["dropped"]
+    print(f"{len(recipients)} recipients, {len(wrong)} differ, {dropped} entries dropped")
+    # Entries that only the daemon's public suffix list knows are missing there.
+    assert len(wrong) <= dropped * 4, wrong[:10]
 
 
 @pytest.mark.seconds(150)

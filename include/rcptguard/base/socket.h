@@ -25,13 +25,25 @@ struct socket_address {
 /* "unix:/path", "inet:127.0.0.1:10040" or "inet:[::1]:10040"; hosts are numeric. */
 int socket_address_parse(struct view text, struct socket_address *out, struct error *why);
 
+/* The file of a listening unix socket, so that it is removed only while it is still ours. */
+struct socket_file {
+    char path[108];
+    dev_t dev;
+    ino_t ino;
+};
+
 /*
- * A non-blocking listening socket, or a negative code. A stale socket file is replaced; one that
- * answers, or a file that is no socket, is an error; a missing directory is an error that names
- * the command to make it. GROUP -1: left alone; when the group may not be given away (not root,
- * not a member) that is told in *why while the socket is good: why->code is ERR_OK without.
+ * A non-blocking listening socket, or a negative code; FILE is for socket_file_remove. A stale
+ * socket file is replaced; one that answers, or a file that is no socket, is an error; a missing
+ * directory is an error that names the command to make it. GROUP -1: left alone; when the group may
+ * not be given away (not root, not a member) that is told in *why while the socket is good:
+ * why->code is ERR_OK without.
  */
-int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct error *why);
+int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct socket_file *file,
+                       struct error *why);
+
+/* Removes the file, unless another process has put its own there meanwhile. */
+void socket_file_remove(struct socket_file *file);
 
 /* ERR_ABSENT: this host has no such address. Port 0 lets the system choose. */
 int socket_listen_inet(const struct socket_address *address, struct error *why);

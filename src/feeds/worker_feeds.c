@@ -1,0 +1,208 @@
+/* The worker's set of feeds, by the configuration, and what the loop asks of it. */
+#include <stdlib.h>
+
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+#include "refresh.h"
+#include "worker_parts.h"
+
+/* ---- the set of feeds ----------------------------------------------------------------------- */
+
+struct feed *worker_find(const struct worker *w, const char *name)
+{
+    for (size_t i = 0; i < w->n_feeds; i++)
+        if (w->feeds[i] != NULL && strcmp(w->feeds[i]->config->name, name) == 0)
+            return w->feeds[i];
+    return NULL;
+}
+
+void worker_end_requests(struct worker *w, struct feeds_request **list, enum feeds_result result)
+{
+    while (*list != NULL) {
+        struct feeds_request *r = *list;
+        *list = r->next;
+        r->result = result;
+        r->next = w->ended;
+        w->ended = r;
+    }
+}
+
+static void remove_feed(struct worker *w, struct feed *f)
+{
+    worker_end_requests(w, &f->waiting, FEEDS_UNKNOWN);
+    worker_end_requests(w, &f->again, FEEDS_UNKNOWN);
+    store_tidy(f->store, NULL);
+    feed_free(f);
+}
+
+/* New records for new names; those that are there already are found in w->feeds. */
+static int make_feeds(struct worker *w, const struct feeds_config *config, struct feed **fresh,
+                      struct error *why)
+{
+    for (size_t i = 0; i < config->n_feeds; i++) {
+        if (worker_find(w, config->feeds[i].name) != NULL)
+            continue;
+        fresh[i] = feed_new(config, &config->feeds[i], w->watcher, why);
+        if (fresh[i] == NULL)
+            return error_prefix(why, "feed %s", config->feeds[i].name);
+    }
+    return 0;
+}
+
+static void take_old_feeds(struct worker *w, const struct feeds_config *config, struct feed **fresh)
+{
+    for (size_t i = 0; i < config->n_feeds; i++) {
+        const struct feed_config *fc = &config->feeds[i];
+        for (size_t k = 0; fresh[i] == NULL && k < w->n_feeds; k++) {
+            if (w->feeds[k] == NULL || strcmp(w->feeds[k]->config->name, fc->name) != 0)
+                continue;
+            fresh[i] = w->feeds[k];
+            w->feeds[k] = NULL;
+            /* What was posted and not taken yet went with the old slots. */
+            memset(&fresh[i]->told, 0, sizeof fresh[i]->told);
+            feed_configure(fresh[i], config, fc, w->watcher);
+        }
+    }
+    for (size_t k = 0; k < w->n_feeds; k++)
+        if (w->feeds[k] != NULL)
+            remove_feed(w, w->feeds[k]);
+}
+
+int worker_apply(struct worker *w, const struct feeds_config *config, struct error *why)
+{
+    struct feed **fresh = calloc(config->n_feeds + 1, sizeof *fresh);
+    int rc =
+        fresh == NULL ? error_set(why, ERR_NOMEM, "no memory") : make_feeds(w, config, fresh, why);
+
+    if (rc == 0 && post_shape(w->post, config->n_feeds) < 0)
+        rc = error_set(why, ERR_NOMEM, "no memory");
+    if (rc < 0) {
+        for (size_t i = 0; fresh != NULL && i < config->n_feeds; i++)
+            feed_free(fresh[i]);
+        free(fresh);
+        return rc;
+    }
+    take_old_feeds(w, config, fresh);
+    free(w->feeds);
+    w->feeds = fresh;
+    w->n_feeds = config->n_feeds;
+    struct shared *old = w->config.owner;
+    w->config = *config;
+    w->counted_day = 0;
+    shared_release(old);
+    return 0;
+}
+
+/* ---- messages from the loop ----------------------------------------------------------------- */
+
+struct configure_message {
+    struct task task;
+    struct worker *worker;
+    struct feeds_config config;
+};
+
+static void run_configure(struct task *self)
+{
+    struct configure_message *m = (struct configure_message *)self;
+    struct error why = {.code = ERR_REFUSED};
+
+    if (atomic_load(&m->worker->stop) || worker_apply(m->worker, &m->config, &why) < 0) {
+        if (!atomic_load(&m->worker->stop))
+            log_error("feeds", "the new settings are not taken: %s", why.text);
+        shared_release(m->config.owner);
+    }
+    free(m);
+}
+
+int worker_configure(struct worker *w, const struct feeds_config *config)
+{
+    struct configure_message *m = calloc(1, sizeof *m);
+
+    if (m == NULL)
+        return ERR_NOMEM;
+    *m = (struct configure_message){{run_configure, NULL}, w, *config};
+    if (config->owner != NULL)
+        shared_hold(config->owner);
+    return queue_post(w->inbox, &m->task);
+}
+
+/* A fetch that the schedule began is older than the wish: it is begun again. One that others
+ * wait for is not, or two impatient people could keep a big list from ever arriving. */
+static void refresh_now(struct feed *f, struct feeds_request *r)
+{
+    bool queue_up = f->running && f->waiting != NULL;
+    struct feeds_request **list = queue_up ? &f->again : &f->waiting;
+
+    r->next = *list;
+    *list = r;
+    if (queue_up)
+        return;
+    if (f->running)
+        refresh_cancel(f);
+    f->meta.failures = 0;
+    f->due = true;
+}
+
+static void run_request(struct task *self)
+{
+    struct feeds_request *r = (struct feeds_request *)self;
+    struct worker *w = r->worker;
+    struct feed *f = worker_find(w, r->name);
+    struct feeds_request *alone = r;
+
+    if (atomic_load(&w->stop))
+        return; /* the loop frees it */
+    r->next = NULL;
+    if (f == NULL) {
+        worker_end_requests(w, &alone, FEEDS_UNKNOWN);
+    } else if (!r->accept) {
+        refresh_now(f, r);
+    } else if (!refresh_judge_held(&w->house, f, clock_now(), true)) {
+        worker_end_requests(w, &alone, FEEDS_NOTHING);
+    } else {
+        worker_end_requests(w, &alone, f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE);
+    }
+}
+
+void worker_ask(struct worker *w, struct feeds_request *r)
+{
+    r->task.run = run_request;
+    r->worker = w;
+    queue_post(w->inbox, &r->task); /* without a cap it cannot be refused */
+}
+
+struct retire_message {
+    struct task task;
+    struct worker *worker;
+    struct blocklist *bl;
+};
+
+static void retire(struct worker *w, struct blocklist *bl)
+{
+    if (w->current == bl)
+        w->current = NULL;
+    blocklist_free(bl);
+}
+
+static void run_retire(struct task *self)
+{
+    struct retire_message *m = (struct retire_message *)self;
+
+    retire(m->worker, m->bl);
+    free(m);
+}
+
+void worker_retire(struct worker *w, struct blocklist *bl)
+{
+    struct retire_message *m = w->started ? malloc(sizeof *m) : NULL;
+
+    if (m != NULL) {
+        *m = (struct retire_message){{run_retire, NULL}, w, bl};
+        queue_post(w->inbox, &m->task);
+    } else if (!w->started) {
+        retire(w, bl);
+    } else {
+        /* No memory for the message: the worker may be reading it, so it is left where it is. */
+        log_error("feeds", "no memory: an old blocklist is not freed");
+    }
+}

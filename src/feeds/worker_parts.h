@@ -1,0 +1,53 @@
+/*
+ * What the worker is made of, for its own files: worker.c (its turns), worker_feeds.c (the set of
+ * feeds and what the loop asks), worker_life.c (beginning and end).
+ */
+#ifndef FEEDS_WORKER_PARTS_H
+#define FEEDS_WORKER_PARTS_H
+
+#include <pthread.h>
+
+#include "feed.h"
+#include "worker.h"
+
+struct worker {
+    struct post *post;
+    struct queue *inbox;
+    struct watcher *watcher;
+    struct suffixes *suffixes;
+    struct feed_house house;
+    struct feeds_config config; /* config.owner is held */
+    struct feed **feeds;
+    size_t n_feeds;
+    struct feeds_request *ended; /* posted at the end of the turn */
+
+    /* The last blocklist that was handed over. The loop owns it and gives it back to be freed,
+     * which only happens on this thread: so it can be read here. */
+    struct blocklist *current;
+    char *index_path;
+    bool unsaved;
+    int64_t build_again_at, save_again_at, counted_day;
+
+    pthread_t thread;
+    bool started;
+    atomic_bool stop;
+    struct task nudge;
+};
+
+/* NULL: no such feed. */
+struct feed *worker_find(const struct worker *w, const char *name);
+
+/* Other settings, all or nothing. Takes over the caller's hold on the owner when it succeeds. */
+int worker_apply(struct worker *w, const struct feeds_config *config, struct error *why);
+
+/* These requests end with RESULT, at the end of the turn; *LIST is empty then. */
+void worker_end_requests(struct worker *w, struct feeds_request **list, enum feeds_result result);
+
+/* Counts what blocks today, when the index or the day changed; posts what changed of the statuses.
+ */
+void worker_tell(struct worker *w, int64_t now);
+
+/* The thread: turns until it is stopped. */
+void *worker_run(void *worker);
+
+#endif

@@ -1,0 +1,359 @@
+/*
+ * The table of exclusions: built once, read without a lock, thrown away whole.
+ *
+ * Three maps from a canonical name to its lines (recipients, senders, logins), as the names of one
+ * are never looked up in another. Lines of the same name are chained in file order: there is rarely
+ * more than one. A query costs a hash a key, and nothing where there is no line of its kind.
+ */
+#include <stdlib.h>
+
+#include "grammar.h"
+#include "rcptguard/base/map.h"
+#include "rcptguard/base/nearest.h"
+#include "rcptguard/local.h"
+#include "table.h"
+
+#define ERRORS_KEPT 100
+#define BLOCK_BYTES 65536
+#define MOST_LINES  (UINT32_MAX - 1)
+#define N_SUBJECTS  3
+#define HEAD(chain) ((uint32_t)(chain))         /* index + 1 of the first line */
+#define TAIL(chain) ((uint32_t)((chain) >> 32)) /* and of the last, for adding */
+#define CHAIN(h, t) ((uint64_t)(t) << 32 | (h))
+
+/* Canonical names and the like: many small pieces with one life. */
+struct block {
+    struct block *next;
+    size_t used, size;
+    char bytes[];
+};
+
+struct exclusions {
+    struct task retire;
+    char *text; /* a copy of the file, for the views of the lines */
+    struct block *blocks;
+    struct exclusion *lines;
+    uint32_t *next; /* of each line: index + 1 of the next of the same name */
+    size_t n_lines, room;
+    struct map *by_name[N_SUBJECTS]; /* name → CHAIN */
+    struct exclusion_error *errors;
+    size_t n_errors, left_out;
+};
+
+/* ---- building ---- */
+
+static struct view keep(struct exclusions *ex, struct view v)
+{
+    struct block *b = ex->blocks;
+
+    if (b == NULL || b->size - b->used < v.len) {
+        size_t size = v.len > BLOCK_BYTES ? v.len : BLOCK_BYTES;
+        b = malloc(sizeof *b + size);
+        if (b == NULL)
+            return VIEW_NONE;
+        *b = (struct block){.next = ex->blocks, .size = size};
+        ex->blocks = b;
+    }
+    char *at = b->bytes + b->used;
+    if (v.len > 0)
+        memcpy(at, v.ptr, v.len);
+    b->used += v.len;
+    return view_make(at, v.len);
+}
+
+static void add_error(struct exclusions *ex, unsigned line, bool warning, const char *text)
+{
+    size_t n = ex->n_errors++;
+
+    ex->left_out += !warning;
+    if (n >= ERRORS_KEPT)
+        return;
+    struct text t = text_on(ex->errors[n].text, sizeof ex->errors[n].text);
+    text_add(&t, text);
+    ex->errors[n].line = line;
+    ex->errors[n].warning = warning;
+}
+
+static bool known(struct view name, const char *const *lists, size_t n_lists)
+{
+    for (size_t i = 0; i < n_lists; i++)
+        if (view_is(name, lists[i]))
+            return true;
+    return false;
+}
+
+static void warn_of_unknown_lists(struct exclusions *ex, unsigned line, struct view names,
+                                  const char *const *lists, size_t n_lists)
+{
+    struct view name;
+    struct error words;
+
+    if (lists == NULL)
+        return;
+    while (view_split(&names, ',', &name)) {
+        if (known(name, lists, n_lists))
+            continue;
+        const char *nearest = nearest_name(name, lists, n_lists);
+        int shown = name.len < 60 ? (int)name.len : 60;
+        if (nearest != NULL)
+            error_set(&words, 0, "list=%.*s: no such list is configured; did you mean '%s'?", shown,
+                      name.ptr, nearest);
+        else
+            error_set(
+                &words, 0,
+                "list=%.*s: no such list is configured; check the name against the [feed ...] "
+                "sections",
+                shown, name.ptr);
+        add_error(ex, line, true, words.text);
+    }
+}
+
+static bool grow(struct exclusions *ex)
+{
+    size_t room = ex->room == 0 ? 64 : ex->room * 2;
+    struct exclusion *lines = realloc(ex->lines, room * sizeof *lines);
+
+    if (lines == NULL)
+        return false;
+    ex->lines = lines;
+    uint32_t *next = realloc(ex->next, room * sizeof *next);
+    if (next == NULL)
+        return false;
+    ex->next = next;
+    ex->room = room;
+    return true;
+}
+
+static bool chain_up(struct exclusions *ex, const struct exclusion *e)
+{
+    uint32_t number = (uint32_t)ex->n_lines + 1;
+    uint64_t *chain = map_put(ex->by_name[e->subject], e->key, NULL);
+
+    if (chain == NULL)
+        return false;
+    if (*chain == 0)
+        *chain = CHAIN(number, number);
+    else {
+        ex->next[TAIL(*chain) - 1] = number;
+        *chain = CHAIN(HEAD(*chain), number);
+    }
+    return true;
+}
+
+static bool add_line(struct exclusions *ex, unsigned number, const struct exclusion_line *l)
+{
+    char what[sizeof l->entry.text + 32];
+    struct text t = text_on(what, sizeof what);
+
+    if (ex->n_lines >= MOST_LINES || (ex->n_lines == ex->room && !grow(ex)))
+        return false;
+    grammar_print_what(&t, l->subject, l->kind, l->key);
+    struct exclusion e = {
+        .subject = l->subject,
+        .kind = l->kind,
+        .key = keep(ex, l->key),
+        .what = keep(ex, text_view(&t)),
+        .lists = keep(ex, l->lists),
+        .ticket = l->ticket,
+        .by = l->by,
+        .note = l->note,
+        .until_text = l->until_text,
+        .until = l->until,
+        .line = number,
+    };
+    if (e.key.ptr == NULL || e.what.ptr == NULL || e.lists.ptr == NULL || !chain_up(ex, &e))
+        return false;
+    ex->lines[ex->n_lines] = e;
+    ex->next[ex->n_lines++] = 0;
+    return true;
+}
+
+/* False: no memory. */
+static bool parse_lines(struct exclusions *ex, struct view text,
+                        const struct address_options *options, const char *const *lists,
+                        size_t n_lists)
+{
+    struct exclusion_line line;
+    struct error why;
+    struct view bytes;
+
+    for (unsigned number = 1; view_split(&text, '\n', &bytes); number++) {
+        switch (grammar_parse(bytes, options, &line, &why)) {
+        case LINE_BLANK:
+            break;
+        case LINE_BAD:
+            add_error(ex, number, false, why.text);
+            break;
+        case LINE_GOOD:
+            if (!add_line(ex, number, &line))
+                return false;
+            warn_of_unknown_lists(ex, number, line.lists, lists, n_lists);
+            break;
+        }
+    }
+    return true;
+}
+
+struct exclusions *exclusions_parse(struct view text, const struct address_options *options,
+                                    const char *const *lists, size_t n_lists)
+{
+    struct exclusions *ex = calloc(1, sizeof *ex);
+    if (ex == NULL)
+        return NULL;
+    ex->text = view_dup(text);
+    ex->errors = calloc(ERRORS_KEPT, sizeof *ex->errors);
+    bool good = ex->text != NULL && ex->errors != NULL;
+    for (size_t i = 0; i < N_SUBJECTS; i++)
+        good = good && (ex->by_name[i] = map_new()) != NULL;
+    if (good) {
+        struct view copy = view_make(ex->text, text.len);
+        if (view_starts(copy, "\xef\xbb\xbf")) /* a byte order mark, as Windows editors put it */
+            copy = view_make(copy.ptr + 3, copy.len - 3);
+        good = parse_lines(ex, copy, options, lists, n_lists);
+    }
+    if (good)
+        return ex;
+    exclusions_free(ex);
+    return NULL;
+}
+
+void exclusions_free(struct exclusions *ex)
+{
+    if (ex == NULL)
+        return;
+    for (struct block *b = ex->blocks, *next; b != NULL; b = next) {
+        next = b->next;
+        free(b);
+    }
+    for (size_t i = 0; i < N_SUBJECTS; i++)
+        map_free(ex->by_name[i]);
+    free(ex->errors);
+    free(ex->lines);
+    free(ex->next);
+    free(ex->text);
+    free(ex);
+}
+
+static void run_retire(struct task *task)
+{
+    /* The task is the first member. */
+    exclusions_free((struct exclusions *)task);
+}
+
+struct task *exclusions_retire_task(struct exclusions *ex)
+{
+    ex->retire.run = run_retire;
+    return &ex->retire;
+}
+
+/* ---- reading ---- */
+
+size_t exclusions_count(const struct exclusions *ex)
+{
+    return ex == NULL ? 0 : ex->n_lines;
+}
+
+size_t exclusions_left_out(const struct exclusions *ex)
+{
+    return ex == NULL ? 0 : ex->left_out;
+}
+
+const struct exclusion *exclusions_at(const struct exclusions *ex, size_t i)
+{
+    return i < ex->n_lines ? &ex->lines[i] : NULL;
+}
+
+size_t exclusions_errors(const struct exclusions *ex)
+{
+    return ex == NULL ? 0 : ex->n_errors;
+}
+
+const struct exclusion_error *exclusions_error_at(const struct exclusions *ex, size_t i)
+{
+    return i < ex->n_errors && i < ERRORS_KEPT ? &ex->errors[i] : NULL;
+}
+
+bool exclusion_frees(const struct exclusion *e, struct view list)
+{
+    struct view names = e->lists, name;
+
+    if (exclusion_is_whole(e))
+        return true;
+    while (view_split(&names, ',', &name))
+        if (view_eq(name, list))
+            return true;
+    return false;
+}
+
+const char *exclusion_advice(const struct exclusion *e)
+{
+    if (e->subject == EXCLUSION_SENDER && e->kind != ENTRY_ADDRESS)
+        return "sender: with a whole domain: any stolen account there can write to listed "
+               "addresses, and anyone can forge it; prefer login: or single addresses";
+    return NULL;
+}
+
+/* The lines of one name that are of KIND and in force. */
+static void match_chain(const struct exclusions *ex, uint64_t chain, enum entry_kind kind,
+                        int64_t now, struct exclusion_match *out)
+{
+    for (uint32_t n = HEAD(chain); n != 0; n = ex->next[n - 1]) {
+        const struct exclusion *e = &ex->lines[n - 1];
+        if (e->kind != kind || now > e->until)
+            continue;
+        if (!exclusion_is_whole(e)) {
+            if (out->n_partial < EXCLUSION_MATCHES)
+                out->partial[out->n_partial++] = e;
+        } else if (out->whole == NULL) {
+            out->whole = e;
+        }
+    }
+}
+
+static void match_name(const struct exclusions *ex, enum exclusion_subject subject,
+                       struct view name, unsigned kinds, int64_t now, struct exclusion_match *out)
+{
+    const uint64_t *chain = map_get(ex->by_name[subject], name);
+
+    if (chain == NULL)
+        return;
+    /* enum entry_kind goes from the most specific to the least. */
+    for (enum entry_kind kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++)
+        if (kinds & ENTRY_BIT(kind))
+            match_chain(ex, *chain, kind, now, out);
+}
+
+static bool has_any(const struct exclusions *ex, enum exclusion_subject subject)
+{
+    return map_count(ex->by_name[subject]) > 0;
+}
+
+static void match_address(const struct exclusions *ex, enum exclusion_subject subject,
+                          const struct address *a, int64_t now, struct exclusion_match *out)
+{
+    if (a == NULL || !has_any(ex, subject))
+        return;
+    for (unsigned i = 0; i < a->n_keys; i++)
+        match_name(ex, subject, a->keys[i].name, a->keys[i].kinds, now, out);
+}
+
+void exclusions_match(const struct exclusions *ex, const struct address *recipient,
+                      const struct address *sender, bool sender_is_null, struct view login,
+                      int64_t now, struct exclusion_match *out)
+{
+    unsigned address_only = ENTRY_BIT(ENTRY_ADDRESS);
+
+    if (exclusions_count(ex) == 0)
+        return;
+    if (login.len > 0 && has_any(ex, EXCLUSION_LOGIN))
+        match_name(ex, EXCLUSION_LOGIN, login, address_only, now, out);
+    if (sender_is_null && has_any(ex, EXCLUSION_SENDER))
+        match_name(ex, EXCLUSION_SENDER, view_of(""), address_only, now, out);
+    match_address(ex, EXCLUSION_SENDER, sender, now, out);
+    match_address(ex, EXCLUSION_RECIPIENT, recipient, now, out);
+}
+
+bool exclusions_want_sender(const struct exclusions *ex)
+{
+    return ex != NULL && has_any(ex, EXCLUSION_SENDER);
+}

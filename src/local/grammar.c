@@ -1,0 +1,265 @@
+/*
+ * The grammar of the exclusion file. A line that is not understood in full is refused in full: half
+ * an exclusion (its list= or until= lost) would free more than its writer meant.
+ */
+#include "grammar.h"
+
+#include "rcptguard/base/nearest.h"
+#include "until.h"
+
+#define SHOWN(v) (int)((v).len < 60 ? (v).len : 60), (v).ptr
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void skip_spaces(struct view *rest)
+{
+    while (rest->len > 0 && is_space(rest->ptr[0]))
+        *rest = view_from(*rest, 1);
+}
+
+/*
+ * The length of the word at the start of V: to the next space, where spaces between double quotes
+ * do not count. Quotes open at byte QUOTE_AT only, so that one inside a word is a byte like others.
+ * SIZE_MAX: the quotes are not closed.
+ */
+static size_t word_len(struct view v, size_t quote_at)
+{
+    size_t i = 0;
+
+    if (quote_at < v.len && v.ptr[quote_at] == '"') {
+        for (i = quote_at + 1; i < v.len && v.ptr[i] != '"'; i++)
+            if (v.ptr[i] == '\\')
+                i++;
+        if (i >= v.len)
+            return SIZE_MAX;
+    }
+    while (i < v.len && !is_space(v.ptr[i]))
+        i++;
+    return i;
+}
+
+/* The bytes of V up to a subject's prefix, whatever its case. */
+static size_t prefix_len(struct view v, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return view_eq_nocase(view_first(v, len), view_of(prefix)) ? len : 0;
+}
+
+static int parse_login(struct view name, struct exclusion_line *out, struct error *why)
+{
+    if (name.len == 0)
+        return error_set(why, ERR_SYNTAX, "login: needs the SASL login name right behind it");
+    out->subject = EXCLUSION_LOGIN;
+    out->key = name;
+    return 0;
+}
+
+static int parse_entry(struct view what, const struct address_options *options,
+                       struct exclusion_line *out, struct error *why)
+{
+    switch (entry_parse(what, options, &out->entry, why)) {
+    case ENTRY_GOOD:
+        out->kind = out->entry.kind;
+        out->key = out->entry.key;
+        return 0;
+    case ENTRY_ROOT:
+        return error_set(why, ERR_SYNTAX,
+                         "%.*s: would free the whole world; to let everything pass set 'mode = "
+                         "observe' in [policy]",
+                         SHOWN(what));
+    case ENTRY_IGNORED:
+        return error_set(why, ERR_SYNTAX,
+                         "%.*s: an IP address is no mail domain; write the domain, or one address "
+                         "as user@[192.0.2.1]",
+                         SHOWN(what));
+    case ENTRY_BAD:
+        break;
+    }
+    return ERR_SYNTAX;
+}
+
+static int parse_what(struct view what, const struct address_options *options,
+                      struct exclusion_line *out, struct error *why)
+{
+    size_t login = prefix_len(what, "login:"), sender = prefix_len(what, "sender:");
+
+    if (login > 0)
+        return parse_login(view_from(what, login), out, why);
+    if (sender > 0) {
+        what = view_from(what, sender);
+        out->subject = EXCLUSION_SENDER;
+        if (what.len == 0)
+            return error_set(why, ERR_SYNTAX,
+                             "sender: needs an address, a domain or <> right behind it");
+        if (view_is(what, "<>")) {
+            out->kind = ENTRY_ADDRESS;
+            out->key = view_of("");
+            return 0;
+        }
+    }
+    return parse_entry(what, options, out, why);
+}
+
+/* Adds the names of one list= to those of earlier ones. */
+static int take_lists(struct view value, struct exclusion_line *out, struct error *why)
+{
+    struct view rest = value, name;
+
+    while (view_split(&rest, ',', &name)) {
+        size_t comma = out->lists.len > 0;
+        if (name.len == 0)
+            return error_set(why, ERR_SYNTAX,
+                             "list=%.*s: a list name is missing; write list=aper or list=a,b",
+                             SHOWN(value));
+        if (out->lists.len + comma + name.len > sizeof out->lists_text)
+            return error_set(why, ERR_SYNTAX,
+                             "list=: more than %d bytes of names; leave it out if all lists are "
+                             "meant",
+                             GRAMMAR_MAX_LISTS);
+        char *end = out->lists_text + out->lists.len;
+        if (comma)
+            *end++ = ',';
+        memcpy(end, name.ptr, name.len);
+        out->lists = view_make(out->lists_text, out->lists.len + comma + name.len);
+    }
+    return 0;
+}
+
+static int take_text(struct view *field, const char *key, struct view value, struct error *why)
+{
+    if (field->ptr != NULL)
+        return error_set(why, ERR_SYNTAX, "%s= stands twice; leave one of them", key);
+    *field = value;
+    return 0;
+}
+
+static int take_pair(struct view key, struct view value, struct exclusion_line *out,
+                     struct error *why)
+{
+    static const char *const keys[] = {"list", "until", "ticket", "by", "at", "note"};
+
+    if (view_is(key, "list"))
+        return take_lists(value, out, why);
+    if (view_is(key, "until")) {
+        int rc = take_text(&out->until_text, "until", value, why);
+        return rc < 0 ? rc : until_parse(value, &out->until, why);
+    }
+    if (view_is(key, "ticket"))
+        return take_text(&out->ticket, "ticket", value, why);
+    if (view_is(key, "by"))
+        return take_text(&out->by, "by", value, why);
+    if (view_is(key, "at"))
+        return take_text(&out->at, "at", value, why);
+    if (view_is(key, "note"))
+        return take_text(&out->note, "note", value, why);
+    const char *nearest = nearest_name(key, keys, sizeof keys / sizeof keys[0]);
+    if (nearest != NULL)
+        return error_set(why, ERR_SYNTAX, "unknown key '%.*s'; did you mean '%s'?", SHOWN(key),
+                         nearest);
+    return error_set(why, ERR_SYNTAX,
+                     "unknown key '%.*s'; known are list, until, ticket, by, at and note",
+                     SHOWN(key));
+}
+
+/* One word behind WHAT, taken off *REST. */
+static int parse_pair(struct view *rest, struct exclusion_line *out, struct error *why)
+{
+    size_t key_len = 0;
+
+    while (key_len < rest->len && rest->ptr[key_len] != '=' && !is_space(rest->ptr[key_len]))
+        key_len++;
+    struct view key = view_first(*rest, key_len);
+    if (key_len == rest->len || rest->ptr[key_len] != '=')
+        return error_set(why, ERR_SYNTAX,
+                         "'%.*s' is no key=value; one exclusion a line, and a note goes behind "
+                         "a #",
+                         SHOWN(key));
+    size_t len = word_len(*rest, key_len + 1);
+    if (len == SIZE_MAX)
+        return error_set(why, ERR_SYNTAX, "%.*s=: the closing \" is missing", SHOWN(key));
+    struct view value = view_from(view_first(*rest, len), key_len + 1);
+    if (value.len >= 2 && value.ptr[0] == '"') {
+        if (value.ptr[value.len - 1] != '"')
+            return error_set(why, ERR_SYNTAX, "%.*s=: leave a space behind the closing \"",
+                             SHOWN(key));
+        value = view_make(value.ptr + 1, value.len - 2);
+    } else if (value.len == 0) {
+        value = view_of("");
+    }
+    *rest = view_from(*rest, len);
+    return take_pair(key, value, out, why);
+}
+
+static enum line_kind parse_line(struct view rest, const struct address_options *options,
+                                 struct exclusion_line *out, struct error *why)
+{
+    size_t sender = prefix_len(rest, "sender:");
+    size_t len = word_len(rest, sender);
+
+    if (len == SIZE_MAX) {
+        error_set(why, ERR_SYNTAX, "%.*s: the closing \" is missing", SHOWN(rest));
+        return LINE_BAD;
+    }
+    if (parse_what(view_first(rest, len), options, out, why) < 0)
+        return LINE_BAD;
+    for (rest = view_from(rest, len), skip_spaces(&rest); rest.len > 0; skip_spaces(&rest)) {
+        if (rest.ptr[0] == '#') {
+            if (out->note.ptr == NULL)
+                out->note = view_trim(view_from(rest, 1));
+            break;
+        }
+        if (parse_pair(&rest, out, why) < 0)
+            return LINE_BAD;
+    }
+    return LINE_GOOD;
+}
+
+enum line_kind grammar_parse(struct view line, const struct address_options *options,
+                             struct exclusion_line *out, struct error *why)
+{
+    line = view_trim(line);
+    if (line.len == 0 || line.ptr[0] == '#')
+        return LINE_BLANK;
+    /* Member by member: the entry's text need not be cleared. */
+    out->subject = EXCLUSION_RECIPIENT;
+    out->kind = ENTRY_ADDRESS;
+    out->key = out->lists = out->until_text = VIEW_NONE;
+    out->ticket = out->by = out->at = out->note = VIEW_NONE;
+    out->until = INT64_MAX;
+    if (line.len > GRAMMAR_MAX_LINE) {
+        error_set(why, ERR_LIMIT, "longer than %d bytes; one exclusion a line", GRAMMAR_MAX_LINE);
+        return LINE_BAD;
+    }
+    if (view_find(line, '\0') >= 0) {
+        error_set(why, ERR_SYNTAX, "a NUL byte; save the file as plain text in UTF-8");
+        return LINE_BAD;
+    }
+    return parse_line(line, options, out, why);
+}
+
+void grammar_print_what(struct text *t, enum exclusion_subject subject, enum entry_kind kind,
+                        struct view key)
+{
+    if (subject == EXCLUSION_LOGIN) {
+        text_add(t, "login:");
+        text_add_view(t, key);
+        return;
+    }
+    if (subject == EXCLUSION_SENDER)
+        text_add(t, "sender:");
+    if (key.len == 0) {
+        text_add(t, "<>");
+    } else if (subject == EXCLUSION_RECIPIENT && key.ptr[0] == '#') {
+        /* Without quotes the line would be a comment. */
+        size_t at = (size_t)view_find_last(key, '@');
+        text_add(t, "\"");
+        text_add_view(t, view_first(key, at));
+        text_add(t, "\"");
+        text_add_view(t, view_from(key, at));
+    } else {
+        entry_print(t, kind, key);
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * One line of the exclusion file: WHAT [key=value ...] [# note]. Pure (the time zone for `until=`
+ * apart).
+ */
+#ifndef LOCAL_GRAMMAR_H
+#define LOCAL_GRAMMAR_H
+
+#include "rcptguard/local.h"
+
+#define GRAMMAR_MAX_LINE  16384
+#define GRAMMAR_MAX_LISTS 1024
+
+enum line_kind {
+    LINE_BLANK, /* nothing, or a comment */
+    LINE_GOOD,
+    LINE_BAD, /* *why says what is wrong and what to do */
+};
+
+/* Views point into the line, or into this struct: it must not be copied. */
+struct exclusion_line {
+    enum exclusion_subject subject;
+    enum entry_kind kind;
+    struct view key;   /* canonical; "" for sender:<> */
+    struct view lists; /* "a,b" of all list= together */
+    struct view until_text, ticket, by, at;
+    struct view note; /* of note=, else the comment behind */
+    int64_t until;
+    struct entry entry;
+    char lists_text[GRAMMAR_MAX_LISTS];
+};
+
+enum line_kind grammar_parse(struct view line, const struct address_options *options,
+                             struct exclusion_line *out, struct error *why);
+
+/* Appends WHAT in canonical print: .example.org, login:abuse-desk, sender:<>. */
+void grammar_print_what(struct text *t, enum exclusion_subject subject, enum entry_kind kind,
+                        struct view key);
+
+#endif

@@ -1,0 +1,11 @@
+/* What reload.c needs of a table beyond the door: a task to free it on the disk thread. */
+#ifndef LOCAL_TABLE_H
+#define LOCAL_TABLE_H
+
+#include "rcptguard/base/queue.h"
+#include "rcptguard/local.h"
+
+/* The table's own task, to be posted once, by whoever gives it up; its run frees the table. */
+struct task *exclusions_retire_task(struct exclusions *ex);
+
+#endif

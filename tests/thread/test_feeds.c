@@ -1,0 +1,807 @@
+/*
+ * The worker from outside, as the daemon sees it: a small loop that waits on its queue, feeds in a
+ * directory of its own. Nothing sleeps; every wait ends with its condition or fails at a deadline.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http_stub.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/file.h"
+#include "rcptguard/base/log.h"
+#include "rcptguard/feeds.h"
+
+#define DEADLINE_MS 20000
+#define MAX_FEEDS   3
+
+struct house {
+    char dir[64], state[96];
+    struct queue *loop;
+    struct feeds *feeds;
+    struct blocklist *bl;
+    unsigned swaps;
+    struct feed_config configs[MAX_FEEDS];
+    char urls[MAX_FEEDS][160], cleared[MAX_FEEDS][160];
+    struct feeds_config config;
+    struct protect *protect;
+    struct http_stub *stub;
+    int result; /* of the last request, -1: none yet */
+};
+
+static void on_log(enum log_level level, const char *line, void *arg)
+{
+    (void)arg;
+    if (getenv("RCPTGUARD_TEST_LOG") != NULL)
+        fprintf(stderr, "[%d] %s\n", (int)level, line);
+}
+
+static void on_blocklist(struct blocklist *bl, void *arg)
+{
+    struct house *h = arg;
+    if (h->bl != NULL)
+        feeds_retire(h->feeds, h->bl);
+    h->bl = bl;
+    h->swaps++;
+}
+
+static void on_status(const struct feed_status *status, void *arg)
+{
+    (void)status;
+    (void)arg;
+}
+
+static void on_done(enum feeds_result result, void *arg)
+{
+    struct house *h = arg;
+    h->result = (int)result;
+}
+
+/* "FRONT/BACK"; valid until the next call but three. */
+static const char *join(const char *front, const char *back)
+{
+    static char paths[4][PATH_MAX];
+    static unsigned turn;
+    struct text t = text_on(paths[turn % 4], PATH_MAX);
+
+    text_add(&t, front);
+    text_add(&t, "/");
+    text_add(&t, back);
+    return paths[turn++ % 4];
+}
+
+static void write_file(const struct house *h, const char *name, const char *text)
+{
+    struct error why;
+
+    if (file_replace(join(h->dir, name), 0644, &(struct file_part){text, strlen(text)}, 1, &why) <
+        0)
+        fail_msg("%s", why.text);
+}
+
+static void write_addresses(const struct house *h, const char *name, unsigned from, unsigned count)
+{
+    struct buf b = BUF_INIT(0);
+    for (unsigned i = from; i < from + count; i++)
+        buf_addf(&b, "user%u@example.org\n", i);
+    write_file(h, name, b.data);
+    buf_free(&b);
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        char *inner = NULL;
+        assert_true(asprintf(&inner, "%s/%s", path, e->d_name) > 0);
+        if (unlink(inner) != 0)
+            remove_tree(inner);
+        free(inner);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    rmdir(path);
+}
+
+static struct feed_config *set_feed(struct house *h, size_t i, const char *name, const char *format)
+{
+    struct text url = text_on(h->urls[i], sizeof h->urls[i]);
+    text_addf(&url, "file:%s", join(h->dir, name));
+    h->configs[i] = (struct feed_config){
+        .name = name,
+        .url = h->urls[i],
+        .format = format,
+        .types = 15,
+        .refresh_s = 3600,
+        .hold_s = 3600,
+        .timeout_s = 60,
+        .min_entries = 1,
+        .max_protected = 3,
+        .max_bytes = 1 << 26,
+        .max_shrink = 0.2,
+        .max_grow = 1.0,
+        .max_bad = 0.05,
+    };
+    if (h->config.n_feeds <= i)
+        h->config.n_feeds = i + 1;
+    return &h->configs[i];
+}
+
+static int setup(void **state)
+{
+    struct house *h = calloc(1, sizeof *h);
+    struct error why;
+
+    assert_non_null(h);
+    strcpy(h->dir, "/tmp/rcptguard-feeds.XXXXXX");
+    assert_non_null(mkdtemp(h->dir));
+    struct text path = text_on(h->state, sizeof h->state);
+    text_addf(&path, "%s/state", h->dir);
+    h->loop = queue_new(16);
+    h->protect = protect_load(NULL, &why);
+    h->config = (struct feeds_config){.state_dir = h->state,
+                                      .addresses = {.delimiter = "+", .provider_aliases = true},
+                                      .protect = h->protect,
+                                      .feeds = h->configs};
+    log_set_sink(on_log, NULL);
+    *state = h;
+    return 0;
+}
+
+static void start(struct house *h)
+{
+    const struct feeds_events events = {on_blocklist, on_status, h};
+    struct error why;
+
+    h->feeds = feeds_new(&h->config, h->loop, &events, &h->bl, &why);
+    if (h->feeds == NULL)
+        fail_msg("%s", why.text);
+    if (feeds_start(h->feeds, &why) < 0)
+        fail_msg("%s", why.text);
+}
+
+static void stop(struct house *h)
+{
+    if (h->feeds == NULL)
+        return;
+    feeds_stop(h->feeds);
+    queue_run(h->loop);
+    if (h->bl != NULL)
+        feeds_retire(h->feeds, h->bl);
+    feeds_free(h->feeds);
+    h->feeds = NULL;
+    h->bl = NULL;
+}
+
+static int teardown(void **state)
+{
+    struct house *h = *state;
+
+    stop(h);
+    if (h->stub != NULL)
+        stub_stop(h->stub);
+    queue_free(h->loop);
+    protect_release(h->protect);
+    remove_tree(h->dir);
+    log_set_sink(NULL, NULL);
+    free(h);
+    return 0;
+}
+
+typedef bool condition(const struct house *h, const void *arg);
+
+static bool wait_for(struct house *h, condition *is_so, const void *arg)
+{
+    int64_t end = clock_mono_ms() + DEADLINE_MS;
+
+    while (!is_so(h, arg)) {
+        int64_t left = end - clock_mono_ms();
+        struct pollfd p = {.fd = queue_fd(h->loop), .events = POLLIN};
+        if (left <= 0)
+            return false;
+        poll(&p, 1, (int)left);
+        queue_run(h->loop);
+    }
+    return true;
+}
+
+static bool is_listed(const struct house *h, const void *key)
+{
+    struct listing found[4];
+    return h->bl != NULL && blocklist_find(h->bl, view_of(key),
+                                           ENTRY_BIT(ENTRY_ADDRESS) | ENTRY_BIT(ENTRY_DOMAIN) |
+                                               ENTRY_BIT(ENTRY_TREE) | ENTRY_BIT(ENTRY_BELOW),
+                                           found, 4) > 0;
+}
+
+static bool is_not_listed(const struct house *h, const void *key)
+{
+    return !is_listed(h, key);
+}
+
+struct feed_is {
+    const char *name;
+    enum feed_state state;
+};
+
+static bool feed_is(const struct house *h, const void *arg)
+{
+    const struct feed_is *want = arg;
+    const struct feed_status *s = feeds_status_of(h->feeds, view_of(want->name));
+    return s != NULL && s->state == want->state && s->last_fetch != 0;
+}
+
+static bool has_result(const struct house *h, const void *arg)
+{
+    (void)arg;
+    return h->result >= 0;
+}
+
+#define assert_soon(h, is_so, arg) assert_true(wait_for(h, is_so, arg))
+
+static enum feeds_result accept_now(struct house *h, const char *name)
+{
+    h->result = -1;
+    assert_non_null(feeds_accept(h->feeds, view_of(name), on_done, h));
+    assert_int_equal(h->result, -1); /* never before it returns */
+    assert_soon(h, has_result, NULL);
+    return (enum feeds_result)h->result;
+}
+
+static enum feeds_result refresh_now(struct house *h, const char *name)
+{
+    h->result = -1;
+    assert_non_null(feeds_refresh(h->feeds, view_of(name), on_done, h));
+    assert_int_equal(h->result, -1);
+    assert_soon(h, has_result, NULL);
+    return (enum feeds_result)h->result;
+}
+
+static const struct feed_status *status_of(const struct house *h, const char *name)
+{
+    const struct feed_status *s = feeds_status_of(h->feeds, view_of(name));
+    assert_non_null(s);
+    return s;
+}
+
+/* ---- tests ---------------------------------------------------------------------------------- */
+
+static void test_file_feed_lives(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "jane@example.org\n.evil.example\nbad row here\n");
+    h->configs[0].max_bad = 0.5;
+    start(h);
+    assert_null(h->bl);
+    assert_soon(h, is_listed, "jane@example.org");
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_ACCEPTED}));
+    assert_int_equal(status_of(h, "list")->entries, 2);
+    assert_int_equal(status_of(h, "list")->active, 2);
+    assert_int_equal(status_of(h, "list")->bad_rows, 1);
+    assert_string_equal(status_of(h, "list")->last_error, "");
+    assert_true(status_of(h, "list")->next_fetch > status_of(h, "list")->last_fetch);
+
+    write_file(h, "list", "john@example.org\n");
+    assert_soon(h, is_listed, "john@example.org");
+    assert_false(is_listed(h, "jane@example.org"));
+
+    unlink(join(h->dir, "list"));
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_true(is_listed(h, "john@example.org"));
+    assert_non_null(strstr(status_of(h, "list")->last_error, "list"));
+    assert_int_equal(refresh_now(h, "list"), FEEDS_FAILED);
+
+    write_file(h, "list", "john@example.org\n");
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_UNCHANGED}));
+    assert_int_equal(refresh_now(h, "nosuch"), FEEDS_UNKNOWN);
+}
+
+static void test_refresh_ends_with_the_list_in_force(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "a0@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "a0@example.org");
+    for (int i = 1; i < 30; i++) {
+        char row[64];
+        snprintf(row, sizeof row, "a%d@example.org\n", i);
+        write_file(h, "list", row);
+        assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+        row[strlen(row) - 1] = '\0';
+        assert_true(is_listed(h, row));
+    }
+}
+
+static void test_forgotten_request_is_silent(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "a@example.org\n");
+    start(h);
+    h->result = -1;
+    struct feeds_request *r = feeds_refresh(h->feeds, view_of("nosuch"), on_done, h);
+    assert_non_null(r);
+    feeds_forget(r);
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+}
+
+static void test_restart_keeps_everything(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_addresses(h, "list", 0, 150);
+    start(h);
+    assert_soon(h, is_listed, "user7@example.org");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    int64_t accepted_at = status_of(h, "list")->accepted_at;
+    stop(h);
+
+    unlink(join(h->dir, "list"));
+    start(h);
+    assert_true(is_listed(h, "user7@example.org"));
+    assert_int_equal(status_of(h, "list")->entries, 150);
+    assert_int_equal(status_of(h, "list")->active, 150);
+    assert_int_equal(status_of(h, "list")->accepted_at, accepted_at);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_true(is_listed(h, "user7@example.org"));
+}
+
+static void test_held_copy_waits_for_accept(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_addresses(h, "list", 0, 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    assert_int_equal(accept_now(h, "list"), FEEDS_NOTHING);
+
+    write_addresses(h, "list", 0, 100);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_HELD}));
+    const struct feed_status *s = status_of(h, "list");
+    assert_int_equal(s->held.entries, 100);
+    assert_int_equal(s->held.until, s->held.since + 3600);
+    assert_string_not_equal(s->held.why, "");
+    assert_string_equal(s->guard, "shrink");
+    assert_int_equal(s->entries, 200);
+    assert_true(is_listed(h, "user199@example.org"));
+
+    /* It outlives a restart, and accept takes exactly it although the file is gone. */
+    stop(h);
+    unlink(join(h->dir, "list"));
+    start(h);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_int_equal(status_of(h, "list")->held.entries, 100);
+    assert_int_equal(accept_now(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "user99@example.org"));
+    assert_false(is_listed(h, "user199@example.org"));
+    assert_int_equal(status_of(h, "list")->entries, 100);
+    assert_int_equal(status_of(h, "list")->held.since, 0);
+    assert_int_equal(accept_now(h, "list"), FEEDS_NOTHING);
+    assert_int_equal(accept_now(h, "nosuch"), FEEDS_UNKNOWN);
+}
+
+static void test_hold_ends_by_itself(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries")->hold_s = 1;
+    write_addresses(h, "list", 0, 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    write_addresses(h, "list", 0, 100);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_HELD}));
+    assert_soon(h, is_not_listed, "user199@example.org");
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_ACCEPTED}));
+}
+
+static void test_size_that_heals_is_unchanged(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_addresses(h, "list", 0, 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    write_addresses(h, "list", 0, 100);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_HELD}));
+    write_addresses(h, "list", 0, 200);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_UNCHANGED}));
+    assert_int_equal(status_of(h, "list")->held.since, 0);
+    assert_int_equal(accept_now(h, "list"), FEEDS_NOTHING);
+    write_file(h, "list", "<!DOCTYPE html>\n<html><body>login</body></html>\n");
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_REFUSED}));
+    assert_true(is_listed(h, "user199@example.org"));
+}
+
+static bool has_swapped(const struct house *h, const void *arg)
+{
+    return h->swaps > *(const unsigned *)arg;
+}
+
+static void test_reload(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "one", "entries");
+    set_feed(h, 1, "two", "entries");
+    write_file(h, "one", "*.one.example\n");
+    write_file(h, "two", "x@two.example\n");
+    write_file(h, "three", "x@three.example\n");
+    start(h);
+    assert_soon(h, is_listed, "one.example");
+    assert_soon(h, is_listed, "x@two.example");
+    assert_soon(h, feed_is, (&(struct feed_is){"two", FEED_ACCEPTED}));
+    assert_int_equal(refresh_now(h, "one"), FEEDS_DONE);
+
+    /* "two" leaves, "three" comes, "one" is shaped otherwise while its file is away. */
+    unlink(join(h->dir, "one"));
+    struct house next = *h; /* a configuration in use never changes */
+    set_feed(&next, 0, "three", "entries");
+    set_feed(&next, 1, "one", "entries")->apex = true;
+    next.config.feeds = next.configs;
+    assert_int_equal(feeds_configure(h->feeds, &next.config), 0);
+    assert_soon(h, is_listed, "x@three.example");
+    assert_soon(h, is_not_listed, "x@two.example");
+    assert_string_equal(feeds_status(h->feeds, 0)->name, "three");
+    assert_string_equal(feeds_status(h->feeds, 1)->name, "one");
+    assert_null(feeds_status(h->feeds, 2));
+    struct listing found[2];
+    assert_int_equal(blocklist_find(h->bl, view_of("one.example"), ENTRY_BIT(ENTRY_TREE), found, 2),
+                     1);
+    assert_int_equal(refresh_now(h, "two"), FEEDS_UNKNOWN);
+    assert_int_equal(access(join(h->state, "feeds/two"), F_OK), -1);
+
+    unsigned swaps = h->swaps;
+    struct feeds_config none = h->config;
+    none.n_feeds = 0;
+    assert_int_equal(feeds_configure(h->feeds, &none), 0);
+    assert_soon(h, has_swapped, &swaps);
+    assert_int_equal(blocklist_keys(h->bl), 0);
+    stop(h);
+}
+
+static void test_another_url_keeps_the_copy(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "x@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "x@example.org");
+    struct text url = text_on(h->urls[1], sizeof h->urls[1]);
+    text_addf(&url, "file:%s/typo", h->dir);
+    struct feed_config changed = h->configs[0];
+    changed.url = h->urls[1];
+    struct feeds_config config = h->config;
+    config.feeds = &changed;
+    assert_int_equal(feeds_configure(h->feeds, &config), 0);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_true(is_listed(h, "x@example.org"));
+    write_file(h, "typo", "y@example.org\n");
+    assert_soon(h, is_listed, "y@example.org");
+    assert_false(is_listed(h, "x@example.org"));
+    stop(h);
+}
+
+static void test_aper_waits_for_its_cleared_list(void **state)
+{
+    struct house *h = *state;
+    struct feed_config *c = set_feed(h, 0, "aper", "aper");
+
+    struct text url = text_on(h->cleared[0], sizeof h->cleared[0]);
+    text_addf(&url, "file://%s/cleared", h->dir);
+    c->cleared = h->cleared[0];
+    write_file(h, "aper",
+               "a@example.org,A,20200101\nb@example.org,B,20200101\ne@example.org,E,20200101\n");
+    start(h);
+    assert_soon(h, feed_is, (&(struct feed_is){"aper", FEED_FAILED}));
+    assert_non_null(strstr(status_of(h, "aper")->last_error, "cleared"));
+    assert_false(is_listed(h, "a@example.org"));
+
+    write_file(h, "cleared", "b@example.org,20200101\n");
+    assert_soon(h, is_listed, "a@example.org");
+    assert_soon(h, feed_is, (&(struct feed_is){"aper", FEED_ACCEPTED}));
+    assert_false(is_listed(h, "b@example.org"));
+    assert_false(is_listed(h, "e@example.org"));
+    assert_int_equal(status_of(h, "aper")->entries, 3);
+    assert_int_equal(status_of(h, "aper")->active, 1);
+
+    /* Only the cleared list changes. */
+    write_file(h, "cleared", "a@example.org,20200102\n");
+    assert_soon(h, is_listed, "b@example.org");
+    assert_false(is_listed(h, "a@example.org"));
+    /* And goes away: the last good one goes on. */
+    unlink(join(h->dir, "cleared"));
+    assert_soon(h, feed_is, (&(struct feed_is){"aper", FEED_FAILED}));
+    write_file(h, "aper", "a@example.org,A,20200101\nc@example.org,B,20200101\n");
+    assert_soon(h, is_listed, "c@example.org");
+    assert_false(is_listed(h, "a@example.org"));
+}
+
+static void test_entry_max_age_counts(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "aper", "aper")->entry_max_age_s = 30 * 86400;
+    int year, month, day;
+    char text[256];
+    clock_date((int32_t)(clock_now() / 86400), &year, &month, &day);
+    snprintf(text, sizeof text, "old@example.org,A,20100101\nnew@example.org,A,%04d%02d%02d\n",
+             year, month, day);
+    write_file(h, "aper", text);
+    start(h);
+    assert_soon(h, is_listed, "old@example.org"); /* judged at look-up */
+    assert_soon(h, feed_is, (&(struct feed_is){"aper", FEED_ACCEPTED}));
+    assert_int_equal(status_of(h, "aper")->entries, 2);
+    assert_int_equal(status_of(h, "aper")->active, 1);
+}
+
+static void damage(const char *path)
+{
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "\377\377\377\377", 4, 40), 4);
+    close(fd);
+}
+
+static void start_without_file(struct house *h, const char *damaged)
+{
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "x@example.org\ny@example.org\nz@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "x@example.org");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    stop(h);
+    unlink(join(h->dir, "list"));
+    damage(join(h->state, damaged));
+    start(h);
+}
+
+static void test_damaged_meta_keeps_the_index(void **state)
+{
+    struct house *h = *state;
+
+    start_without_file(h, "feeds/list/meta");
+    assert_true(is_listed(h, "x@example.org"));
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_int_equal(refresh_now(h, "list"), FEEDS_FAILED);
+    assert_true(is_listed(h, "x@example.org"));
+    write_file(h, "list", "n@example.org\n");
+    assert_soon(h, is_listed, "n@example.org");
+}
+
+static void test_damaged_index_is_built_again(void **state)
+{
+    struct house *h = *state;
+
+    start_without_file(h, "index");
+    assert_null(h->bl);
+    assert_soon(h, is_listed, "x@example.org");
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+}
+
+static void test_damaged_body_is_not_believed(void **state)
+{
+    struct house *h = *state;
+    const char *body = NULL;
+
+    start_without_file(h, "index");
+    assert_soon(h, is_listed, "x@example.org");
+    stop(h);
+    const char *store = join(h->state, "feeds/list");
+    DIR *dir = opendir(store);
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (strlen(e->d_name) == 64)
+            body = join(store, e->d_name);
+    closedir(dir);
+    assert_non_null(body);
+    FILE *f = fopen(body, "r+");
+    assert_non_null(f);
+    fputs("q", f); /* a good list, but not the one that was judged */
+    fclose(f);
+    unlink(join(h->state, "index"));
+    start(h);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_int_equal(refresh_now(h, "list"), FEEDS_FAILED);
+    assert_false(is_listed(h, "x@example.org"));
+    assert_false(is_listed(h, "q@example.org"));
+    write_file(h, "list", "n@example.org\n");
+    assert_soon(h, is_listed, "n@example.org");
+}
+
+static void test_list_above_max_bytes_is_not_taken(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries")->max_bytes = 1 << 20;
+    write_addresses(h, "list", 0, 100000);
+    start(h);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_non_null(strstr(status_of(h, "list")->last_error, "1048576"));
+    stop(h);
+    h->configs[0].max_bytes = 1 << 26;
+    start(h);
+    assert_soon(h, is_listed, "user99999@example.org");
+}
+
+static struct feed_config *set_http_feed(struct house *h, const char *path)
+{
+    struct feed_config *c = set_feed(h, 0, "list", "entries");
+    struct text url = text_on(h->urls[0], sizeof h->urls[0]);
+
+    h->stub = stub_start();
+    text_addf(&url, "http://user:hush@127.0.0.1:%d%s", h->stub->port, path);
+    return c;
+}
+
+static void set_stub(struct house *h, const char *etag, unsigned count)
+{
+    struct buf b = BUF_INIT(0);
+    for (unsigned i = 0; i < count; i++)
+        buf_addf(&b, "user%u@example.org\n", i);
+    stub_set(h->stub, etag, b.data);
+    buf_free(&b);
+}
+
+static void refresh_as(struct house *h, const char *asked_etag, enum feed_state state)
+{
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_string_equal(h->stub->last_if_none_match, asked_etag);
+    assert_int_equal(status_of(h, "list")->state, state);
+}
+
+static void test_http_validators_are_of_what_is_there(void **state)
+{
+    struct house *h = *state;
+
+    set_http_feed(h, "/list");
+    set_stub(h, "\"big\"", 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    assert_null(strstr(status_of(h, "list")->url, "hush"));
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+    stop(h);
+    start(h);
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+
+    /* Held: its own validators, 304 is the same copy seen again; a restart changes nothing. */
+    set_stub(h, "\"small\"", 100);
+    refresh_as(h, "\"big\"", FEED_HELD);
+    int64_t since = status_of(h, "list")->held.since;
+    refresh_as(h, "\"small\"", FEED_HELD);
+    stop(h);
+    start(h);
+    refresh_as(h, "\"small\"", FEED_HELD);
+    assert_int_equal(status_of(h, "list")->held.since, since);
+    assert_true(is_listed(h, "user199@example.org"));
+    set_stub(h, "\"big\"", 200);
+    refresh_as(h, "\"small\"", FEED_UNCHANGED);
+    set_stub(h, "\"small\"", 100);
+    refresh_as(h, "\"big\"", FEED_HELD);
+    assert_int_equal(accept_now(h, "list"), FEEDS_DONE);
+    assert_false(is_listed(h, "user199@example.org"));
+    refresh_as(h, "\"small\"", FEED_UNCHANGED);
+
+    /* Without its body, a copy must not be answered by 304. */
+    stop(h);
+    const char *store = join(h->state, "feeds/list");
+    DIR *dir = opendir(store);
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;)
+        if (strlen(e->d_name) == 64)
+            unlink(join(store, e->d_name));
+    closedir(dir);
+    start(h);
+    assert_true(is_listed(h, "user99@example.org"));
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_UNCHANGED}));
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    stop(h);
+    unlink(join(h->state, "index"));
+    stub_set(h->stub, "\"none\"", "");
+    start(h);
+    assert_soon(h, is_listed, "user99@example.org");
+}
+
+static bool stub_was_hit(const struct house *h, const void *arg)
+{
+    (void)arg;
+    return atomic_load(&h->stub->hits) > 0;
+}
+
+static bool shows_progress(const struct house *h, const void *arg)
+{
+    (void)arg;
+    return status_of(h, "list")->progress[0] != '\0';
+}
+
+static void test_stops_in_the_middle_of_a_hung_fetch(void **state)
+{
+    struct house *h = *state;
+
+    set_http_feed(h, "/hang");
+    start(h);
+    assert_soon(h, shows_progress, NULL);
+    int64_t end = clock_mono_ms() + DEADLINE_MS;
+    while (!stub_was_hit(h, NULL) && clock_mono_ms() < end)
+        sched_yield();
+    h->result = -1;
+    assert_non_null(feeds_refresh(h->feeds, view_of("list"), on_done, h));
+    int64_t began = clock_mono_ms();
+    stop(h);
+    assert_true(clock_mono_ms() - began < 2000);
+    assert_int_equal(h->result, -1);
+}
+
+static void make_directory_unusable(const struct house *h)
+{
+    /* A file where the directory should be keeps root out as well. */
+    write_file(h, "state/feeds/list", "");
+}
+
+static void test_full_disk_keeps_the_list_in_force(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "x@example.org\n");
+    assert_int_equal(mkdir(h->state, 0755), 0);
+    assert_int_equal(mkdir(join(h->state, "feeds"), 0755), 0);
+    make_directory_unusable(h);
+    start(h);
+    assert_soon(h, is_listed, "x@example.org");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    write_file(h, "list", "y@example.org\n");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "y@example.org"));
+    unlink(join(h->state, "feeds/list"));
+}
+
+int main(void)
+{
+#define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ONE(test_file_feed_lives),
+        ONE(test_refresh_ends_with_the_list_in_force),
+        ONE(test_forgotten_request_is_silent),
+        ONE(test_restart_keeps_everything),
+        ONE(test_held_copy_waits_for_accept),
+        ONE(test_hold_ends_by_itself),
+        ONE(test_size_that_heals_is_unchanged),
+        ONE(test_reload),
+        ONE(test_another_url_keeps_the_copy),
+        ONE(test_aper_waits_for_its_cleared_list),
+        ONE(test_entry_max_age_counts),
+        ONE(test_damaged_meta_keeps_the_index),
+        ONE(test_damaged_index_is_built_again),
+        ONE(test_damaged_body_is_not_believed),
+        ONE(test_list_above_max_bytes_is_not_taken),
+        ONE(test_http_validators_are_of_what_is_there),
+        ONE(test_stops_in_the_middle_of_a_hung_fetch),
+        ONE(test_full_disk_keeps_the_list_in_force),
+    };
+    return cmocka_run_group_tests_name("feeds", tests, NULL, NULL);
+}

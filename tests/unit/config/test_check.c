@@ -1,0 +1,272 @@
+/* What must fit together: each error and warning by its words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "parse.h"
+#include "rcptguard/base/file.h"
+
+#define FEED "[feed a]\nurl = file:/a\nformat = aper\n" /* lines 1 to 3 */
+
+static void test_feed(void **state)
+{
+    (void)state;
+    assert_problems("\n[feed a]\n",
+                    "t.conf:2: feed a.url: is missing; write for example url = "
+                    "https://lists.example.org/phishing_reply_addresses\n"
+                    "t.conf:2: feed a.format: is missing; write for example format = aper\n");
+    assert_problems("[feed a]\nurl =\nformat =\n",
+                    "t.conf:2: feed a.url: is empty; write a value, for example "
+                    "https://lists.example.org/phishing_reply_addresses, or leave the key out\n"
+                    "t.conf:3: feed a.format: is empty; write a value, for example aper, or leave "
+                    "the key out\n");
+    assert_problems("[feed a]\nurl = file:/a\nformat = csv\n",
+                    "t.conf:3: feed a.format: csv is not in this version; write one of: entries, "
+                    "aper\n");
+    assert_problems("[feed a]\nurl = file:/a\nformat = APER\n",
+                    "t.conf:3: feed a.format: no such format, the nearest one is aper; write one "
+                    "of: entries, aper\n");
+    assert_problems("[feed a]\nurl = file:/a\nformat = entries\ntypes = AB\ncleared = file:/c\n"
+                    "entry_max_age = 30d\n",
+                    "t.conf:4: feed a.types: warning: has no effect with format entries; it is for "
+                    "aper\n"
+                    "t.conf:5: feed a.cleared: warning: has no effect with format entries; it is "
+                    "for aper\n"
+                    "t.conf:6: feed a.entry_max_age: warning: has no effect with format entries; "
+                    "it is for aper\n");
+    assert_problems(FEED "apex = yes\n",
+                    "t.conf:4: feed a.apex: warning: has no effect with format aper; it is for "
+                    "entries\n");
+    assert_problems("[feed a]\nurl = https://h/${secret}\nformat = entries\n",
+                    "t.conf:2: feed a.url: variables in URLs are not in this version; write it "
+                    "out\n");
+    assert_problems(FEED "max_age = 1h\n",
+                    "t.conf:4: feed a.max_age: warning: is not longer than refresh: the list would "
+                    "stop counting between two fetches; write some days, or 0 for never\n");
+    assert_problems(FEED "max_age = 7d\n", "");
+}
+
+static void test_refresh(void **state)
+{
+    (void)state;
+    static const char hard[] = "t.conf:4: feed a.refresh: warning: shorter than 10m is hard on the "
+                               "list's server; ask its owner, or write 10m or more\n";
+    static const struct {
+        const char *url, *refresh, *problem;
+    } rows[] = {
+        {"https://lists.example.org/a", "599s", hard},
+        {"https://lists.example.org/a", "1s", hard},
+        {"https://lists.example.org/a", "10m", ""},
+        {"http://127.0.0.1:8080/a", "1s", ""},
+        {"http://[::1]/a", "1s", ""},
+        {"file:/a", "1s", ""},
+    };
+    char text[256];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text, "[feed a]\nurl = %s\nformat = aper\nrefresh = %s\n",
+                 rows[i].url, rows[i].refresh);
+        assert_problems(text, rows[i].problem);
+    }
+}
+
+static void test_action(void **state)
+{
+    (void)state;
+    static const char *const whole[] = {"HOLD", "hold", "DISCARD", "REDIRECT", "FILTER"};
+    char text[128], expected[256];
+
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        snprintf(text, sizeof text, FEED "action = %s\n", whole[i]);
+        snprintf(expected, sizeof expected,
+                 "t.conf:4: feed a.action: '%s' acts on the whole message, not on this recipient "
+                 "alone; write reject, defer or observe\n",
+                 whole[i]);
+        assert_problems(text, expected);
+    }
+    assert_problems(FEED "action = REJECT\n", "t.conf:4: feed a.action: 'REJECT' is not known "
+                                              "here; write reject, defer or observe\n");
+}
+
+static void test_reply(void **state)
+{
+    (void)state;
+    assert_problems(FEED "reply = 5.7.1 blocked, ask ${contact}\n",
+                    "t.conf:4: feed a.reply: uses ${contact}, which is empty; set contact in "
+                    "[policy]\n");
+    assert_problems(FEED "reply = 5.7.1 blocked, ask ${contact}\n[policy]\ncontact = us\n", "");
+    assert_problems(FEED "reply = blocked\n", "");
+    struct parsed p = parse(FEED "reply = 5.7.1 ${recipent}\n");
+    assert_non_null(strstr(p.problems, "t.conf:4: feed a.reply: unknown variable ${recipent}"));
+    assert_null(p.config);
+    parsed_free(&p);
+    assert_problems(FEED "reply =\n",
+                    "t.conf:4: feed a.reply: is empty; write a value, for example 5.7.1 on "
+                    "blocklist ${list}; if this is a mistake ask ${contact} and quote ${ref}, or "
+                    "leave the key out\n");
+}
+
+static void test_contact(void **state)
+{
+    (void)state;
+    char text[256];
+
+    assert_problems("[policy]\ncontact = M\xc3\xbcller\n",
+                    "t.conf:2: policy.contact: only printable ASCII can be sent in a reply; write "
+                    "it so\n");
+    snprintf(text, sizeof text,
+             "[policy]\ncontact = %0100d\n"
+             "[feed a]\nurl = file:/a\n"
+             "format = aper\n",
+             1);
+    assert_problems(text, "");
+    snprintf(text, sizeof text, "[policy]\ncontact = %0101d\n", 1);
+    assert_problems(text, "t.conf:2: policy.contact: more than 100 bytes; shorten it, a reply has "
+                          "200 in all\n");
+}
+
+/* The longest contact still leaves the default reply within its 200 bytes. */
+static void test_contact_fits(void **state)
+{
+    (void)state;
+    struct parsed p = parse(FEED "[policy]\ncontact = x\n");
+    char contact[101];
+    struct error why;
+
+    memset(contact, 'x', 100);
+    assert_int_equal(reply_check(view_of(p.config->feeds[0].reply), view_make(contact, 100), &why),
+                     0);
+    parsed_free(&p);
+}
+
+static void test_sockets(void **state)
+{
+    (void)state;
+    assert_problems(
+        "[admin]\nlisten = inet:127.0.0.1:1\n",
+        "t.conf:2: admin.listen: must be a unix socket, whose owner and mode decide who "
+        "may connect; write unix:/PATH\n");
+    assert_problems("[policy]\nlisten = inet:127.0.0.1:1, unix:/a\n[admin]\nlisten = unix:/a\n",
+                    "t.conf:4: admin.listen: is the socket of [policy] too; write another path\n");
+    assert_problems("[policy]\nlisten = unix:/run/rcptguard/admin.sock\n",
+                    "t.conf:2: policy.listen: is the socket of [admin] too; write another path\n");
+    assert_problems("[admin]\nsocket_mode = 0666\n",
+                    "t.conf:2: admin.socket_mode: warning: lets every local user change "
+                    "exclusions; write 0660 and use socket_group\n");
+    assert_problems("[policy]\nsocket_mode = 0666\n", "");
+}
+
+static void test_root(void **state)
+{
+    (void)state;
+    assert_problems("[daemon]\nuser = root\n", "t.conf:2: daemon.user: warning: the daemon keeps "
+                                               "all rights of root; write another user\n");
+}
+
+static void test_later(void **state)
+{
+    (void)state;
+    static const char not_yet[] = "warning: not in this version; it has no effect\n";
+    struct parsed p = parse("[redis]\nurl = redis://127.0.0.1/0\nsentinel =\n[daemon]\n"
+                            "history = 30d\n[dnsbl x]\nzone = z.example.org\n" FEED
+                            "header = A: b\nheader = C: d\n");
+    struct buf expected = BUF_INIT(0);
+
+    buf_addf(&expected,
+             "t.conf:2: redis.url: %st.conf:5: daemon.history: %st.conf:7: dnsbl x.zone: %s"
+             "t.conf:11: feed a.header: %st.conf:12: feed a.header: %s",
+             not_yet, not_yet, not_yet, not_yet, not_yet);
+    assert_string_equal(p.problems, expected.data);
+    assert_non_null(p.config);
+    buf_free(&expected);
+    parsed_free(&p);
+    /* Their spelling is checked all the same. */
+    assert_problems("[daemon]\nhistory = long\n",
+                    "t.conf:2: daemon.history: 'long' is not a duration; write a number with s, m, "
+                    "h or d, for example 90d\n");
+}
+
+static void test_secrets_in_an_open_file(void **state)
+{
+    (void)state;
+    static const char open_file[] =
+        "warning: holds a secret, and everybody can read this file; run chmod o-rwx t.conf\n";
+    static const struct {
+        const char *line;
+        bool secret;
+    } rows[] = {
+        {"url = https://user:geheim@h/a", true},
+        {"url = https://h/a", false},
+        {"userpwd = user:geheim", true},
+        {"userpwd = user:${secret}", false},
+        {"header = X-Key: geheim", true},
+        {"header = X-Key: ${secret}", false},
+        {"secret = geheim", true},
+        {"secret = @/nonexistent/geheim", false},
+        {"proxy = http://user:geheim@h:3128", true},
+        {"proxy = http://h:3128", false},
+    };
+    char text[128];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text, "[feed a]\nformat = aper\n%s\n", rows[i].line);
+        struct parsed wide = parse_mode(text, 0100644), narrow = parse_mode(text, 0100640);
+        assert_int_equal(strstr(wide.problems, open_file) != NULL, rows[i].secret);
+        assert_null(strstr(narrow.problems, open_file));
+        assert_null(strstr(wide.problems, ":geheim")); /* told of, never told */
+        parsed_free(&wide);
+        parsed_free(&narrow);
+    }
+}
+
+static void test_secret_files(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/test_config.XXXXXX", path[64], text[160], expected[512];
+    struct file_part part = {"geheim\n", 7}, blank = {"\n", 1};
+    struct error why;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/key", dir);
+    assert_int_equal(secret_file_check(path, &why), ERR_ABSENT);
+    assert_int_equal(file_replace(path, 0640, &part, 1, NULL), 0);
+    assert_int_equal(secret_file_check(path, &why), 0);
+    snprintf(text, sizeof text, "[redis]\nsecret = @%s\n", path);
+    assert_problems(text,
+                    "t.conf:2: redis.secret: warning: not in this version; it has no effect\n");
+
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(secret_file_check(path, &why), ERR_REFUSED);
+    snprintf(expected, sizeof expected,
+             "t.conf:2: redis.secret: warning: not in this version; it has no effect\n"
+             "t.conf:2: redis.secret: others can read the secret; run chmod o-rwx %s\n",
+             path);
+    assert_problems(text, expected);
+
+    assert_int_equal(file_replace(path, 0600, &blank, 1, NULL), 0);
+    assert_int_equal(secret_file_check(path, &why), ERR_REFUSED);
+    snprintf(expected, sizeof expected, "%s is empty; write the secret into it", path);
+    assert_string_equal(why.text, expected);
+    assert_int_equal(secret_file_check(dir, &why), ERR_REFUSED);
+    unlink(path);
+    rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_feed),         cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_action),       cmocka_unit_test(test_reply),
+        cmocka_unit_test(test_contact),      cmocka_unit_test(test_contact_fits),
+        cmocka_unit_test(test_sockets),      cmocka_unit_test(test_root),
+        cmocka_unit_test(test_later),        cmocka_unit_test(test_secrets_in_an_open_file),
+        cmocka_unit_test(test_secret_files),
+    };
+    return cmocka_run_group_tests_name("config/check", tests, NULL, NULL);
+}

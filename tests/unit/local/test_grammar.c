@@ -1,0 +1,181 @@
+/* The line grammar of the exclusion file: what is read, what is refused, and with which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "local/grammar.h"
+
+static const struct address_options options = {"+", true};
+
+/* One for all: it is large. */
+static struct exclusion_line line;
+
+static void check_view(const char *text, const char *name, struct view got, const char *expected)
+{
+    if (!view_is(got, expected == NULL ? "" : expected))
+        fail_msg("%s: %s is '%.*s'", text, name, (int)got.len, got.ptr);
+}
+
+static void test_good_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *what;
+        enum exclusion_subject subject;
+        enum entry_kind kind;
+        const char *key, *lists, *ticket, *by, *note;
+    } table[] = {
+        {"jane.doe@example.edu", "jane.doe@example.edu", 0, ENTRY_ADDRESS, "jane.doe@example.edu",
+         NULL, NULL, NULL, NULL},
+        {"  Jane.Doe@EXAMPLE.edu.\t\r", "jane.doe@example.edu", 0, ENTRY_ADDRESS,
+         "jane.doe@example.edu", NULL, NULL, NULL, NULL},
+        {"example.org      # every address", "example.org", 0, ENTRY_DOMAIN, "example.org", NULL,
+         NULL, NULL, "every address"},
+        {"@example.org", "example.org", 0, ENTRY_DOMAIN, "example.org", NULL, NULL, NULL, NULL},
+        {"*@example.org", "example.org", 0, ENTRY_DOMAIN, "example.org", NULL, NULL, NULL, NULL},
+        {".example.ac.uk  until=2026-12-31 ticket=INC#4711 by=ann   # phoned", ".example.ac.uk", 0,
+         ENTRY_TREE, "example.ac.uk", NULL, "INC#4711", "ann", "phoned"},
+        {"*.example.org", "*.example.org", 0, ENTRY_BELOW, "example.org", NULL, NULL, NULL, NULL},
+        {"vendor@example.com list=aper", "vendor@example.com", 0, ENTRY_ADDRESS,
+         "vendor@example.com", "aper", NULL, NULL, NULL},
+        {"vendor@example.com list=a,b list=c", "vendor@example.com", 0, ENTRY_ADDRESS,
+         "vendor@example.com", "a,b,c", NULL, NULL, NULL},
+        {"login:Abuse-Desk", "login:Abuse-Desk", EXCLUSION_LOGIN, 0, "Abuse-Desk", NULL, NULL, NULL,
+         NULL},
+        {"login:a#b@c #x", "login:a#b@c", EXCLUSION_LOGIN, 0, "a#b@c", NULL, NULL, NULL, "x"},
+        {"sender:abuse@example.edu", "sender:abuse@example.edu", EXCLUSION_SENDER, ENTRY_ADDRESS,
+         "abuse@example.edu", NULL, NULL, NULL, NULL},
+        {"Sender:.example.edu list=x", "sender:.example.edu", EXCLUSION_SENDER, ENTRY_TREE,
+         "example.edu", "x", NULL, NULL, NULL},
+        {"sender:<>", "sender:<>", EXCLUSION_SENDER, ENTRY_ADDRESS, "", NULL, NULL, NULL, NULL},
+        {"\"a b\"@example.org list=x", "\"a b\"@example.org", 0, ENTRY_ADDRESS,
+         "\"a b\"@example.org", "x", NULL, NULL, NULL},
+        {"\"a # \\\" b\"@example.org # note", "\"a # \\\" b\"@example.org", 0, ENTRY_ADDRESS,
+         "\"a # \\\" b\"@example.org", NULL, NULL, NULL, "note"},
+        {"sender:\"a b\"@example.org", "sender:\"a b\"@example.org", EXCLUSION_SENDER,
+         ENTRY_ADDRESS, "\"a b\"@example.org", NULL, NULL, NULL, NULL},
+        {"user#1@example.org", "user#1@example.org", 0, ENTRY_ADDRESS, "user#1@example.org", NULL,
+         NULL, NULL, NULL},
+        {"\"#1\"@example.org", "\"#1\"@example.org", 0, ENTRY_ADDRESS, "#1@example.org", NULL, NULL,
+         NULL, NULL},
+        {"a=b@example.org", "a=b@example.org", 0, ENTRY_ADDRESS, "a=b@example.org", NULL, NULL,
+         NULL, NULL},
+        {"x@example.org note=\"two # words\" at=2026-01-01 # behind", "x@example.org", 0,
+         ENTRY_ADDRESS, "x@example.org", NULL, NULL, NULL, "two # words"},
+        {"x@example.org ticket= by=\"\"", "x@example.org", 0, ENTRY_ADDRESS, "x@example.org", NULL,
+         "", "", NULL},
+        {"x@[192.0.2.1]", "x@[192.0.2.1]", 0, ENTRY_ADDRESS, "x@[192.0.2.1]", NULL, NULL, NULL,
+         NULL},
+        {"b\xc3\xbc"
+         "cher.example",
+         "xn--bcher-kva.example", 0, ENTRY_DOMAIN, "xn--bcher-kva.example", NULL, NULL, NULL, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *text = table[i].text;
+        struct error why;
+        char what[256];
+        if (grammar_parse(view_of(text), &options, &line, &why) != LINE_GOOD)
+            fail_msg("%s: %s", text, why.text);
+        assert_int_equal(line.subject, table[i].subject);
+        if (line.subject != EXCLUSION_LOGIN)
+            assert_int_equal(line.kind, table[i].kind);
+        struct text t = text_on(what, sizeof what);
+        grammar_print_what(&t, line.subject, line.kind, line.key);
+        assert_string_equal(what, table[i].what);
+        check_view(text, "key", line.key, table[i].key);
+        check_view(text, "list", line.lists, table[i].lists);
+        check_view(text, "ticket", line.ticket, table[i].ticket);
+        check_view(text, "by", line.by, table[i].by);
+        check_view(text, "note", line.note, table[i].note);
+        assert_true((line.until == INT64_MAX) == (strstr(text, "until=") == NULL));
+    }
+}
+
+static void test_blank_lines(void **state)
+{
+    (void)state;
+    static const char *const blank[] = {"", "  \t\r", "# x", "   # x@example.org", "#"};
+
+    for (size_t i = 0; i < sizeof blank / sizeof blank[0]; i++)
+        assert_int_equal(grammar_parse(view_of(blank[i]), &options, &line, NULL), LINE_BLANK);
+}
+
+static void test_bad_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } table[] = {
+        {"x@example.org untill=2026-01-01", "did you mean 'until'"},
+        {"x@example.org Ticket=1", "did you mean 'ticket'"},
+        {"x@example.org expires=2026-01-01", "known are list, until"},
+        {"x@example.org until=2026-02-30", "no such day"},
+        {"x@example.org until=2026-01-01 until=2027-01-01", "twice"},
+        {"x@example.org list=", "missing"},
+        {"x@example.org list=a,,b", "missing"},
+        {"x@example.org list=a,", "missing"},
+        {"x@example.org y@example.org", "one exclusion a line"},
+        {"x@example.org because they asked", "behind a #"},
+        {"x@example.org =x", "unknown key ''"},
+        {"x@example.org note=\"open", "closing \""},
+        {"x@example.org note=\"a\"b", "space behind"},
+        {"\"a b@example.org", "closing \""},
+        {"a b@example.org", "one exclusion a line"},
+        {"*", "whole world"},
+        {"sender:*@*", "whole world"},
+        {"192.0.2.1", "IP address"},
+        {"login:", "right behind"},
+        {"login: x", "right behind"},
+        {"sender:", "right behind"},
+        {"x@", "domain"},
+        {"techliance.*", "pattern"},
+        {"recipient:x@example.org", "quoted"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct error why = {0, ""};
+        if (grammar_parse(view_of(table[i].text), &options, &line, &why) != LINE_BAD)
+            fail_msg("%s: taken", table[i].text);
+        if (strstr(why.text, table[i].says) == NULL)
+            fail_msg("%s: %s", table[i].text, why.text);
+    }
+    assert_int_equal(grammar_parse(view_make("a\0b@example.org", 15), &options, &line, NULL),
+                     LINE_BAD);
+}
+
+static void test_monsters(void **state)
+{
+    (void)state;
+    char *text = malloc(GRAMMAR_MAX_LINE + 100);
+
+    assert_non_null(text);
+    memset(text, 'a', GRAMMAR_MAX_LINE + 100);
+    assert_int_equal(grammar_parse(view_make(text, GRAMMAR_MAX_LINE + 1), &options, &line, NULL),
+                     LINE_BAD);
+    memcpy(text, "x@example.org list=", 19);
+    assert_int_equal(grammar_parse(view_make(text, 19 + GRAMMAR_MAX_LISTS), &options, &line, NULL),
+                     LINE_GOOD);
+    assert_int_equal(grammar_parse(view_make(text, 20 + GRAMMAR_MAX_LISTS), &options, &line, NULL),
+                     LINE_BAD);
+    text[0] = '#';
+    assert_int_equal(grammar_parse(view_make(text, GRAMMAR_MAX_LINE + 100), &options, &line, NULL),
+                     LINE_BLANK);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_lines),
+        cmocka_unit_test(test_blank_lines),
+        cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_monsters),
+    };
+    return cmocka_run_group_tests_name("local/grammar", tests, NULL, NULL);
+}

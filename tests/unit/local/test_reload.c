@@ -1,0 +1,423 @@
+/*
+ * The exclusion file on its way into force: saved in every manner, vanished, damaged, moved; with
+ * the real disk thread, and the test as the loop.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rcptguard/base/buf.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/file.h"
+#include "rcptguard/base/log.h"
+#include "rcptguard/local.h"
+
+static const struct address_options options = {"+", true};
+
+static char dir[64], file[80], good_file[96];
+static struct local_config config = {file, dir};
+static struct disk *disk;
+static struct queue *loop;
+static struct local *local;
+static struct exclusions *in_force;
+static struct local_state state_now;
+static unsigned n_changes;
+
+static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
+static char warnings[8192];
+
+/* On the disk thread, mostly. */
+static void keep_warnings(enum log_level level, const char *line, void *arg)
+{
+    (void)arg;
+    if (level > LOG_LEVEL_WARNING)
+        return;
+    pthread_mutex_lock(&warnings_lock);
+    size_t len = strlen(warnings);
+    snprintf(warnings + len, sizeof warnings - len, "%s\n", line);
+    pthread_mutex_unlock(&warnings_lock);
+}
+
+/* What came since the last time. */
+static const char *take_warnings(void)
+{
+    static char taken[sizeof warnings];
+
+    pthread_mutex_lock(&warnings_lock);
+    strcpy(taken, warnings);
+    *warnings = '\0';
+    pthread_mutex_unlock(&warnings_lock);
+    return taken;
+}
+
+/* Exactly one warning came, or none (NULL), and it says so. */
+static void assert_warned(const char *words)
+{
+    const char *got = take_warnings();
+
+    if (words == NULL ? *got != '\0'
+                      : strstr(got, words) == NULL || strchr(got, '\n') != strrchr(got, '\n'))
+        fail_msg("expected %s, the log has: %s", words == NULL ? "nothing" : words, got);
+}
+
+static void put(const char *text)
+{
+    FILE *f = fopen(file, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void on_change(struct exclusions *ex, const struct local_state *state, void *arg)
+{
+    assert_ptr_equal(arg, &n_changes);
+    assert_non_null(ex);
+    local_retire(local, in_force);
+    in_force = ex;
+    state_now = *state;
+    n_changes++;
+}
+
+/* Runs the loop until one more table came; fails after ten seconds. */
+static void wait_for_change(void)
+{
+    struct pollfd fd = {.fd = queue_fd(loop), .events = POLLIN};
+    unsigned before = n_changes;
+
+    while (n_changes == before) {
+        assert_int_equal(poll(&fd, 1, 10000), 1);
+        queue_run(loop);
+    }
+}
+
+struct barrier {
+    struct task task, answer;
+    bool passed;
+};
+
+static void answer(struct task *task)
+{
+    struct barrier *b = (struct barrier *)((char *)task - offsetof(struct barrier, answer));
+    b->passed = true;
+}
+
+static void pass_on(struct task *task)
+{
+    queue_post(loop, &((struct barrier *)task)->answer);
+}
+
+/* Everything that the disk thread had to do is done, and was handed to the loop. */
+static void settle(void)
+{
+    struct pollfd fd = {.fd = queue_fd(loop), .events = POLLIN};
+    struct barrier b = {.task.run = pass_on, .answer.run = answer};
+
+    assert_int_equal(disk_post(disk, &b.task), 0);
+    while (!b.passed) {
+        assert_int_equal(poll(&fd, 1, 10000), 1);
+        queue_run(loop);
+    }
+}
+
+static void start(void)
+{
+    struct error why;
+
+    local = local_new(&config, &options, NULL, 0, &in_force, &state_now, &why);
+    assert_non_null(local);
+    assert_non_null(in_force);
+}
+
+static void watch(void)
+{
+    disk = disk_start(NULL);
+    loop = queue_new(0);
+    assert_true(disk != NULL && loop != NULL);
+    assert_int_equal(local_watch(local, disk, loop, on_change, &n_changes, NULL), 0);
+    settle();
+}
+
+static void stop(void)
+{
+    disk_stop(disk);
+    exclusions_free(in_force);
+    local_free(local);
+    queue_free(loop);
+    disk = NULL;
+    loop = NULL;
+    local = NULL;
+    in_force = NULL;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(dir, "/tmp/rcptguard-local-XXXXXX");
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    snprintf(file, sizeof file, "%s/exclusions", dir);
+    snprintf(good_file, sizeof good_file, "%s/exclusions.good", dir);
+    config.exclusions_file = file;
+    take_warnings();
+    n_changes = 0;
+    log_set_sink(keep_warnings, NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+
+    stop();
+    log_set_sink(NULL, NULL);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command) != 0 || *take_warnings() != '\0';
+}
+
+static void test_start(void **state)
+{
+    (void)state;
+    struct buf good = BUF_INIT(0);
+
+    put("a@example.org\nb@example.org\n");
+    start();
+    assert_int_equal(exclusions_count(in_force), 2);
+    assert_false(state_now.missing);
+    assert_in_range(state_now.loaded_at, clock_now() - 10, clock_now());
+    assert_int_equal(file_read(good_file, 1000, &good, NULL), 0);
+    assert_string_equal(good.data, "a@example.org\nb@example.org\n");
+    buf_free(&good);
+}
+
+static void test_missing_at_start(void **state)
+{
+    (void)state;
+    put("a@example.org\nb@example.org\n");
+    start();
+    stop();
+    unlink(file);
+    start();
+    assert_int_equal(exclusions_count(in_force), 2);
+    assert_true(state_now.missing);
+    assert_non_null(strstr(state_now.problem, "No such file"));
+    assert_warned("stay in force (2)");
+    watch();
+    assert_warned(NULL); /* once */
+    put("a@example.org\n");
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 1);
+    assert_false(state_now.missing);
+    assert_string_equal(state_now.problem, "");
+}
+
+static void test_missing_at_the_first_start(void **state)
+{
+    (void)state;
+    start();
+    assert_int_equal(exclusions_count(in_force), 0);
+    assert_true(state_now.missing);
+    assert_warned("stay in force (0)");
+}
+
+static void test_saved_in_every_manner(void **state)
+{
+    (void)state;
+    char other[96];
+
+    put("a@example.org\n");
+    start();
+    watch();
+    put("a@example.org\nb@example.org\n"); /* truncated, written, closed */
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 2);
+
+    snprintf(other, sizeof other, "%s.tmp", file);
+    assert_int_equal(rename(file, other), 0); /* as vim: away, and a new one in its place */
+    put("a@example.org\n");
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 1);
+
+    assert_int_equal(rename(other, file), 0); /* renamed over */
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 2);
+
+    int fd = open(file, O_WRONLY | O_APPEND); /* in place, and kept open */
+    assert_int_equal(write(fd, "c@example.org\n", 14), 14);
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 3);
+    close(fd);
+}
+
+static void test_half_written_file_is_not_read(void **state)
+{
+    (void)state;
+    put("a@example.org\nb@example.org\n");
+    start();
+    watch();
+    int fd = open(file, O_WRONLY | O_TRUNC);
+    settle();
+    assert_int_equal(write(fd, "c@example.org\n", 14), 14);
+    settle();
+    settle();
+    assert_int_equal(n_changes, 0);
+    close(fd);
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 1);
+}
+
+static void test_vanished_file_changes_nothing(void **state)
+{
+    (void)state;
+    put("a@example.org\nb@example.org\n");
+    start();
+    watch();
+    unlink(file);
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 2);
+    assert_true(state_now.missing);
+    assert_warned("stay in force (2)");
+
+    mkdir(file, 0755); /* unreadable in another way: said once more, with the reason */
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 2);
+    assert_non_null(strstr(state_now.problem, "not a regular file"));
+    assert_warned("not a regular file");
+
+    rmdir(file);
+    put("a@example.org\nb@example.org\n"); /* the same as before */
+    while (state_now.missing)
+        wait_for_change();
+    take_warnings(); /* whether the moment without anything was seen is up to the scheduler */
+}
+
+static void test_lines_with_errors(void **state)
+{
+    (void)state;
+    char expected[128];
+
+    put("a@example.org\nb@example.org untill=2026-01-01\n");
+    start();
+    snprintf(expected, sizeof expected, "%s:2: unknown key 'untill'; did you mean 'until'?", file);
+    assert_warned(expected);
+    assert_int_equal(exclusions_count(in_force), 1);
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    struct buf text = BUF_INIT(0);
+
+    for (int i = 0; i < 10; i++)
+        buf_addf(&text, "u%d@example.org\n", i);
+    put(text.data);
+    start();
+    watch();
+    text.data[5 * 15] = '\0';
+    put(text.data);
+    wait_for_change();
+    assert_warned(NULL); /* half is not more than half */
+
+    text.data[5 * 15] = 'u';
+    put(text.data);
+    wait_for_change();
+    text.data[4 * 15] = '\0';
+    put(text.data);
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 4);
+    assert_warned("4 of 10");
+    text.data[1 * 15] = '\0';
+    put(text.data);
+    wait_for_change();
+    assert_warned(NULL); /* of fewer than ten */
+    put("");
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 0);
+    assert_warned("empty now");
+    buf_free(&text);
+}
+
+static void test_other_settings(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {"aper"};
+    char other[96];
+    struct address_options no_tags = {"", true};
+    struct address *a = malloc(sizeof *a);
+    struct exclusion_match m = {0};
+
+    put("a@example.org list=apper\n");
+    start();
+    watch();
+    assert_int_equal(local_configure(local, &config, &no_tags, lists, 1), 0);
+    wait_for_change();
+    assert_warned("did you mean 'aper'?");
+
+    /* Another file, missing as yet: what is in force stays. */
+    snprintf(other, sizeof other, "%s/other", dir);
+    config.exclusions_file = other;
+    assert_int_equal(local_configure(local, &config, &options, NULL, 0), 0);
+    wait_for_change();
+    assert_true(state_now.missing);
+    assert_int_equal(exclusions_count(in_force), 1);
+    assert_warned("stay in force (1)");
+    assert_int_equal(rename(file, other), 0);
+    wait_for_change();
+    assert_false(state_now.missing);
+
+    address_parse(view_of("a@example.org"), &options, a);
+    exclusions_match(in_force, a, NULL, false, VIEW_NONE, 0, &m);
+    assert_int_equal(m.n_partial, 1);
+    free(a);
+}
+
+static void test_unwritable_state_dir(void **state)
+{
+    (void)state;
+    put("a@example.org\n");
+    mkdir(good_file, 0755);
+    start();
+    assert_int_equal(exclusions_count(in_force), 1);
+    assert_non_null(strstr(take_warnings(), "cannot rename"));
+}
+
+static void test_before_watch(void **state)
+{
+    (void)state;
+    put("");
+    start();
+    assert_int_equal(local_configure(local, &config, &options, NULL, 0), ERR_REFUSED);
+    local_retire(local, exclusions_parse(VIEW_NONE, &options, NULL, 0));
+    local_retire(local, NULL);
+    local_free(NULL);
+}
+
+int main(void)
+{
+#define LOCAL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        LOCAL_TEST(test_start),
+        LOCAL_TEST(test_missing_at_start),
+        LOCAL_TEST(test_missing_at_the_first_start),
+        LOCAL_TEST(test_saved_in_every_manner),
+        LOCAL_TEST(test_half_written_file_is_not_read),
+        LOCAL_TEST(test_vanished_file_changes_nothing),
+        LOCAL_TEST(test_lines_with_errors),
+        LOCAL_TEST(test_losses),
+        LOCAL_TEST(test_other_settings),
+        LOCAL_TEST(test_unwritable_state_dir),
+        LOCAL_TEST(test_before_watch),
+    };
+    return cmocka_run_group_tests_name("local/reload", tests, NULL, NULL);
+}
