@@ -8,10 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
+
+#define INPUT_MAX (ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096)
 
 enum phase {
     PHASE_READING, /* the request is not whole yet */
@@ -54,6 +57,17 @@ static void sweep_later(struct connections *c)
         event_add(c->sweep, &in);
 }
 
+/*
+ * Headers and body fit into INPUT_MAX; what is beyond is a line that never ends, or was sent after
+ * the request. (A read watermark would do, but libevent calls the reader again and again while
+ * the buffer is at its mark.)
+ */
+static void end_if_flooded(struct evbuffer *input, const struct evbuffer_cb_info *info, void *bev)
+{
+    if (info->n_added > 0 && evbuffer_get_length(input) > INPUT_MAX)
+        shutdown(bufferevent_getfd(bev), SHUT_RDWR);
+}
+
 /* evhttp asks for the bufferevent of a connection that it has just accepted. */
 static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 {
@@ -64,7 +78,7 @@ static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
         return bev;
     /* Headers and body must fit, else nothing would ever be consumed; beyond that we read no more.
      */
-    bufferevent_setwatermark(bev, EV_READ, 0, ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096);
+    evbuffer_add_cb(bufferevent_get_input(bev), end_if_flooded, bev);
     bufferevent_incref(bev);
     c->all[c->count++] = (struct connection){.bev = bev, .since_ms = clock_mono_ms()};
     c->accepts++;
@@ -113,9 +127,7 @@ static void end_late(struct connections *c, struct connection *x, int64_t now)
 
     if (x->shut || now - x->since_ms < limit)
         return;
-    /* evhttp sees the end of the stream in its next turn and frees the connection; it must read
-     * for that, even if the buffer is full (a chunk's line that never ends). */
-    bufferevent_setwatermark(x->bev, EV_READ, 0, 0);
+    /* evhttp sees the end of the stream in its next turn and frees the connection. */
     shutdown(bufferevent_getfd(x->bev), SHUT_RDWR);
     x->shut = true;
     c->dropped++;

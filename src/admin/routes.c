@@ -51,7 +51,8 @@ void routes_serve(struct request *r)
         other = &routes[i];
     }
     if (other == NULL) {
-        request_fail(r, 404, "there is no such path; GET /v1/status, /v1/check, /v1/feeds are");
+        request_fail(r, 404,
+                     "there is nothing at this path; try /v1/status, /v1/feeds or /v1/check");
         return;
     }
     evhttp_add_header(evhttp_request_get_output_headers(r->http), "Allow", other->method_name);

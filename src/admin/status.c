@@ -50,8 +50,7 @@ void status_exclusion_reasons(json_t *reasons, const struct exclusions *ex,
     if (state->missing)
         add_reason(reasons, "exclusions: %s", state->problem[0] != '\0' ? state->problem : file);
     if (broken > 0)
-        add_reason(reasons, "exclusions: %zu lines of %s have an error and are left out", broken,
-                   file);
+        add_reason(reasons, "exclusions: %s: lines left out for errors: %zu", file, broken);
 }
 
 static json_t *counts_json(const struct record_counts *c)

@@ -227,7 +227,7 @@ static void test_exclusion_reasons(void **state)
     assert_int_equal(json_array_size(reasons), 2);
     assert_string_equal(json_string_value(json_array_get(reasons, 0)), "exclusions: no such file");
     assert_string_equal(json_string_value(json_array_get(reasons, 1)),
-                        "exclusions: 1 lines of /x have an error and are left out");
+                        "exclusions: /x: lines left out for errors: 1");
     json_decref(reasons);
 }
 
