@@ -25,7 +25,8 @@ struct verdict_list {
     int64_t entry_max_age_s;           /* 0: all dates count */
     int64_t max_age_s;                 /* 0: the last good copy never stops counting */
     unsigned char shape[SHA256_BYTES]; /* only listings made under these settings count (rule 7a) */
-    int64_t confirmed_at; /* when the publisher last confirmed the copy; the daemon keeps it fresh */
+    int64_t
+        confirmed_at; /* when the publisher last confirmed the copy; the daemon keeps it fresh */
 };
 
 struct verdict_rules {

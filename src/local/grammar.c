@@ -155,13 +155,10 @@ static int take_pair(struct view key, struct view value, struct exclusion_line *
         return take_text(&out->at, "at", value, why);
     if (view_is(key, "note"))
         return take_text(&out->note, "note", value, why);
-    const char *nearest = nearest_name(key, keys, sizeof keys / sizeof keys[0]);
-    if (nearest != NULL)
-        return error_set(why, ERR_SYNTAX, "unknown key '%.*s'; did you mean '%s'?", SHOWN(key),
-                         nearest);
     return error_set(why, ERR_SYNTAX,
-                     "unknown key '%.*s'; known are list, until, ticket, by, at and note",
-                     SHOWN(key));
+                     "unknown key '%.*s'; did you mean '%s'? Known are list, until, ticket, by, at "
+                     "and note",
+                     SHOWN(key), nearest_name(key, keys, sizeof keys / sizeof keys[0]));
 }
 
 /* One word behind WHAT, taken off *REST. */

@@ -2,7 +2,7 @@
 #ifndef LOCAL_TABLE_H
 #define LOCAL_TABLE_H
 
-#include "rcptguard/base/queue.h"
+#include "rcptguard/base/task.h"
 #include "rcptguard/local.h"
 
 /* The table's own task, to be posted once, by whoever gives it up; its run frees the table. */

@@ -53,6 +53,8 @@ static void must_be_written_again(const struct blocklist *bl, const unsigned cha
     free(head);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct region image, copy;

@@ -10,17 +10,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct outcome {
+struct stream_end {
     unsigned queries;
     bool broken;
     size_t recipient_bytes;
 };
 
 /* Reads the stream STEP bytes at a time, as a connection does. */
-static struct outcome read_stream(struct view stream, size_t step)
+static struct stream_end read_stream(struct view stream, size_t step)
 {
     struct policy_scanner s = {0};
-    struct outcome o = {0};
+    struct stream_end o = {0};
     size_t start = 0, have = 0;
 
     while (!o.broken) {
@@ -53,8 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(copy, data + 1, size - 1);
     struct view stream = view_make(copy, size - 1);
-    struct outcome whole = read_stream(stream, stream.len + 1);
-    struct outcome pieces = read_stream(stream, data[0] + 1u);
+    struct stream_end whole = read_stream(stream, stream.len + 1);
+    struct stream_end pieces = read_stream(stream, data[0] + 1u);
     if (whole.queries != pieces.queries || whole.broken != pieces.broken ||
         whole.recipient_bytes != pieces.recipient_bytes)
         abort();

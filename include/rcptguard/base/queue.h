@@ -9,15 +9,9 @@
 #include <stddef.h>
 
 #include "rcptguard/base/error.h"
+#include "rcptguard/base/task.h"
 
 struct queue;
-
-/* Embedded in whatever is posted; the poster keeps it alive until run was called (run may free it).
- */
-struct task {
-    void (*run)(struct task *self);
-    struct task *next; /* the queue's own */
-};
 
 /* At most CAP tasks wait; 0: no cap (for posters that are bounded by themselves). NULL: no memory
  * or no descriptor. */

@@ -114,7 +114,7 @@ static void test_bad_lines(void **state)
     } table[] = {
         {"x@example.org untill=2026-01-01", "did you mean 'until'"},
         {"x@example.org Ticket=1", "did you mean 'ticket'"},
-        {"x@example.org expires=2026-01-01", "known are list, until"},
+        {"x@example.org expires=2026-01-01", "Known are list, until"},
         {"x@example.org until=2026-02-30", "no such day"},
         {"x@example.org until=2026-01-01 until=2027-01-01", "twice"},
         {"x@example.org list=", "missing"},
