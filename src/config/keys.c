@@ -534,7 +534,7 @@ const struct section sections[SECTIONS] = {
     {"blocks", NULL, "The local blocklist.", KEYS(blocks_keys)},
     {"protect", NULL, "What no list can block as a whole; the big mail providers are built in.",
      KEYS(protect_keys)},
-    {"feed", "aper", "A list to block by. Any number of them; names are of a-z 0-9 _ -.",
+    {"feed", "aper", "A list to block by. Any number of them; names are of A-Z a-z 0-9 _ . -.",
      KEYS(feed_keys)},
     {"dnsbl", "dbl", "A DNS zone to block by.", KEYS(dnsbl_keys)},
     {"dns", NULL, "Whom to ask for DNS zones.", KEYS(dns_keys)},

@@ -2,6 +2,8 @@
  * The first pass: which key stands where. Sections and keys must be known and stand once; what
  * their values mean is the next pass's question.
  */
+#include <string.h>
+
 #include "ini.h"
 #include "loaded.h"
 
@@ -25,9 +27,9 @@ static const char *name_problem(struct view name)
     if (view_is(name, "local"))
         return "cannot be called local, which means the blocks of this site; choose another name";
     for (size_t i = 0; i < name.len; i++)
-        if (!ascii_digit(name.ptr[i]) && (name.ptr[i] < 'a' || name.ptr[i] > 'z') &&
-            name.ptr[i] != '_' && name.ptr[i] != '-')
-            return "has a name with other signs than a-z 0-9 _ -; change it";
+        if (!ascii_alnum(name.ptr[i]) && (i == 0 || strchr("_.-", name.ptr[i]) == NULL))
+            return "has a name of other signs than A-Z a-z 0-9 _ . -, or not beginning with a "
+                   "letter or digit; change it";
     return NULL;
 }
 

@@ -257,11 +257,16 @@ static void test_names(void **state)
         {"", "t.conf:1: feed: needs a name; write it behind the word, as in [feed aper]\n"},
         {" local", "t.conf:1: feed local: cannot be called local, which means the blocks of this "
                    "site; choose another name\n"},
-        {" Aper", "t.conf:1: feed Aper: has a name with other signs than a-z 0-9 _ -; change it\n"},
-        {" a b", "t.conf:1: feed a b: has a name with other signs than a-z 0-9 _ -; change it\n"},
-        {" a.b", "t.conf:1: feed a.b: has a name with other signs than a-z 0-9 _ -; change it\n"},
-        {" ..", "t.conf:1: feed ..: has a name with other signs than a-z 0-9 _ -; change it\n"},
-        {" a/b", "t.conf:1: feed a/b: has a name with other signs than a-z 0-9 _ -; change it\n"},
+        {" -a", "t.conf:1: feed -a: has a name of other signs than A-Z a-z 0-9 _ . -, or not "
+                "beginning with a letter or digit; change it\n"},
+        {" a b", "t.conf:1: feed a b: has a name of other signs than A-Z a-z 0-9 _ . -, or not "
+                 "beginning with a letter or digit; change it\n"},
+        {" .a", "t.conf:1: feed .a: has a name of other signs than A-Z a-z 0-9 _ . -, or not "
+                "beginning with a letter or digit; change it\n"},
+        {" ..", "t.conf:1: feed ..: has a name of other signs than A-Z a-z 0-9 _ . -, or not "
+                "beginning with a letter or digit; change it\n"},
+        {" a/b", "t.conf:1: feed a/b: has a name of other signs than A-Z a-z 0-9 _ . -, or not "
+                 "beginning with a letter or digit; change it\n"},
     };
     char text[256];
 
