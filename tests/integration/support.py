@@ -2,7 +2,6 @@
 user can enter, children that cannot outlive us."""
 
 import ctypes
-import fcntl
 import os
 import pathlib
 import shutil
@@ -100,20 +99,19 @@ def wait_until(what, probe, seconds=10.0, every=0.005):
         time.sleep(every)
 
 
-# Ports are claimed by a lock file each, so that test runs side by side never choose the same one
-# between our bind-and-close and the server's own bind. Below the range of ephemeral ports.
-_LOCKS = pathlib.Path(tempfile.gettempdir()) / f"rcptguard-ports-{os.getuid()}"
+# A port is claimed by a socket in the abstract namespace, which goes with us, so that test runs side
+# by side never choose the same one between our bind-and-close and the server's own bind. Below the
+# range of ephemeral ports.
 _claimed = []
 
 
 def free_port():
-    _LOCKS.mkdir(mode=0o700, exist_ok=True)
     start = 20000 + (os.getpid() * 61 + len(_claimed) * 7) % 10000
     for offset in range(10000):
         port = 20000 + (start - 20000 + offset) % 10000
-        lock = open(_LOCKS / str(port), "w")
+        lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.bind(f"\0rcptguard-test-port-{port}")
         except OSError:
             lock.close()
             continue
