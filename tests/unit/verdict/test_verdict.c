@@ -222,6 +222,7 @@ static void test_observing(void **state)
     assert_string_equal(ask(h, "jane@example.org", "", ""), "DUNNO");
     assert_non_null(strstr(last_line, "observe: ref="));
     assert_non_null(strstr(last_line, "action=<550 5.7.1 on first"));
+    assert_string_equal(h->ref, ""); /* nobody was refused */
     assert_int_equal(record_counts(h->record)->rejected, 0);
     rules.mode = MODE_ENFORCE;
 }
