@@ -24,25 +24,6 @@ struct feeds {
     struct feeds_request *requests;
 };
 
-const char *feed_state_text(enum feed_state state)
-{
-    switch (state) {
-    case FEED_NEVER:
-        return "never";
-    case FEED_ACCEPTED:
-        return "accepted";
-    case FEED_UNCHANGED:
-        return "unchanged";
-    case FEED_HELD:
-        return "held";
-    case FEED_REFUSED:
-        return "refused";
-    case FEED_FAILED:
-        return "failed";
-    }
-    return "?";
-}
-
 /* ---- what the worker told ------------------------------------------------------------------- */
 
 static struct shown *find_shown(const struct feeds *f, struct view name)
