@@ -63,7 +63,7 @@ struct verdict;
 
 /* RECORD is borrowed. NULL: no memory. */
 struct verdict *verdict_new(struct record *record);
-void verdict_free(struct verdict *v);
+void verdict_free(struct verdict *v); /* with its tables; NULL is fine */
 
 /* Must be called before the first question. Rules are borrowed until the next call; lists that the
  * blocklist holds under other settings, or that are no longer configured, count for nothing. */
