@@ -1,6 +1,7 @@
 """What web servers do that nginx never does, and what the administrator does meanwhile."""
 
 import threading
+from datetime import datetime
 
 import pytest
 
@@ -62,3 +63,20 @@ def test_accept_while_a_big_copy_arrives(daemon, server):
     assert daemon.refresh("main")[1]["state"] == "unchanged"
     assert server.requests[-1][1]["if-none-match"] == '"big"'
     assert "cannot be kept" not in daemon.log()
+
+
+def test_error_page_without_end(daemon, server):
+    """Nobody reads it; the status says enough."""
+
+    def endless(request):
+        request.send(b"HTTP/1.1 503 Busy\r\nRetry-After: 600\r\n\r\n")
+        while True:
+            request.send(b"sorry\n" * 4096)
+
+    server.pages["/list"] = endless
+    daemon.feed("main", server.url("/list"), refresh="1s")
+    daemon.start()
+    feed = daemon.wait_feed("main", state="failed")
+    assert "503" in feed["last_error"]
+    late = datetime.fromisoformat(feed["next_fetch"]) - datetime.fromisoformat(feed["last_fetch"])
+    assert late.total_seconds() >= 600
