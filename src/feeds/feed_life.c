@@ -39,6 +39,10 @@ static void digest_url(const char *url, unsigned char digest[SHA256_BYTES])
 
 static void forget_source(struct feed *f, unsigned i)
 {
+    /* Nobody waits for it any more: it must not end in what a later configuration asks for. */
+    fetch_cancel(f->sources[i].fetch);
+    f->sources[i].fetch = NULL;
+    feed_drop_result(&f->sources[i]);
     feed_forget_held(f, i);
     body_free(f->sources[i].unsaved[COPY_ACCEPTED]);
     f->sources[i].unsaved[COPY_ACCEPTED] = NULL;

@@ -42,7 +42,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &code);
     if (code != 200)
-        return size * count; /* an error page is no list; the code tells */
+        return 0; /* an error page is no list, and may have no end; the code tells */
     return body_add(f->body, bytes, size * count, &f->refused) < 0 ? 0 : size * count;
 }
 
@@ -239,7 +239,7 @@ static void finish(struct fetch *f, CURLcode rc)
     fetch_done *done = f->done;
     void *arg = f->arg;
 
-    if (rc == CURLE_OK)
+    if (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && f->refused.code == 0))
         judge_response(f, &result);
     else
         tell_failure(f, rc, &result.why);
