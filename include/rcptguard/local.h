@@ -79,7 +79,8 @@ size_t exclusions_errors(const struct exclusions *ex); /* and warnings; all, als
 const struct exclusion_error *exclusions_error_at(const struct exclusions *ex,
                                                   size_t i); /* or NULL */
 
-#define EXCLUSION_MATCHES 16
+/* More than there can be lists: a line that is left out would be a wrong block. */
+#define EXCLUSION_MATCHES 1024
 
 struct exclusion_match {
     const struct exclusion *whole; /* most specific one that frees from every list, or NULL */
