@@ -51,6 +51,8 @@ struct answer {
     struct decision decision;
     const struct address *address;
     const struct exclusion *exclusion; /* the whole exclusion that frees it, or NULL */
+    const struct exclusion *const *partial; /* those that free it from some lists */
+    unsigned n_partial;
     const struct decision_listing *listings;
     unsigned n_listings;
     const char *ref; /* "" without refusal */

@@ -322,6 +322,8 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
         .decision = decision,
         .address = &v->recipient,
         .exclusion = v->match.whole,
+        .partial = v->match.partial,
+        .n_partial = v->match.n_partial,
         .listings = v->listings,
         .n_listings = v->n_listings,
         .ref = v->ref,
