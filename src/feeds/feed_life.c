@@ -133,6 +133,9 @@ struct feed *feed_new(const struct feeds_config *config, const struct feed_confi
     int rc = store_load(f->store, &f->meta, &lost);
     if (rc < 0 && rc != ERR_ABSENT)
         feed_warn(f, "the stored state is left out, the feed begins anew", &lost);
+    /* A disk that fails for a moment must not cost the copies that the state names. */
+    if (rc != ERR_IO)
+        store_tidy(f->store, &f->meta);
     feed_configure(f, config, fc, watcher);
     f->due |= is_due_at_start(f);
     f->changed = false;

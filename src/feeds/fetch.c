@@ -29,7 +29,8 @@ struct fetch {
     struct body *body;
     uint64_t max_bytes;
     bool conditional;    /* validators were sent */
-    bool private_origin; /* the configured URL itself leads to a private address */
+    bool private_origin; /* the configured URL itself leads to private addresses only */
+    bool public_origin;  /* it leads to a public one, too */
     bool was_https;
     struct error refused; /* by a callback of ours, when code is not 0 */
     char words[CURL_ERROR_SIZE];
@@ -57,8 +58,8 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     (void)purpose;
     curl_easy_getinfo(f->easy, CURLINFO_REDIRECT_COUNT, &redirects);
     if (redirects == 0)
-        f->private_origin |= is_private;
-    else if (is_private && !f->private_origin) {
+        *(is_private ? &f->private_origin : &f->public_origin) = true;
+    else if (is_private && (f->public_origin || !f->private_origin)) {
         error_set(&f->refused, ERR_REFUSED,
                   "a redirect to a loopback, private or link-local address is not followed");
         return CURL_SOCKET_BAD;
