@@ -136,6 +136,7 @@ static void remember(struct socket_file *file, const char *path)
     snprintf(file->path, sizeof file->path, "%s", path);
     file->dev = st.st_dev;
     file->ino = st.st_ino;
+    file->changed = st.st_ctim;
 }
 
 void socket_file_remove(struct socket_file *file)
@@ -143,7 +144,8 @@ void socket_file_remove(struct socket_file *file)
     struct stat st;
 
     if (file->path[0] != '\0' && stat(file->path, &st) == 0 && st.st_dev == file->dev &&
-        st.st_ino == file->ino)
+        st.st_ino == file->ino && st.st_ctim.tv_sec == file->changed.tv_sec &&
+        st.st_ctim.tv_nsec == file->changed.tv_nsec)
         unlink(file->path);
     file->path[0] = '\0';
 }

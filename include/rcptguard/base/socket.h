@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "rcptguard/base/error.h"
 #include "rcptguard/base/view.h"
@@ -30,6 +31,7 @@ struct socket_file {
     char path[108];
     dev_t dev;
     ino_t ino;
+    struct timespec changed; /* inode numbers are used again at once */
 };
 
 /*
