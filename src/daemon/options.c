@@ -93,7 +93,7 @@ static int run(const struct options *o)
         config_release(config);
         return EX_OK;
     }
-    struct setup *setup = setup_new(config);
+    struct setup *setup = setup_new(config, NULL);
     if (setup == NULL) {
         fprintf(stderr, "rcptguardd: no memory\n");
         return EX_OSERR;
