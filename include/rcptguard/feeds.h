@@ -36,8 +36,8 @@ struct protect;
 
 /*
  * Reads the file (NULL or missing: the built-in ones; a missing file is told in *why, and so are
- * bad lines, which are left out: both are warnings and the result is good). Blocks: start and disk
- * thread. NULL: no memory. Immutable and counted afterwards; any thread.
+ * bad lines (ERR_SYNTAX), which are left out: both are warnings and the result is good). Blocks:
+ * start and disk thread. NULL: no memory. Immutable and counted afterwards; any thread.
  */
 struct protect *protect_load(const char *path, struct error *why);
 struct protect *protect_hold(struct protect *p);

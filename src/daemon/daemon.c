@@ -150,7 +150,7 @@ static int load_lists(struct daemon *d, struct config *c, struct error *why)
     struct blocklist *saved = NULL;
     struct exclusions *exclusions = NULL;
 
-    d->setup = setup_new(c);
+    d->setup = setup_new(c, NULL);
     if (d->setup == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
     d->feeds_events = (struct feeds_events){on_blocklist, on_status, d};

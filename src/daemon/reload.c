@@ -109,7 +109,7 @@ static void read_config(struct task *task)
     config_problems_free(&problems);
     if (rc < 0)
         log_error("reload", "the configuration has errors; nothing was changed");
-    r->fresh = rc < 0 ? NULL : setup_new(config);
+    r->fresh = rc < 0 ? NULL : setup_new(config, r->daemon->setup);
     if (rc == 0 && r->fresh == NULL)
         log_error("reload", "no memory; nothing was changed");
     r->task.run = finish_reload;
