@@ -175,7 +175,8 @@ class Daemon:
             text = self.log()
             remove_directory(self.directory)
         assert status == 0, f"the daemon ended with {status}:\n{text[-4000:]}"
-        assert "Sanitizer" not in text, text[-8000:]
+        for fault in ("ERROR: AddressSanitizer", "LeakSanitizer: detected", "runtime error: "):
+            assert fault not in text, text[text.index(fault) - 1000 :][:8000]
 
     # looking in
 

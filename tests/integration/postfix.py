@@ -200,11 +200,12 @@ class Postfix:
         )
 
     def delivered(self, subject):
-        """Envelope recipients of the message with that subject, as the next hop saw them."""
+        """Envelope recipients of the message with that subject, as the next hop saw them. A bounce
+        quotes the subject; it has no sender."""
         found = set()
         for path in self.mail.iterdir():
             text = path.read_text(errors="replace")
-            if f"Subject: {subject}\n" in text:
+            if f"Subject: {subject}\n" in text and "\nX-Mail-Args: <>" not in text:
                 found |= set(re.findall(r"^X-Rcpt-Args: <([^>]*)>", text, re.MULTILINE))
         return found
 
