@@ -50,7 +50,7 @@ struct answer {
     const char *action; /* "DUNNO" or "550 5.7.1 ...", NUL-terminated, for `action=` */
     struct decision decision;
     const struct address *address;
-    const struct exclusion *exclusion; /* the whole exclusion that frees it, or NULL */
+    const struct exclusion *exclusion;      /* the whole exclusion that frees it, or NULL */
     const struct exclusion *const *partial; /* those that free it from some lists */
     unsigned n_partial;
     const struct decision_listing *listings;

@@ -9,7 +9,7 @@
 
 struct check_view {
     const struct answer *answer;
-    struct view recipient; /* as asked */
+    struct view recipient;     /* as asked */
     const struct feeds *feeds; /* or NULL */
     const char *file;          /* of exclusions */
 };
