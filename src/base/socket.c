@@ -107,7 +107,21 @@ static int remove_stale(const struct sockaddr_un *sun, struct error *why)
     return 0;
 }
 
-static int bind_unix(int fd, const struct sockaddr_un *sun, struct error *why)
+/* With the socket's group, without which those who are to connect could not enter. */
+static int directory_missing(const struct sockaddr_un *sun, gid_t gid, struct error *why)
+{
+    const char *slash = strrchr(sun->sun_path, '/');
+    int len = slash == NULL ? 0 : (int)(slash - sun->sun_path);
+    const struct group *group = gid == (gid_t)-1 ? NULL : getgrgid(gid);
+
+    return error_set(why, ERR_ABSENT,
+                     "the directory of %s is missing; make it: install -d -o rcptguard %s%s%s-m "
+                     "2750 %.*s",
+                     sun->sun_path, group == NULL ? "" : "-g ", group == NULL ? "" : group->gr_name,
+                     group == NULL ? "" : " ", len, sun->sun_path);
+}
+
+static int bind_unix(int fd, const struct sockaddr_un *sun, gid_t group, struct error *why)
 {
     /* Nobody may connect between bind and chmod. */
     mode_t old = umask(0177);
@@ -116,14 +130,8 @@ static int bind_unix(int fd, const struct sockaddr_un *sun, struct error *why)
     umask(old);
     if (rc == 0)
         return 0;
-    if (saved == ENOENT || saved == ENOTDIR) {
-        const char *slash = strrchr(sun->sun_path, '/');
-        int len = slash == NULL ? 0 : (int)(slash - sun->sun_path);
-        return error_set(why, ERR_ABSENT,
-                         "the directory of %s is missing; make it: install -d -o rcptguard -m 2750 "
-                         "%.*s",
-                         sun->sun_path, len, sun->sun_path);
-    }
+    if (saved == ENOENT || saved == ENOTDIR)
+        return directory_missing(sun, group, why);
     errno = saved;
     return error_errno(why, "cannot bind %s", sun->sun_path);
 }
@@ -165,7 +173,7 @@ int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct socket
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_errno(why, "socket");
-    rc = bind_unix(fd, &sun, why);
+    rc = bind_unix(fd, &sun, group, why);
     if (rc < 0) {
         close(fd);
         return rc;

@@ -1,6 +1,7 @@
 """Many clients, too many clients, no descriptors left, the end, and the sockets left behind."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -241,6 +242,9 @@ def test_missing_socket_directory_names_the_command(server):
     server.spawn()
     assert server.wait_end() != 0
     assert "nowhere" in server.log()
+    group = server.config["policy"].get("socket_group")
+    if group:  # else Postfix could not enter it
+        assert re.search(rf"install -d -o \S+ -g {group} -m 2750 ", server.log())
     assert "install -d" in server.log() or "mkdir" in server.log()
 
 
