@@ -8,10 +8,20 @@ static bool is_lead(char c)
            c == '\xbb' || c == '\xbf';
 }
 
+/* Comments are a list's own words: one that thanks <headmaster@example.org> is no page. */
+static bool is_comment(struct sniff *s, char c)
+{
+    if (c == '\n')
+        s->line = SNIFF_BLANK;
+    else if (s->line == SNIFF_BLANK && !is_lead(c))
+        s->line = c == '#' ? SNIFF_COMMENT : SNIFF_TEXT;
+    return s->line == SNIFF_COMMENT;
+}
+
 static void keep_head(struct sniff *s, struct view bytes)
 {
     for (size_t i = 0; i < bytes.len && s->len < sizeof s->head; i++)
-        if (s->len > 0 || !is_lead(bytes.ptr[i]))
+        if (!is_comment(s, bytes.ptr[i]) && (s->len > 0 || !is_lead(bytes.ptr[i])))
             s->head[s->len++] = ascii_lower(bytes.ptr[i]);
 }
 

@@ -10,8 +10,9 @@
 #define SNIFF_BYTES 1024
 
 struct sniff {
-    size_t len; /* of HEAD: the first bytes that are not blank, lower case */
+    size_t len; /* of HEAD: the first bytes that are no comment, from one not blank, lower case */
     char head[SNIFF_BYTES];
+    enum { SNIFF_BLANK, SNIFF_TEXT, SNIFF_COMMENT } line; /* what its beginning says it is */
     bool control; /* a control byte was seen, anywhere; TAB, CR, LF and FF are none */
 };
 

@@ -34,6 +34,10 @@ static void test_pages(void **state)
         {"moved to https://lists.example.org/\n", false},
         {"<jane@example.org>\n", false},
         {"# html\nexample.org\n", false},
+        {"# kept by <headmaster@example.org>\n#<script>\nexample.org\n", false},
+        {"\xef\xbb\xbf\n  # <html>\njane#<@example.org\n", false},
+        {"#!/usr/bin/php\n<?php echo 1;", true},
+        {"moved\n# a\n# b\n<html>", true},
     };
 
     (void)state;
