@@ -2,8 +2,8 @@
  * Addresses: an envelope recipient becomes its canonical form and the names to look up; a row of
  * a list becomes an entry. Both fold alike (rules 2 to 6 of the contract), so that they meet.
  *
- * Pure: no clock, no log, no I/O. Any thread; the caller owns all memory. libidn2 (UTS 46,
- * non-transitional) and libpsl stand behind this door only.
+ * Pure but for suffixes_new: no clock, no log, no I/O. Any thread; the caller owns all memory.
+ * libidn2 (UTS 46, non-transitional) and libpsl stand behind this door only.
  */
 #ifndef RCPTGUARD_ADDRESS_H
 #define RCPTGUARD_ADDRESS_H
@@ -113,8 +113,8 @@ void entry_print(struct text *t, enum entry_kind kind, struct view key);
 
 /* The public suffix list, as libpsl has it built in or the system keeps it. Thread-safe to read. */
 struct suffixes;
-struct suffixes *suffixes_new(void); /* NULL: no memory or no list */
-void suffixes_free(struct suffixes *s);
+struct suffixes *suffixes_new(void);    /* reads files: at start only; NULL: no memory or no list */
+void suffixes_free(struct suffixes *s); /* NULL is fine */
 
 /*
  * Is DOMAIN (canonical) a public suffix itself, ICANN or private section, or a single label, or a

@@ -36,8 +36,8 @@ struct protect;
 
 /*
  * Reads the file (NULL or missing: the built-in ones; a missing file is told in *why, and so are
- * bad lines, which are left out: both are warnings and the result is good). Blocks: start and disk
- * thread. NULL: no memory. Immutable and counted afterwards; any thread.
+ * bad lines (ERR_SYNTAX), which are left out: both are warnings and the result is good). Blocks:
+ * start and disk thread. NULL: no memory. Immutable and counted afterwards; any thread.
  */
 struct protect *protect_load(const char *path, struct error *why);
 struct protect *protect_hold(struct protect *p);
@@ -149,16 +149,18 @@ enum feeds_result {
 };
 typedef void feeds_done(enum feeds_result result, void *arg);
 
-/* A request under way; feeds_forget makes sure that its callback does not come. */
+/* A request under way; feeds_forget makes sure that its callback does not come. It goes on until
+ * the worker is done with it, so who asks and leaves, again and again, must meet a limit. */
 struct feeds_request;
+#define FEEDS_MAX_REQUESTS 256
 
 /*
  * Fetches NAME now, whatever back-off says; DONE comes on the loop's thread, never before this
- * returns. NULL: no memory (DONE does not come).
+ * returns. NULL: no memory, or FEEDS_MAX_REQUESTS are under way (DONE does not come).
  */
 struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_done *done, void *arg);
 
-/* Takes exactly the copy that is held. */
+/* Takes exactly the copy that is held. Else as feeds_refresh. */
 struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg);
 void feeds_forget(struct feeds_request *r);
 

@@ -79,7 +79,8 @@ size_t exclusions_errors(const struct exclusions *ex); /* and warnings; all, als
 const struct exclusion_error *exclusions_error_at(const struct exclusions *ex,
                                                   size_t i); /* or NULL */
 
-#define EXCLUSION_MATCHES 16
+/* One for each list that can be configured: a line left out would block what somebody freed. */
+#define EXCLUSION_MATCHES 1024
 
 struct exclusion_match {
     const struct exclusion *whole; /* most specific one that frees from every list, or NULL */

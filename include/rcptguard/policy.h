@@ -68,7 +68,7 @@ struct policy;
 
 /*
  * Binds every listener; when one fails none is left. Loopback addresses that the host lacks are
- * warnings. Called before privileges are dropped.
+ * warnings. Called before privileges are dropped. VERDICT and RECORD are borrowed. NULL with *why.
  */
 struct policy *policy_new(struct event_base *base, const struct policy_config *config,
                           struct verdict *verdict, struct record *record, struct error *why);

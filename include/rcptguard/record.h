@@ -14,8 +14,8 @@
 
 struct record;
 
-struct record *record_new(void); /* NULL: no memory */
-void record_free(struct record *r);
+struct record *record_new(void);    /* NULL: no memory */
+void record_free(struct record *r); /* NULL is fine */
 
 /*
  * The reference of a refusal. The same instance, recipient and list within a minute (Postfix asks

@@ -50,7 +50,9 @@ struct answer {
     const char *action; /* "DUNNO" or "550 5.7.1 ...", NUL-terminated, for `action=` */
     struct decision decision;
     const struct address *address;
-    const struct exclusion *exclusion; /* the whole exclusion that frees it, or NULL */
+    const struct exclusion *exclusion;      /* the whole exclusion that frees it, or NULL */
+    const struct exclusion *const *partial; /* those that free it from some lists */
+    unsigned n_partial;
     const struct decision_listing *listings;
     unsigned n_listings;
     const char *ref; /* "" without refusal */
@@ -63,7 +65,7 @@ struct verdict;
 
 /* RECORD is borrowed. NULL: no memory. */
 struct verdict *verdict_new(struct record *record);
-void verdict_free(struct verdict *v);
+void verdict_free(struct verdict *v); /* with its tables; NULL is fine */
 
 /* Must be called before the first question. Rules are borrowed until the next call; lists that the
  * blocklist holds under other settings, or that are no longer configured, count for nothing. */

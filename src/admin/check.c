@@ -70,19 +70,12 @@ static json_t *exclusion_json(const struct exclusion *e, const char *file)
     return object;
 }
 
-/* The line with list= that frees from this list; sender and login lines are not looked for. */
-static const struct exclusion *freed_by(const struct check_view *view,
-                                        const struct decision_listing *listing)
+/* The line with list= that frees from this list. */
+static const struct exclusion *freed_by(const struct answer *answer, struct view list)
 {
-    struct exclusion_match match = {.whole = NULL};
-
-    if (!listing->excluded)
-        return NULL;
-    exclusions_match(view->exclusions, view->answer->address, NULL, false, VIEW_NONE, view->now,
-                     &match);
-    for (unsigned i = 0; i < match.n_partial; i++)
-        if (exclusion_frees(match.partial[i], listing->list))
-            return match.partial[i];
+    for (unsigned i = 0; i < answer->n_partial; i++)
+        if (exclusion_frees(answer->partial[i], list))
+            return answer->partial[i];
     return NULL;
 }
 
@@ -99,7 +92,8 @@ static json_t *listing_json(const struct check_view *view, const struct decision
     json_put(object, "excluded", json_boolean(listing->excluded));
     json_put(object, "decides", json_boolean(listing == view->answer->decision.decided_by));
     if (listing->excluded)
-        json_put(object, "excluded_by", exclusion_json(freed_by(view, listing), view->file));
+        json_put(object, "excluded_by",
+                 exclusion_json(freed_by(view->answer, listing->list), view->file));
     if (feed != NULL) {
         json_put(object, "list_accepted", json_time(feed->accepted_at));
         json_put(object, "list_checked", json_time(feed->last_success));
@@ -147,10 +141,8 @@ static void check_done(const struct answer *answer, void *arg)
         const struct check_view view = {
             .answer = answer,
             .recipient = view_make(c->recipient, c->recipient_len),
-            .exclusions = verdict_exclusions(house->verdict),
             .feeds = house->feeds,
             .file = house->exclusions_file,
-            .now = clock_now(),
         };
         request_reply(c->request, 200, check_json(&view));
     }

@@ -4,18 +4,14 @@
 
 #include <jansson.h>
 
-#include "rcptguard/base/clock.h"
 #include "rcptguard/feeds.h"
-#include "rcptguard/local.h"
 #include "rcptguard/verdict.h"
 
 struct check_view {
     const struct answer *answer;
-    struct view recipient; /* as asked */
-    const struct exclusions *exclusions;
+    struct view recipient;     /* as asked */
     const struct feeds *feeds; /* or NULL */
     const char *file;          /* of exclusions */
-    int64_t now;
 };
 
 json_t *check_json(const struct check_view *view);

@@ -76,8 +76,6 @@ static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 
     if (bev == NULL || c->count == ADMIN_MAX_CONNECTIONS)
         return bev;
-    /* Headers and body must fit, else nothing would ever be consumed; beyond that we read no more.
-     */
     evbuffer_add_cb(bufferevent_get_input(bev), end_if_flooded, bev);
     bufferevent_incref(bev);
     c->all[c->count++] = (struct connection){.bev = bev, .since_ms = clock_mono_ms()};

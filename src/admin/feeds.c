@@ -122,13 +122,15 @@ static void run_errand(struct request *r, const char *what, feeds_ask *ask)
         return;
     }
     struct errand *e = calloc(1, sizeof *e);
-    if (e != NULL) {
-        *e = (struct errand){.request = r, .what = what};
-        e->asked = ask(a->house->feeds, r->name, errand_done, e);
-    }
-    if (e == NULL || e->asked == NULL) {
-        free(e);
+    if (e == NULL) {
         request_reply(r, 500, NULL);
+        return;
+    }
+    *e = (struct errand){.request = r, .what = what};
+    e->asked = ask(a->house->feeds, r->name, errand_done, e);
+    if (e->asked == NULL) {
+        free(e);
+        request_fail(r, 503, "too many requests for a fetch are under way; try again later");
         return;
     }
     a->fetching++;

@@ -1,6 +1,8 @@
 /* Who is at the other end: SO_PEERCRED and SO_PEERGROUPS, both as of the client's connect(). */
 #include "peer.h"
 
+#include "rcptguard/base/socket.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -41,5 +43,5 @@ bool peer_is_admin(const struct peer *peer, int fd, gid_t group)
         return false;
     if (peer->uid == 0 || peer->uid == geteuid())
         return true;
-    return group != PEER_NO_GROUP && (peer->gid == group || has_group(fd, group));
+    return group != SOCKET_NO_GROUP && (peer->gid == group || has_group(fd, group));
 }

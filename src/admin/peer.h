@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define PEER_NO_GROUP ((gid_t) - 1)
-
 struct peer {
     bool known;
     uid_t uid;
@@ -17,7 +15,7 @@ struct peer peer_of(int fd);
 
 /*
  * May this peer do what changes verdicts for everybody (rule 30)? uid 0, the daemon's own user
- * (who owns the lists anyway), or a member of GROUP, unless that is PEER_NO_GROUP.
+ * (who owns the lists anyway), or a member of GROUP, unless that is SOCKET_NO_GROUP.
  */
 bool peer_is_admin(const struct peer *peer, int fd, gid_t group);
 

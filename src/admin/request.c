@@ -105,7 +105,7 @@ bool request_may_admin(struct request *r)
         return true;
     request_fail(r, 403, "uid %ld may not do this: be root or a member of [admin] admin_group%s",
                  r->peer.known ? (long)r->peer.uid : -1L,
-                 r->admin->admin_group == PEER_NO_GROUP ? " (which is not set)" : "");
+                 r->admin->admin_group == SOCKET_NO_GROUP ? " (which is not set)" : "");
     return false;
 }
 

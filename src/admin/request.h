@@ -23,7 +23,7 @@ struct admin {
     struct evhttp *http;
     struct connections *connections;
     const struct admin_house *house;
-    gid_t admin_group; /* PEER_NO_GROUP: root and ourselves only */
+    gid_t admin_group; /* SOCKET_NO_GROUP: root and ourselves only */
     struct socket_file file;
     unsigned fetching; /* requests that wait for a fetch */
 };

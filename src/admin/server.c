@@ -34,35 +34,17 @@ static void on_request(struct evhttp_request *http, void *arg)
         routes_serve(r);
 }
 
-/* A group by name; one that was set must exist. PEER_NO_GROUP when there is none. */
-static int find_group(const char *key, const char *name, bool must_exist, gid_t *group,
-                      struct error *why)
-{
-    struct error missing;
-
-    *group = PEER_NO_GROUP;
-    if (name == NULL || name[0] == '\0' || socket_group(name, group, &missing) == 0)
-        return 0;
-    *group = PEER_NO_GROUP;
-    if (must_exist) {
-        if (why != NULL)
-            *why = missing;
-        return error_prefix(why, "admin.%s", key);
-    }
-    log_warning("admin", "%s: %s", key, missing.text);
-    return 0;
-}
-
 static int open_socket(struct admin *a, const struct admin_config *config, int *fd,
                        struct error *why)
 {
     struct socket_address where;
     gid_t group;
-    int code =
-        find_group("socket_group", config->socket_group, config->socket_group_set, &group, why);
+    int code = socket_find_group("admin.socket_group", config->socket_group,
+                                 config->socket_group_set, &group, why);
 
     if (code == 0)
-        code = find_group("admin_group", config->admin_group, true, &a->admin_group, why);
+        code =
+            socket_find_group("admin.admin_group", config->admin_group, true, &a->admin_group, why);
     if (code == 0)
         code = socket_address_parse(view_of(config->listen), &where, why);
     if (code == 0 && !where.is_unix)
@@ -113,7 +95,7 @@ struct admin *admin_new(struct event_base *base, const struct admin_config *conf
     }
     a->base = base;
     a->house = house;
-    a->admin_group = PEER_NO_GROUP;
+    a->admin_group = SOCKET_NO_GROUP;
     if (config->listen[0] == '\0')
         return a;             /* off */
     signal(SIGPIPE, SIG_IGN); /* a client that left must not end the daemon */

@@ -222,24 +222,6 @@ void log_set_level(enum log_level level)
     atomic_store(&min_level, (int)level);
 }
 
-enum log_level log_get_level(void)
-{
-    return (enum log_level)atomic_load(&min_level);
-}
-
-int log_level_parse(struct view name, enum log_level *level)
-{
-    static const char *const names[] = {"error", "warning", "notice", "info", "debug"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (view_is(name, names[i])) {
-            *level = (enum log_level)i;
-            return 0;
-        }
-    }
-    return ERR_SYNTAX;
-}
-
 void log_set_target(enum log_target target)
 {
     atomic_store(&log_target_now, (int)target);

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "rcptguard/base/log.h"
+
 static int parse_unix(struct view path, struct socket_address *out, struct error *why)
 {
     if (path.len == 0 || path.ptr[0] != '/')
@@ -136,6 +138,7 @@ static void remember(struct socket_file *file, const char *path)
     snprintf(file->path, sizeof file->path, "%s", path);
     file->dev = st.st_dev;
     file->ino = st.st_ino;
+    file->changed = st.st_ctim;
 }
 
 void socket_file_remove(struct socket_file *file)
@@ -143,7 +146,8 @@ void socket_file_remove(struct socket_file *file)
     struct stat st;
 
     if (file->path[0] != '\0' && stat(file->path, &st) == 0 && st.st_dev == file->dev &&
-        st.st_ino == file->ino)
+        st.st_ino == file->ino && st.st_ctim.tv_sec == file->changed.tv_sec &&
+        st.st_ctim.tv_nsec == file->changed.tv_nsec)
         unlink(file->path);
     file->path[0] = '\0';
 }
@@ -168,7 +172,7 @@ int socket_listen_unix(const char *path, mode_t mode, gid_t group, struct socket
     }
     if (why != NULL)
         *why = (struct error){0};
-    if (group != (gid_t)-1 && chown(path, (uid_t)-1, group) != 0)
+    if (group != SOCKET_NO_GROUP && chown(path, (uid_t)-1, group) != 0)
         error_errno(why, "cannot give %s to its group", path);
     if (chmod(path, mode) != 0 || listen(fd, SOCKET_BACKLOG) != 0) {
         rc = error_errno(why, "cannot listen on %s", path);
@@ -226,14 +230,20 @@ int socket_listen_inet(const struct socket_address *address, struct error *why)
     return error_errno(why, "cannot listen on %s port %u", address->host, address->port);
 }
 
-int socket_group(const char *name, gid_t *group, struct error *why)
+int socket_find_group(const char *key, const char *name, bool set, gid_t *group, struct error *why)
 {
+    *group = SOCKET_NO_GROUP;
+    if (name[0] == '\0')
+        return 0;
     const struct group *entry = getgrnam(name);
-    if (entry == NULL)
+    if (entry != NULL) {
+        *group = entry->gr_gid;
+        return 0;
+    }
+    if (set && geteuid() == 0)
         return error_set(why, ERR_ABSENT,
-                         "no group %s; make it (addgroup --system %s) or name "
-                         "another",
+                         "%s: no group %s; make it (addgroup --system %s) or name another", key,
                          name, name);
-    *group = entry->gr_gid;
+    log_warning(NULL, "%s: no group %s; going on without it", key, name);
     return 0;
 }

@@ -129,12 +129,30 @@ static bool is_link(const char *path)
     return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
+/* Where the link at PATH leads; also when nothing is there, as the file may be about to be made. */
+static bool target_of(const char *path, char target[PATH_MAX])
+{
+    char words[PATH_MAX];
+
+    if (realpath(path, target) != NULL)
+        return true;
+    ssize_t len = readlink(path, words, sizeof words);
+    if (len <= 0)
+        return false;
+    const char *slash = strrchr(path, '/');
+    struct text t = text_on(target, PATH_MAX);
+    if (words[0] != '/' && slash != NULL)
+        text_add_view(&t, view_make(path, (size_t)(slash + 1 - path)));
+    text_add_view(&t, view_make(words, (size_t)len));
+    return !t.cut;
+}
+
 static void watch_dirs(struct watch *x)
 {
     char target[PATH_MAX];
 
     watch_dir_of(x->owner, &x->link, x->path);
-    if (is_link(x->path) && realpath(x->path, target) != NULL)
+    if (is_link(x->path) && target_of(x->path, target))
         watch_dir_of(x->owner, &x->target, target);
     else
         set_wd(x->owner, &x->target, -1);

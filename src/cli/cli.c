@@ -2,11 +2,9 @@
 #include "cli.h"
 
 #include <locale.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"

@@ -143,13 +143,16 @@ static int make_loop(struct daemon *d, struct error *why)
     return 0;
 }
 
-/* With the rights of the user: what was saved, before any socket is bound. */
-static int load_lists(struct daemon *d, struct error *why)
+/* With the rights of the user, as at reload: what the configuration (taken) names, and what was
+ * saved, before any socket is bound. */
+static int load_lists(struct daemon *d, struct config *c, struct error *why)
 {
-    const struct config *c = d->setup->config;
     struct blocklist *saved = NULL;
     struct exclusions *exclusions = NULL;
 
+    d->setup = setup_new(c, NULL);
+    if (d->setup == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
     d->feeds_events = (struct feeds_events){on_blocklist, on_status, d};
     d->feeds = feeds_new(&d->setup->feeds, d->queue, &d->feeds_events, &saved, why);
     if (d->feeds == NULL)
@@ -192,9 +195,9 @@ static int bind_sockets(struct daemon *d, struct error *why)
     return d->admin == NULL ? why->code : 0;
 }
 
-static int prepare(struct daemon *d, struct error *why)
+/* As root, if that is who started us: what must be there before the first look at a list. */
+static int make_ready(struct daemon *d, const struct config *c, struct error *why)
 {
-    const struct config *c = d->setup->config;
     struct privileges *p = &d->privileges;
     int rc = privileges_find(c->user, p, why);
 
@@ -203,9 +206,23 @@ static int prepare(struct daemon *d, struct error *why)
     if (geteuid() == 0 && !p->root)
         log_warning(NULL, "user = %s: running as root; name an unprivileged user in [daemon]",
                     c->user);
-    if ((rc = privileges_make_dir(p, c->state_dir, why)) < 0 || (rc = make_loop(d, why)) < 0 ||
-        (rc = privileges_lower(p, why)) < 0 || (rc = load_lists(d, why)) < 0 ||
-        (rc = privileges_raise(p, why)) < 0 || (rc = bind_sockets(d, why)) < 0)
+    if ((rc = privileges_make_dir(p, c->state_dir, why)) < 0 || (rc = make_loop(d, why)) < 0)
+        return rc;
+    return privileges_lower(p, why);
+}
+
+/* CONFIG is taken in every case. */
+static int prepare(struct daemon *d, struct config *config, struct error *why)
+{
+    struct privileges *p = &d->privileges;
+    int rc = make_ready(d, config, why);
+
+    if (rc < 0) {
+        config_release(config);
+        return rc;
+    }
+    if ((rc = load_lists(d, config, why)) < 0 || (rc = privileges_raise(p, why)) < 0 ||
+        (rc = bind_sockets(d, why)) < 0)
         return rc;
     return privileges_drop(p, why);
 }
@@ -274,16 +291,16 @@ static void stop_rooms(struct daemon *d)
     setup_release(d->setup);
 }
 
-int daemon_serve(struct setup *setup)
+int daemon_serve(struct config *config)
 {
-    struct daemon d = {.setup = setup};
+    struct daemon d = {.setup = NULL};
     struct error why = {0};
     int status = EX_OK;
 
-    log_set_level(setup->config->log_level);
-    log_set_target(setup->config->log_target);
+    log_set_level(config->log_level);
+    log_set_target(config->log_target);
     raise_file_limit();
-    int rc = prepare(&d, &why);
+    int rc = prepare(&d, config, &why);
     if (rc == 0)
         rc = start_rooms(&d, &why);
     if (rc == 0) {

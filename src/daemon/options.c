@@ -93,12 +93,7 @@ static int run(const struct options *o)
         config_release(config);
         return EX_OK;
     }
-    struct setup *setup = setup_new(config);
-    if (setup == NULL) {
-        fprintf(stderr, "rcptguardd: no memory\n");
-        return EX_OSERR;
-    }
-    return daemon_serve(setup);
+    return daemon_serve(config);
 }
 
 int daemon_main(int argc, char **argv)

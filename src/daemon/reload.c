@@ -30,11 +30,32 @@ void daemon_fill_house(struct daemon *d)
     d->house.observe = c->mode == MODE_OBSERVE;
 }
 
+static int configure_local(struct daemon *d, const struct config *c)
+{
+    return local_configure(d->local, &c->local, &c->addresses, c->list_names, c->n_list_names);
+}
+
+/* What can fail comes first, and is undone when the other fails. */
+static int configure_rooms(struct daemon *d, const struct setup *fresh)
+{
+    int rc = configure_local(d, fresh->config);
+
+    if (rc == 0 && (rc = feeds_configure(d->feeds, &fresh->feeds)) < 0)
+        configure_local(d, d->setup->config);
+    return rc;
+}
+
+/* FRESH is taken, and the one before let go, or FRESH when nothing could be changed. */
 static void apply(struct daemon *d, struct setup *fresh)
 {
     const struct config *c = fresh->config;
     struct setup *old = d->setup;
 
+    if (configure_rooms(d, fresh) < 0) {
+        log_error("reload", "no memory; nothing was changed");
+        setup_release(fresh);
+        return;
+    }
     daemon_confirm_all(d, fresh);
     verdict_set_rules(d->verdict, &fresh->rules);
     policy_configure(d->policy, &c->policy);
@@ -43,9 +64,6 @@ static void apply(struct daemon *d, struct setup *fresh)
     daemon_fill_house(d);
     log_set_level(c->log_level);
     log_set_target(c->log_target);
-    if (feeds_configure(d->feeds, &fresh->feeds) < 0 ||
-        local_configure(d->local, &c->local, &c->addresses, c->list_names, c->n_list_names) < 0)
-        log_error("reload", "no memory: feeds or exclusions keep their old settings");
     setup_release(old);
     log_notice("reload", "%s is in force: %zu feeds, mode %s", c->path, c->n_feeds,
                c->mode == MODE_OBSERVE ? "observe" : "enforce");
@@ -91,7 +109,7 @@ static void read_config(struct task *task)
     config_problems_free(&problems);
     if (rc < 0)
         log_error("reload", "the configuration has errors; nothing was changed");
-    r->fresh = rc < 0 ? NULL : setup_new(config);
+    r->fresh = rc < 0 ? NULL : setup_new(config, r->daemon->setup);
     if (rc == 0 && r->fresh == NULL)
         log_error("reload", "no memory; nothing was changed");
     r->task.run = finish_reload;

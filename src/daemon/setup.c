@@ -56,18 +56,33 @@ static void fill_rules(struct setup *s)
     };
 }
 
-static struct protect *load_protect(const struct config *c)
+/*
+ * A file that cannot be read leaves protected what was: else a whole domain would be blocked by a
+ * mode or a name that is wrong for a moment.
+ */
+static struct protect *load_protect(const struct config *c, struct protect *before)
 {
     struct error why = {0};
     struct protect *p = protect_load(c->protect_file, &why);
 
-    /* The file of the default path need not exist: the big providers are protected without it. */
-    if (p != NULL && why.code != ERR_OK && (why.code != ERR_ABSENT || c->protect_file_set))
+    if (p == NULL || why.code == ERR_OK)
+        return p;
+    if (why.code == ERR_SYNTAX) {
         log_warning("protect", "%s", why.text);
-    return p;
+        return p;
+    }
+    /* The file of the default path need not exist: the big providers are protected without it. */
+    if (why.code != ERR_ABSENT || c->protect_file_set)
+        log_warning("protect", "%s; %s", why.text,
+                    before == NULL ? "only the built-in domains are protected"
+                                   : "what was protected before stays so");
+    if (before == NULL)
+        return p;
+    protect_release(p);
+    return protect_hold(before);
 }
 
-struct setup *setup_new(struct config *config)
+struct setup *setup_new(struct config *config, const struct setup *before)
 {
     struct setup *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -76,7 +91,7 @@ struct setup *setup_new(struct config *config)
     }
     shared_init(&s->shared, setup_free);
     s->config = config;
-    s->protect = load_protect(config);
+    s->protect = load_protect(config, before == NULL ? NULL : before->protect);
     s->feed_configs = calloc(config->n_feeds + 1, sizeof *s->feed_configs);
     s->lists = calloc(config->n_feeds + 1, sizeof *s->lists);
     if (s->protect == NULL || s->feed_configs == NULL || s->lists == NULL) {

@@ -21,9 +21,9 @@ struct setup {
 
 /*
  * Takes CONFIG in every case. Reads the protected domains (trouble with them is a warning in the
- * log). NULL: no memory.
+ * log; what BEFORE protected stays when they cannot be read, NULL at start). NULL: no memory.
  */
-struct setup *setup_new(struct config *config);
+struct setup *setup_new(struct config *config, const struct setup *before);
 void setup_release(struct setup *s); /* NULL is fine */
 
 #endif

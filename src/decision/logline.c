@@ -13,16 +13,19 @@ static void add_bracketed(struct text *t, const char *name, struct view value)
     text_add(t, ">");
 }
 
+#define WORD_BYTES 64 /* of a value: more would push the list and the entry off the line */
+
 /* Values without brackets hold no blanks. */
 static void add_word(struct text *t, const char *name, struct view value)
 {
     text_addf(t, " %s=", name);
     struct view word;
     bool first = true;
+    value = view_first(value, WORD_BYTES);
     while (view_split(&value, ' ', &word)) {
         if (!first)
             text_add(t, "\\x20");
-        escape_to_max(t, word, ESCAPE_LOG, 64);
+        escape_to_max(t, word, ESCAPE_LOG, WORD_BYTES);
         first = false;
     }
 }

@@ -102,26 +102,28 @@ static struct view value_of(int variable, const struct reply_words *words)
     }
 }
 
-/* How many bytes each value from outside may take, so that the whole fits. */
-static size_t room_for_each(struct view template, const struct reply_words *words)
+/* The bytes of the whole when a value from outside takes at most ROOM. */
+static size_t length_with(struct view template, const struct reply_words *words, size_t room)
 {
-    size_t fixed = 0, shortened = 0, longest = 0;
+    size_t len = 0;
     int variable;
     struct view text;
 
     while (next_piece(&template, &variable, &text)) {
         struct view value = variable == VAR_LITERAL ? text : value_of(variable, words);
-        if (!may_be_shortened(variable)) {
-            fixed += value.len;
-            continue;
-        }
-        shortened++;
-        longest = value.len > longest ? value.len : longest;
+        len += may_be_shortened(variable) && value.len > room ? room : value.len;
     }
-    if (shortened == 0 || fixed + shortened * longest <= REPLY_TEXT_MAX)
-        return REPLY_TEXT_MAX;
-    size_t room = fixed < REPLY_TEXT_MAX ? (REPLY_TEXT_MAX - fixed) / shortened : 0;
-    return room < SHORTEST_BYTES ? SHORTEST_BYTES : room;
+    return len;
+}
+
+/* How many bytes each value from outside may take, so that the whole fits. */
+static size_t room_for_each(struct view template, const struct reply_words *words)
+{
+    size_t room = REPLY_TEXT_MAX;
+
+    while (room > SHORTEST_BYTES && length_with(template, words, room) > REPLY_TEXT_MAX)
+        room--;
+    return room;
 }
 
 static void add_ascii(struct text *t, struct view v)

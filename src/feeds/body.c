@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,10 +45,16 @@ static int write_out(struct body *b, const char *bytes, size_t len, struct error
     return 0;
 }
 
+/* A name of its own: a body that could not be kept yet may still stand beside it. */
 static int move_to_file(struct body *b, struct error *why)
 {
-    unlink(b->path); /* what a crash left */
-    b->fd = open(b->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    char *path = NULL;
+
+    if (asprintf(&path, "%s.XXXXXX", b->path) < 0)
+        return error_set(why, ERR_NOMEM, "no memory");
+    b->fd = mkostemp(path, O_CLOEXEC);
+    free(b->path);
+    b->path = path;
     if (b->fd < 0)
         return error_errno(why, "cannot create %s", b->path);
     int rc = write_out(b, b->memory.data, b->memory.len, why);

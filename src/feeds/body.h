@@ -24,7 +24,8 @@ struct body {
     bool ours;  /* the file goes with the body */
 };
 
-/* An empty one to be added to; PATH (copied) is where it goes when it grows. NULL: no memory. */
+/* An empty one to be added to; PATH (copied) and a unique ending is where it goes when it grows.
+ * NULL: no memory. */
 struct body *body_new(const char *path, uint64_t max_bytes);
 int body_add(struct body *b, const void *bytes, size_t len, struct error *why);
 void body_end(struct body *b);

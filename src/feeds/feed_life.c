@@ -39,6 +39,10 @@ static void digest_url(const char *url, unsigned char digest[SHA256_BYTES])
 
 static void forget_source(struct feed *f, unsigned i)
 {
+    /* Nobody waits for it any more: it must not end in what a later configuration asks for. */
+    fetch_cancel(f->sources[i].fetch);
+    f->sources[i].fetch = NULL;
+    feed_drop_result(&f->sources[i]);
     feed_forget_held(f, i);
     body_free(f->sources[i].unsaved[COPY_ACCEPTED]);
     f->sources[i].unsaved[COPY_ACCEPTED] = NULL;
@@ -129,6 +133,9 @@ struct feed *feed_new(const struct feeds_config *config, const struct feed_confi
     int rc = store_load(f->store, &f->meta, &lost);
     if (rc < 0 && rc != ERR_ABSENT)
         feed_warn(f, "the stored state is left out, the feed begins anew", &lost);
+    /* A disk that fails for a moment must not cost the copies that the state names. */
+    if (rc != ERR_IO)
+        store_tidy(f->store, &f->meta);
     feed_configure(f, config, fc, watcher);
     f->due |= is_due_at_start(f);
     f->changed = false;

@@ -22,26 +22,8 @@ struct feeds {
     struct shown *shown; /* in the order of the configuration */
     size_t n_shown;
     struct feeds_request *requests;
+    unsigned n_requests;
 };
-
-const char *feed_state_text(enum feed_state state)
-{
-    switch (state) {
-    case FEED_NEVER:
-        return "never";
-    case FEED_ACCEPTED:
-        return "accepted";
-    case FEED_UNCHANGED:
-        return "unchanged";
-    case FEED_HELD:
-        return "held";
-    case FEED_REFUSED:
-        return "refused";
-    case FEED_FAILED:
-        return "failed";
-    }
-    return "?";
-}
 
 /* ---- what the worker told ------------------------------------------------------------------- */
 
@@ -63,16 +45,17 @@ static void take_status(const struct feed_status *status, void *arg)
     shown->changed = true;
 }
 
-static void unlink_request(struct feeds_request *r)
+static void unlink_request(struct feeds *f, struct feeds_request *r)
 {
     *r->all_prev = r->all_next;
     if (r->all_next != NULL)
         r->all_next->all_prev = r->all_prev;
+    f->n_requests--;
 }
 
-static void end_request(struct feeds_request *r)
+static void end_request(struct feeds *f, struct feeds_request *r)
 {
-    unlink_request(r);
+    unlink_request(f, r);
     if (!r->forgotten)
         r->done(r->result, r->arg);
     free(r);
@@ -98,7 +81,7 @@ static void deliver(void *arg)
     }
     for (struct feeds_request *r = done, *next; r != NULL; r = next) {
         next = r->next;
-        end_request(r);
+        end_request(f, r);
     }
 }
 
@@ -120,22 +103,18 @@ static void show_new(struct shown *shown, const struct feed_config *fc)
     feed_text(shown->status.format, sizeof shown->status.format, fc->format);
 }
 
-static int show(struct feeds *f, const struct feeds_config *config)
+/* What will be shown of the feeds of CONFIG; NULL: no memory. */
+static struct shown *make_shown(const struct feeds *f, const struct feeds_config *config)
 {
     struct shown *shown = calloc(config->n_feeds + 1, sizeof *shown);
 
-    if (shown == NULL)
-        return ERR_NOMEM;
-    for (size_t i = 0; i < config->n_feeds; i++) {
+    for (size_t i = 0; shown != NULL && i < config->n_feeds; i++) {
         const struct shown *old = find_shown(f, view_of(config->feeds[i].name));
         if (old != NULL)
             shown[i] = *old;
         show_new(&shown[i], &config->feeds[i]);
     }
-    free(f->shown);
-    f->shown = shown;
-    f->n_shown = config->n_feeds;
-    return 0;
+    return shown;
 }
 
 struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
@@ -145,9 +124,13 @@ struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
     struct feeds *f = calloc(1, sizeof *f);
 
     *first = NULL;
-    if (f != NULL)
+    if (f != NULL) {
         f->events = *events;
-    if (f == NULL || show(f, config) < 0 || (f->post = post_new(loop, deliver, f)) == NULL) {
+        f->shown = make_shown(f, config);
+        f->n_shown = config->n_feeds;
+        f->post = post_new(loop, deliver, f);
+    }
+    if (f == NULL || f->shown == NULL || f->post == NULL) {
         error_set(why, ERR_NOMEM, "no memory");
         feeds_free(f);
         return NULL;
@@ -172,9 +155,18 @@ int feeds_configure(struct feeds *f, const struct feeds_config *config)
 {
     int rc = check_names(config, NULL);
 
-    if (rc == 0)
-        rc = show(f, config);
-    return rc < 0 ? rc : worker_configure(f->worker, config);
+    if (rc < 0)
+        return rc;
+    struct shown *shown = make_shown(f, config);
+    rc = shown == NULL ? ERR_NOMEM : worker_configure(f->worker, config);
+    if (rc < 0) {
+        free(shown);
+        return rc;
+    }
+    free(f->shown);
+    f->shown = shown;
+    f->n_shown = config->n_feeds;
+    return 0;
 }
 
 const struct feed_status *feeds_status(const struct feeds *f, size_t i)
@@ -191,7 +183,7 @@ const struct feed_status *feeds_status_of(const struct feeds *f, struct view nam
 static struct feeds_request *ask(struct feeds *f, struct view name, bool accept, feeds_done *done,
                                  void *arg)
 {
-    struct feeds_request *r = calloc(1, sizeof *r);
+    struct feeds_request *r = f->n_requests == FEEDS_MAX_REQUESTS ? NULL : calloc(1, sizeof *r);
 
     if (r == NULL)
         return NULL;
@@ -206,6 +198,7 @@ static struct feeds_request *ask(struct feeds *f, struct view name, bool accept,
     if (r->all_next != NULL)
         r->all_next->all_prev = &r->all_next;
     f->requests = r;
+    f->n_requests++;
     worker_ask(f->worker, r);
     return r;
 }
@@ -243,7 +236,7 @@ void feeds_free(struct feeds *f)
     worker_free(f->worker);
     while (f->requests != NULL) {
         struct feeds_request *r = f->requests;
-        unlink_request(r);
+        unlink_request(f, r);
         free(r);
     }
     post_free(f->post);

@@ -29,7 +29,8 @@ struct fetch {
     struct body *body;
     uint64_t max_bytes;
     bool conditional;    /* validators were sent */
-    bool private_origin; /* the configured URL itself leads to a private address */
+    bool private_origin; /* the configured URL itself leads to private addresses only */
+    bool public_origin;  /* it leads to a public one, too */
     bool was_https;
     struct error refused; /* by a callback of ours, when code is not 0 */
     char words[CURL_ERROR_SIZE];
@@ -42,7 +43,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &code);
     if (code != 200)
-        return size * count; /* an error page is no list; the code tells */
+        return 0; /* an error page is no list, and may have no end; the code tells */
     return body_add(f->body, bytes, size * count, &f->refused) < 0 ? 0 : size * count;
 }
 
@@ -57,8 +58,8 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     (void)purpose;
     curl_easy_getinfo(f->easy, CURLINFO_REDIRECT_COUNT, &redirects);
     if (redirects == 0)
-        f->private_origin |= is_private;
-    else if (is_private && !f->private_origin) {
+        *(is_private ? &f->private_origin : &f->public_origin) = true;
+    else if (is_private && (f->public_origin || !f->private_origin)) {
         error_set(&f->refused, ERR_REFUSED,
                   "a redirect to a loopback, private or link-local address is not followed");
         return CURL_SOCKET_BAD;
@@ -239,7 +240,7 @@ static void finish(struct fetch *f, CURLcode rc)
     fetch_done *done = f->done;
     void *arg = f->arg;
 
-    if (rc == CURLE_OK)
+    if (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && f->refused.code == 0))
         judge_response(f, &result);
     else
         tell_failure(f, rc, &result.why);

@@ -136,8 +136,6 @@ static int add_file(struct protect *p, const char *path, struct error *why)
 
     if (rc == 0)
         rc = add_text(p, path, buf_view(&bytes), why);
-    else if (rc != ERR_NOMEM)
-        error_prefix(why, "only the built-in domains are protected");
     buf_free(&bytes);
     return rc == ERR_NOMEM ? rc : 0;
 }

@@ -96,11 +96,31 @@ static void look_for(const struct store *s, struct store_copy *copy)
     free(path);
 }
 
+/* Where a body goes while it grows: "fetch.tmp." and what made its name unique. */
+static bool is_spill(const char *name)
+{
+    return view_starts(view_of(name), "fetch.tmp") ||
+           view_starts(view_of(name), "fetch-cleared.tmp");
+}
+
+/* What a crash left of a fetch. */
+static void sweep(const struct store *s)
+{
+    DIR *dir = opendir(s->dir);
+
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;)
+        if (is_spill(e->d_name))
+            unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+}
+
 int store_load(const struct store *s, struct store_meta *meta, struct error *why)
 {
     struct buf text = BUF_INIT(META_MAX_BYTES);
 
     memset(meta, 0, sizeof *meta);
+    sweep(s);
     int rc = file_read(s->meta, META_MAX_BYTES, &text, why);
     if (rc == 0)
         rc = meta_read(buf_view(&text), s->name, meta, why);
@@ -188,8 +208,7 @@ static bool is_ours(const char *name)
 
     if (v.len > 4 && strcmp(name + v.len - 4, ".new") == 0)
         v.len -= 4;
-    return view_is(v, "meta") || view_is(v, "fetch.tmp") || view_is(v, "fetch-cleared.tmp") ||
-           hex_parse(v, digest, sizeof digest);
+    return view_is(v, "meta") || is_spill(name) || hex_parse(v, digest, sizeof digest);
 }
 
 static bool is_named(const char *name, const struct store_meta *meta)
@@ -198,8 +217,8 @@ static bool is_named(const char *name, const struct store_meta *meta)
 
     if (meta == NULL)
         return false;
-    if (strcmp(name, "meta") == 0)
-        return true;
+    if (strcmp(name, "meta") == 0 || is_spill(name))
+        return true; /* a spill belongs to a body that lives, and goes with it */
     if (!hex_parse(view_of(name), digest, sizeof digest))
         return false;
     for (unsigned i = 0; i < STORE_SOURCES; i++) {

@@ -52,7 +52,8 @@ bool store_name_is_good(const char *name); /* can it be a directory's? */
 struct store *store_new(const char *state_dir, const char *name, struct error *why);
 void store_free(struct store *s); /* NULL is fine */
 
-/* What was saved; *META is empty on any failure. ERR_ABSENT, ERR_DAMAGED, ERR_IO. */
+/* What was saved; *META is empty on any failure. ERR_ABSENT, ERR_DAMAGED, ERR_IO. Before the first
+ * fetch: what a crash left of one goes. */
 int store_load(const struct store *s, struct store_meta *meta, struct error *why);
 int store_save(const struct store *s, const struct store_meta *meta, struct error *why);
 
@@ -62,10 +63,11 @@ int store_put(const struct store *s, struct body *body, struct error *why);
 /* The body of COPY, for body_each. */
 struct body *store_open(const struct store *s, const struct store_copy *copy, struct error *why);
 
-/* Where SOURCE's fetch may put its bytes meanwhile. */
+/* Where SOURCE's fetch may put its bytes meanwhile, in files of names that begin so. */
 const char *store_spill_path(const struct store *s, unsigned source);
 
-/* Removes everything that META does not name; META NULL: everything, the directory too. */
+/* Removes everything that META does not name, except what fetches are writing; META NULL:
+ * everything, the directory too. */
 void store_tidy(const struct store *s, const struct store_meta *meta);
 
 /* Removes the stores of feeds that KEEP (a name and its ARG) says no to. */

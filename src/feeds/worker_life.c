@@ -100,8 +100,6 @@ struct worker *worker_new(const struct feeds_config *config, struct post *post,
     load_index(w);
     adopt(w);
     store_prune(config->state_dir, is_configured, w);
-    for (size_t i = 0; i < w->n_feeds; i++)
-        store_tidy(w->feeds[i]->store, &w->feeds[i]->meta);
     worker_tell(w, clock_now());
     *first = w->current;
     return w;

@@ -171,12 +171,17 @@ static bool same(const struct buf *a, const struct buf *b)
     return view_eq(buf_view(a), buf_view(b));
 }
 
-/* The copy for the next start; a crash or a full disk costs that copy only. */
+/*
+ * The copy for the next start; a crash or a full disk costs that copy only. Always after the table
+ * was handed over: fsync takes seconds beside a busy mail spool, and an exclusion must not wait.
+ */
 static void save_good(struct local *l)
 {
     struct file_part part = {l->good.data, l->good.len};
     struct error why;
 
+    if (!l->good_unsaved || l->state.missing)
+        return;
     l->good_unsaved = file_replace(l->settings->good_file, 0640, &part, 1, &why) < 0;
     if (l->good_unsaved)
         log_warning(SUBJECT,
@@ -239,8 +244,6 @@ static struct exclusions *read_now(struct local *l, bool always)
             ex = parse_again(l);
     } else if (always || l->state.missing || !same(&text, &l->good)) {
         ex = take_text(l, &text);
-        if (ex != NULL && l->good_unsaved)
-            save_good(l);
     }
     buf_free(&text);
     return ex;
@@ -283,6 +286,7 @@ struct local *local_new(const struct local_config *config, const struct address_
     atomic_init(&l->mailbox, NULL);
     read_good(l);
     *first = read_now(l, true);
+    save_good(l);
     *state = l->state;
     if (*first != NULL)
         return l;
@@ -329,10 +333,15 @@ static void hand_over(struct local *l, struct exclusions *ex)
     change_free(untaken);
 }
 
+static void look(struct local *l, bool always)
+{
+    hand_over(l, read_now(l, always));
+    save_good(l);
+}
+
 static void file_changed(void *arg)
 {
-    struct local *l = arg;
-    hand_over(l, read_now(l, false));
+    look(arg, false);
 }
 
 static void watch_file(struct local *l)
@@ -350,7 +359,7 @@ static void start_watching(struct task *task)
 
     watch_file(l);
     /* It may have been saved since local_new read it. */
-    hand_over(l, read_now(l, false));
+    look(l, false);
 }
 
 int local_watch(struct local *l, struct disk *disk, struct queue *loop, local_changed *changed,
@@ -380,7 +389,7 @@ static void apply_settings(struct task *task)
         l->state.missing = false;
         watch_file(l);
     }
-    hand_over(l, read_now(l, true));
+    look(l, true);
 }
 
 int local_configure(struct local *l, const struct local_config *config,

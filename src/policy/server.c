@@ -115,23 +115,13 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
             return;
 }
 
-static gid_t find_group(const struct policy_config *config, struct error *why)
-{
-    gid_t group = (gid_t)-1;
-
-    if (config->socket_group[0] == '\0' || socket_group(config->socket_group, &group, why) == 0)
-        return group;
-    if (config->socket_group_set && geteuid() == 0)
-        return (gid_t)-2;
-    log_warning("policy", "socket_group: %s", why->text);
-    return (gid_t)-1;
-}
-
 static int open_unix(struct listener *l, const struct policy_config *config, struct error *why)
 {
-    gid_t group = find_group(config, why);
-    if (group == (gid_t)-2)
-        return error_prefix(why, "policy.socket_group");
+    gid_t group;
+    int rc = socket_find_group("policy.socket_group", config->socket_group,
+                               config->socket_group_set, &group, why);
+    if (rc < 0)
+        return rc;
     l->fd = socket_listen_unix(l->address.path, config->socket_mode, group, &l->file, why);
     if (l->fd < 0)
         return l->fd;

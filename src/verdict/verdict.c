@@ -226,6 +226,13 @@ static bool refer(struct verdict *v, const struct question *q, const struct deci
     return is_new;
 }
 
+/* What Postfix is told unless it is refused. */
+static void pass(struct verdict *v)
+{
+    strcpy(v->action, "DUNNO");
+    v->ref[0] = '\0';
+}
+
 /* A list holds it and it passes all the same: said, so that nobody has to guess (rule 7). */
 static void record_pass(struct verdict *v, const struct question *q, const struct decision *d)
 {
@@ -251,8 +258,7 @@ static void record_pass(struct verdict *v, const struct question *q, const struc
         build_reply(v, freed, OUTCOME_REJECT);
         log_listing(v, q, "excluded", freed);
     }
-    strcpy(v->action, "DUNNO");
-    v->ref[0] = '\0';
+    pass(v);
 }
 
 static void record_refusal(struct verdict *v, const struct question *q, const struct decision *d)
@@ -271,13 +277,12 @@ static void record_refusal(struct verdict *v, const struct question *q, const st
         log_listing(v, q, d->observed ? "observe" : "reject", d->decided_by);
     }
     if (d->observed)
-        strcpy(v->action, "DUNNO");
+        pass(v);
 }
 
 static void conclude(struct verdict *v, const struct question *q, const struct decision *d)
 {
-    strcpy(v->action, "DUNNO");
-    v->ref[0] = '\0';
+    pass(v);
     if (q->look_only) {
         if (d->decided_by != NULL && !d->observed) {
             strcpy(v->ref, "-");
@@ -317,6 +322,8 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
         .decision = decision,
         .address = &v->recipient,
         .exclusion = v->match.whole,
+        .partial = v->match.partial,
+        .n_partial = v->match.n_partial,
         .listings = v->listings,
         .n_listings = v->n_listings,
         .ref = v->ref,

@@ -52,6 +52,14 @@ def test_check_sender(server):
     assert server.command("check", LISTED, "--sender", "other@example.net").returncode == 1
 
 
+def test_check_names_the_senders_exclusion(server):
+    write_by_rename(server.exclusions, "# one\nsender:abuse@example.net list=main\n")
+    wait_until("in force", lambda: not server.blocks(LISTED, sender="abuse@example.net"))
+    result = server.command("check", LISTED, "--sender", "abuse@example.net")
+    assert result.returncode == 0
+    assert re.search(r"excluded by sender:abuse@example.net in .*exclusions line 2", result.stdout)
+
+
 def test_check_odd(server):
     for odd in ("nobody", "", "a@", "x@a..b"):
         assert server.command("check", odd).returncode == 0, odd

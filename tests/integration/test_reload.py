@@ -140,3 +140,25 @@ def test_many_reloads_under_load(server):
     for t in threads:
         t.join()
     assert not faults
+
+
+@pytest.mark.parametrize("lost", ["unreadable", "missing"])
+def test_protected_file_lost(server, lost):
+    """What was protected stays so: the whole domain must not be blocked by a file's trouble."""
+    server.list_file("wide", "wide.example\nmark@example.org\n")
+    server.protected.write_text("wide.example\n")
+    server.reload()
+    server.wait_blocked("mark@example.org")
+    assert not server.blocks("any@wide.example")
+    if lost == "unreadable":
+        server.protected.chmod(0o600)
+    else:
+        server.protected.unlink()
+    mark = server.mark()
+    server.config["feed main"]["action"] = "defer"
+    server.reload()
+    wait_until("in force", lambda: server.ask(LISTED).startswith("450 "))
+    server.wait_log(r"protect: .*protected.*stays", since=mark)
+    server.wait_log(r"in force from .*exclusions", since=mark)
+    server.refresh("wide")
+    assert not server.blocks("any@wide.example")

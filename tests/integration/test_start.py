@@ -75,6 +75,15 @@ def test_unknown_group(daemon):
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_what_its_user_cannot_read_is_told_at_start(daemon):
+    """Read as root it would be there at start, and gone at the first reload."""
+    daemon.protected.chmod(0o600)
+    daemon.list_file("main", f"{LISTED}\n")
+    daemon.start()
+    daemon.wait_log(r"warning: protect: only the built-in domains are protected: .*Permission denied")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_user_root_is_warned_about(daemon):
     daemon.config["daemon"]["user"] = "root"
     daemon.start()

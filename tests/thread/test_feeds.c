@@ -346,6 +346,29 @@ static void test_forgotten_request_is_silent(void **state)
     assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
 }
 
+static bool may_ask(const struct house *h, const void *name)
+{
+    struct feeds_request *r = feeds_refresh(h->feeds, view_of(name), on_done, (void *)h);
+    if (r != NULL)
+        feeds_forget(r);
+    return r != NULL;
+}
+
+/* Who asks and leaves at once does not fill the memory. */
+static void test_requests_have_a_limit(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "a@example.org\n");
+    start(h);
+    /* None ends before the loop's queue is run. */
+    for (unsigned i = 0; i < FEEDS_MAX_REQUESTS; i++)
+        assert_true(may_ask(h, "list"));
+    assert_false(may_ask(h, "list"));
+    assert_true(wait_for(h, may_ask, "list"));
+}
+
 static void test_restart_keeps_everything(void **state)
 {
     struct house *h = *state;
@@ -787,6 +810,7 @@ int main(void)
         ONE(test_file_feed_lives),
         ONE(test_refresh_ends_with_the_list_in_force),
         ONE(test_forgotten_request_is_silent),
+        ONE(test_requests_have_a_limit),
         ONE(test_restart_keeps_everything),
         ONE(test_held_copy_waits_for_accept),
         ONE(test_hold_ends_by_itself),

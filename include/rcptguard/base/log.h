@@ -40,8 +40,6 @@ void log_debug(const char *subject, const char *format, ...) __attribute__((form
 void log_line(struct view line);
 
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
-int log_level_parse(struct view name, enum log_level *level);
 
 /*
  * Where lines go from now on. auto: the journal when JOURNAL_STREAM says that stderr is it, else

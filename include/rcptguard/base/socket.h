@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "rcptguard/base/error.h"
 #include "rcptguard/base/view.h"
@@ -30,6 +31,7 @@ struct socket_file {
     char path[108];
     dev_t dev;
     ino_t ino;
+    struct timespec changed; /* inode numbers are used again at once */
 };
 
 /*
@@ -48,7 +50,13 @@ void socket_file_remove(struct socket_file *file);
 /* ERR_ABSENT: this host has no such address. Port 0 lets the system choose. */
 int socket_listen_inet(const struct socket_address *address, struct error *why);
 
-/* The group's number, or ERR_ABSENT. May ask LDAP: at start only. */
-int socket_group(const char *name, gid_t *group, struct error *why);
+#define SOCKET_NO_GROUP ((gid_t) - 1)
+
+/*
+ * The group's number; SOCKET_NO_GROUP when NAME is empty. One that does not exist is ERR_ABSENT
+ * where it was SET in the configuration and we are root; else a warning in the log, and no group
+ * (rule 23). May ask LDAP: at start only. KEY, as in "policy.socket_group", is for the words.
+ */
+int socket_find_group(const char *key, const char *name, bool set, gid_t *group, struct error *why);
 
 #endif

@@ -23,7 +23,6 @@ static struct {
     size_t n_feeds;
     struct feeds_request waiting[FAKE_WAITING]; /* done NULL: none */
     size_t n_waiting, forgotten;
-    const struct exclusion *exclusions;
     size_t n_exclusions;
     const struct exclusion_error *errors;
     size_t n_errors;
@@ -127,15 +126,6 @@ const struct exclusion_error *exclusions_error_at(const struct exclusions *ex, s
 bool exclusion_frees(const struct exclusion *e, struct view list)
 {
     return view_eq(e->lists, list);
-}
-
-void exclusions_match(const struct exclusions *ex, const struct address *recipient,
-                      const struct address *sender, bool sender_is_null, struct view login,
-                      int64_t now, struct exclusion_match *out)
-{
-    (void)ex, (void)recipient, (void)sender, (void)sender_is_null, (void)login, (void)now;
-    for (size_t i = 0; i < fake.n_exclusions; i++)
-        out->partial[out->n_partial++] = &fake.exclusions[i];
 }
 
 void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done, void *arg)

@@ -28,8 +28,7 @@ static char *check(struct view recipient, struct answer *answer)
 {
     address_parse(recipient, &options, &address);
     answer->address = &address;
-    const struct check_view view = {
-        .answer = answer, .recipient = recipient, .file = "/x", .now = 1};
+    const struct check_view view = {.answer = answer, .recipient = recipient, .file = "/x"};
     return dump(check_json(&view));
 }
 
@@ -98,13 +97,16 @@ static void test_excluded(void **state)
                                         {.what = V("y"), .lists = V("aper"), .line = 2}};
     const struct decision_listing listing = {
         .list = V("aper"), .key = V("example.org"), .kind = ENTRY_BELOW, .excluded = true};
-    struct answer answer = {
-        .action = "DUNNO", .exclusion = &whole, .listings = &listing, .n_listings = 1};
+    const struct exclusion *const partials[] = {&partial[0], &partial[1]};
+    struct answer answer = {.action = "DUNNO",
+                            .exclusion = &whole,
+                            .partial = partials,
+                            .n_partial = 2,
+                            .listings = &listing,
+                            .n_listings = 1};
 
     (void)state;
     memset(&fake, 0, sizeof fake);
-    fake.exclusions = partial;
-    fake.n_exclusions = 2;
     char *text = check(V("jane@example.org"), &answer);
     assert_non_null(strstr(text, "\"exclusion\":{\"by\":\"ann\",\"file\":\"/x\",\"line\":4,"
                                  "\"note\":\"phoned \\\\xFF\",\"ticket\":\"INC4711\","

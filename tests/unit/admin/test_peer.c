@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin/peer.h"
+#include "rcptguard/base/socket.h"
 
 static void test_peer(void **state)
 {
@@ -21,11 +22,11 @@ static void test_peer(void **state)
     assert_true(peer.known);
     assert_int_equal(peer.uid, geteuid());
     assert_int_equal(peer.gid, getegid());
-    assert_true(peer_is_admin(&peer, pair[0], PEER_NO_GROUP));
+    assert_true(peer_is_admin(&peer, pair[0], SOCKET_NO_GROUP));
 
     peer.uid = geteuid() + 12345;
     peer.gid = 54321;
-    assert_false(peer_is_admin(&peer, pair[0], PEER_NO_GROUP));
+    assert_false(peer_is_admin(&peer, pair[0], SOCKET_NO_GROUP));
     assert_false(peer_is_admin(&peer, pair[0], 54322));
     assert_true(peer_is_admin(&peer, pair[0], 54321));
 

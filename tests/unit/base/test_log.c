@@ -149,16 +149,6 @@ static void test_lines(void **state)
     assert_string_equal(heard[5], "debug: x: shown");
 }
 
-static void test_level_names(void **state)
-{
-    (void)state;
-    enum log_level level;
-
-    assert_int_equal(log_level_parse(view_of("notice"), &level), 0);
-    assert_int_equal(level, LOG_LEVEL_NOTICE);
-    assert_int_equal(log_level_parse(view_of("loud"), &level), ERR_SYNTAX);
-}
-
 static void test_stderr(void **state)
 {
     (void)state;
@@ -375,7 +365,6 @@ int main(void)
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         LOG_TEST(test_lines),
-        LOG_TEST(test_level_names),
         LOG_TEST(test_stderr),
         LOG_TEST(test_stderr_of_systemd_has_no_time),
         LOG_TEST(test_syslog),

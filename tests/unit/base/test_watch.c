@@ -269,6 +269,33 @@ static void test_symlink(void **state)
     watch_remove(x);
 }
 
+/* As git checkout does it: the target goes, and a smaller one is written in its place. */
+static void test_target_deleted_and_made_again(void **state)
+{
+    (void)state;
+    unsigned count = 0;
+
+    mkdir(in_dir("real"), 0755);
+    put("real/g", "one\ntwo\n");
+    link_to("real/g", "link");
+    struct watch *x = watch_add(w, in_dir("link"), on_change, &count);
+    unlink(in_dir("real/g"));
+    told_after(10);
+    put("real/g", "one\n");
+    told_after(10);
+    assert_int_equal(count, 1);
+
+    /* A link whose target is not there yet. */
+    unlink(in_dir("real/g"));
+    unlink(in_dir("link"));
+    assert_int_equal(symlink("real/g", in_dir("link")), 0);
+    told_after(10);
+    put("real/g", "1\n");
+    told_after(10);
+    assert_int_equal(count, 2);
+    watch_remove(x);
+}
+
 static void test_link_gives_way_to_a_file(void **state)
 {
     (void)state;
@@ -401,6 +428,7 @@ int main(void)
         WATCH_TEST(test_permission),
         WATCH_TEST(test_directory_missing_then_made),
         WATCH_TEST(test_symlink),
+        WATCH_TEST(test_target_deleted_and_made_again),
         WATCH_TEST(test_link_gives_way_to_a_file),
         WATCH_TEST(test_switched_directory),
         WATCH_TEST(test_overflow),

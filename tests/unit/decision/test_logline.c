@@ -53,11 +53,31 @@ static void test_nothing_breaks_out(void **state)
               "queue_id= instance=1\\x20list=other list=aper entry=<> action=<>");
 }
 
+static void test_words_leave_room_for_the_rest(void **state)
+{
+    (void)state;
+    char line[2048], monster[4000];
+    struct text t = text_on(line, sizeof line);
+    const struct log_words w = {
+        .label = "reject",
+        .queue_id = view_make(monster, sizeof monster),
+        .instance = view_make(monster, sizeof monster),
+        .list = view_of("aper"),
+        .entry = view_of("jane@example.org"),
+    };
+
+    for (size_t i = 0; i < sizeof monster; i++)
+        monster[i] = i % 2 == 0 ? 'x' : ' ';
+    decision_log_line(&t, &w);
+    assert_non_null(strstr(line, " list=aper entry=<jane@example.org> action=<>"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_nothing_breaks_out),
+        cmocka_unit_test(test_words_leave_room_for_the_rest),
     };
     return cmocka_run_group_tests_name("decision/logline", tests, NULL, NULL);
 }

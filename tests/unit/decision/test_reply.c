@@ -88,6 +88,27 @@ static void test_long_recipient_never_costs_contact_or_ref(void **state)
     }
 }
 
+/* A short name of a list leaves its room to the recipient. */
+static void test_nothing_is_shortened_without_need(void **state)
+{
+    (void)state;
+    static const char template[] = "${recipient} is on ${list}: ask ${contact}, quote ${ref}";
+    char recipient[REPLY_TEXT_MAX + 1] = "", whole[2 * REPLY_TEXT_MAX], action[ACTION_MAX];
+
+    for (size_t len = 1; len < REPLY_TEXT_MAX; len++) {
+        memset(recipient, 'a', len);
+        struct reply_words w = words(recipient);
+        int fits = snprintf(whole, sizeof whole,
+                            "550 5.7.1 %s is on aper: ask helpdesk@example.org, quote 7KQ2XW3T",
+                            recipient) <= 10 + REPLY_TEXT_MAX;
+        reply_build(view_of(template), OUTCOME_REJECT, &w, action);
+        if (fits)
+            assert_string_equal(action, whole);
+        else
+            assert_int_equal(strlen(action), 10 + REPLY_TEXT_MAX);
+    }
+}
+
 static void test_check(void **state)
 {
     (void)state;
@@ -113,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_long_recipient_never_costs_contact_or_ref),
+        cmocka_unit_test(test_nothing_is_shortened_without_need),
         cmocka_unit_test(test_check),
     };
     return cmocka_run_group_tests_name("decision/reply", tests, NULL, NULL);

@@ -126,6 +126,34 @@ static void test_put_and_open(void **state)
     keep_and_read(*state, "", 1);
 }
 
+/* A body waits for the disk, the next fetch writes beside it, and the store is tidied meanwhile. */
+static void test_growing_bodies_stay_apart(void **state)
+{
+    struct fixture *f = *state;
+    const char *spill = store_spill_path(f->store, STORE_LIST);
+    struct body *first = make_body(spill, "0123456789abcde\n", BODY_MEMORY_BYTES / 8);
+    struct body *second = make_body(spill, "fedcba987654321\n", BODY_MEMORY_BYTES / 8);
+    struct store_meta m;
+    size_t len = 0;
+
+    memset(&m, 0, sizeof m);
+    store_tidy(f->store, &m);
+    name_copy(&m.sources[STORE_LIST].held, second);
+    name_copy(&m.sources[STORE_LIST].accepted, first);
+    assert_int_equal(store_put(f->store, second, NULL), 0);
+    body_free(second);
+    assert_int_equal(store_put(f->store, first, NULL), 0);
+    body_free(first);
+    first = store_open(f->store, &m.sources[STORE_LIST].accepted, NULL);
+    second = store_open(f->store, &m.sources[STORE_LIST].held, NULL);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_int_equal(body_each(first, take, &len, NULL), 0);
+    assert_int_equal(body_each(second, take, &len, NULL), 0);
+    body_free(first);
+    body_free(second);
+}
+
 static size_t count_files(const struct fixture *f)
 {
     DIR *dir = opendir(path_in(f, "."));
@@ -151,13 +179,13 @@ static void test_crash_leaves_the_old_state(void **state)
     assert_int_equal(store_save(f->store, &m, NULL), 0);
     assert_int_equal(store_put(f->store, fresh, NULL), 0);
     write_file(path_in(f, "meta.new"), "half a me");
-    write_file(path_in(f, "fetch.tmp"), "half a li");
+    write_file(path_in(f, "fetch.tmp.ab12Cd"), "half a li");
     write_file(path_in(f, "somebody-else's"), "file");
 
+    assert_int_equal(count_files(f), 6);
     assert_int_equal(store_load(f->store, &got, NULL), 0);
     assert_memory_equal(got.sources[STORE_LIST].accepted.digest, old->sha256, SHA256_BYTES);
     assert_true(got.sources[STORE_LIST].accepted.on_disk);
-    assert_int_equal(count_files(f), 6);
     store_tidy(f->store, &got);
     assert_int_equal(count_files(f), 3); /* meta, the body, and what is not ours */
     assert_int_equal(access(path_in(f, "somebody-else's"), F_OK), 0);
@@ -244,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(test_nothing_stored),
         ONE(test_put_and_open),
+        ONE(test_growing_bodies_stay_apart),
         ONE(test_crash_leaves_the_old_state),
         ONE(test_lost_and_damaged_bodies),
         ONE(test_names),

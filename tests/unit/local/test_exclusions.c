@@ -172,6 +172,22 @@ static void test_partial(void **state)
     exclusions_free(ex);
 }
 
+/* A line a list, as `exclude --list` leaves them: the last must free as the first does. */
+static void test_a_line_for_each_of_many_lists(void **state)
+{
+    (void)state;
+    struct buf text = BUF_INIT(0);
+
+    for (int i = 0; i < 1000; i++)
+        buf_addf(&text, "x@d.example list=l%d\n", i);
+    struct exclusions *ex = exclusions_parse(buf_view(&text), &options, NULL, 0);
+    struct exclusion_match m = match(ex, "x@d.example", NULL, NULL, 0);
+    assert_int_equal(m.n_partial, 1000);
+    assert_true(exclusion_frees(m.partial[999], view_of("l999")));
+    exclusions_free(ex);
+    buf_free(&text);
+}
+
 static void test_more_partial_than_fit(void **state)
 {
     (void)state;
@@ -286,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_until_the_second),
         cmocka_unit_test(test_an_expired_line_hides_no_other),
         cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_a_line_for_each_of_many_lists),
         cmocka_unit_test(test_more_partial_than_fit),
         cmocka_unit_test(test_errors_and_warnings),
         cmocka_unit_test(test_many_errors_are_counted),

@@ -11,10 +11,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rcptguard/base/buf.h"
@@ -392,6 +394,41 @@ static void test_unwritable_state_dir(void **state)
     assert_non_null(strstr(take_warnings(), "cannot rename"));
 }
 
+static bool handed_over;
+static sem_t saving;
+
+/* Called in the middle of saving, on the disk thread; nobody runs the loop meanwhile. */
+static void note_order(enum log_level level, const char *line, void *arg)
+{
+    struct pollfd fd = {.fd = queue_fd(loop), .events = POLLIN};
+
+    keep_warnings(level, line, arg);
+    if (strstr(line, "cannot rename") == NULL)
+        return;
+    handed_over = poll(&fd, 1, 0) == 1;
+    sem_post(&saving);
+}
+
+/* A disk that takes seconds must not keep an exclusion from coming into force. */
+static void test_handed_over_before_it_is_saved(void **state)
+{
+    (void)state;
+    put("a@example.org\n");
+    start();
+    watch();
+    unlink(good_file);
+    mkdir(good_file, 0755);
+    sem_init(&saving, 0, 0);
+    log_set_sink(note_order, NULL);
+    put("a@example.org\nb@example.org\n");
+    struct timespec until = {.tv_sec = time(NULL) + 10};
+    assert_int_equal(sem_timedwait(&saving, &until), 0);
+    assert_true(handed_over);
+    wait_for_change();
+    assert_int_equal(exclusions_count(in_force), 2);
+    assert_warned("cannot rename");
+}
+
 static void test_before_watch(void **state)
 {
     (void)state;
@@ -417,6 +454,7 @@ int main(void)
         LOCAL_TEST(test_losses),
         LOCAL_TEST(test_other_settings),
         LOCAL_TEST(test_unwritable_state_dir),
+        LOCAL_TEST(test_handed_over_before_it_is_saved),
         LOCAL_TEST(test_before_watch),
     };
     return cmocka_run_group_tests_name("local/reload", tests, NULL, NULL);

@@ -161,6 +161,21 @@ static void test_exclusions_win(void **state)
     assert_int_equal(record_counts(h->record)->excluded, 4);
 }
 
+/* Somebody may write a line for each of many lists. */
+static void test_the_last_of_many_lines_of_one_address_frees_too(void **state)
+{
+    struct house *h = *state;
+    struct buf text = BUF_INIT(0);
+
+    for (int i = 0; i < 100; i++)
+        buf_addf(&text, "other@example.org list=list%d\n", i);
+    buf_add_text(&text, "other@example.org list=second\n");
+    exclusions_free(verdict_set_exclusions(
+        h->verdict, exclusions_parse(buf_view(&text), &rules.addresses, NULL, 0)));
+    assert_string_equal(ask(h, "other@example.org", "", ""), "DUNNO");
+    buf_free(&text);
+}
+
 static void test_lists_that_are_not_configured_count_for_nothing(void **state)
 {
     struct house *h = *state;
@@ -207,6 +222,7 @@ static void test_observing(void **state)
     assert_string_equal(ask(h, "jane@example.org", "", ""), "DUNNO");
     assert_non_null(strstr(last_line, "observe: ref="));
     assert_non_null(strstr(last_line, "action=<550 5.7.1 on first"));
+    assert_string_equal(h->ref, ""); /* nobody was refused */
     assert_int_equal(record_counts(h->record)->rejected, 0);
     rules.mode = MODE_ENFORCE;
 }
@@ -265,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_most_specific_listing_decides),
         TEST(test_exclusions_win),
+        TEST(test_the_last_of_many_lines_of_one_address_frees_too),
         TEST(test_lists_that_are_not_configured_count_for_nothing),
         TEST(test_ages_are_judged_at_look_up),
         TEST(test_observing),
