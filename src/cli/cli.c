@@ -34,7 +34,7 @@ static const struct command {
      "  rcptguard check --sender bulk@example.com jane.doe@example.org john@example.net\n"},
     {"feeds", "", "the state of each list", 0, 0, 0, cli_feeds,
      "Entries are those of the accepted copy, active those that block now.\n"
-     "Exit status: 0, 2 could not ask.\n"
+     "Exit status: 0, 1 some failed to be fetched, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard feeds\n"
      "  rcptguard feeds --json | jq '.feeds[] | select(.held)'\n"},

@@ -95,15 +95,29 @@ static int get_feeds(struct cli *cli, struct api_call *call)
     return call->status == 200 ? CLI_OK : cli_refused(call);
 }
 
+/* Held and refused copies are the guards' doing; `status` tells of those. */
+static bool some_failed(const json_t *feeds)
+{
+    const json_t *feed;
+    size_t i;
+
+    json_array_foreach(feeds, i,
+                       feed) if (view_is(show_field(feed, "state"), "failed")) return true;
+    return false;
+}
+
 int cli_feeds(struct cli *cli)
 {
     struct api_call call;
     int code = get_feeds(cli, &call);
+    const json_t *feeds = code == CLI_OK ? json_object_get(call.answer, "feeds") : NULL;
 
     if (code == CLI_OK && (cli->args.given & ARGS_JSON) != 0)
         cli_print_json(cli, &call);
     else if (code == CLI_OK)
-        show_feeds(&cli->show, json_object_get(call.answer, "feeds"));
+        show_feeds(&cli->show, feeds);
+    if (some_failed(feeds))
+        code = CLI_NO;
     api_call_end(&call);
     return code;
 }
