@@ -55,7 +55,7 @@ int file_read(const char *path, size_t max_bytes, struct buf *out, struct error 
 }
 
 static int write_all(int fd, const char *path, const struct file_part *parts, size_t count,
-                     struct error *why)
+                     bool sync, struct error *why)
 {
     for (size_t i = 0; i < count; i++) {
         const char *ptr = parts[i].ptr;
@@ -70,7 +70,7 @@ static int write_all(int fd, const char *path, const struct file_part *parts, si
             left -= (size_t)n;
         }
     }
-    if (fsync(fd) != 0)
+    if (sync && fsync(fd) != 0)
         return error_errno(why, "cannot fsync %s", path);
     return 0;
 }
@@ -92,8 +92,8 @@ int file_sync_dir_of(const char *path, struct error *why)
     return rc;
 }
 
-int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
-                 struct error *why)
+static int replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
+                   bool sync, struct error *why)
 {
     char fresh[PATH_MAX];
 
@@ -104,7 +104,7 @@ int file_replace(const char *path, mode_t mode, const struct file_part *parts, s
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return error_errno(why, "cannot create %s", fresh);
-    int rc = write_all(fd, fresh, parts, count, why);
+    int rc = write_all(fd, fresh, parts, count, sync, why);
     if (close(fd) != 0 && rc == 0)
         rc = error_errno(why, "cannot close %s", fresh);
     if (rc == 0 && rename(fresh, path) != 0)
@@ -113,7 +113,19 @@ int file_replace(const char *path, mode_t mode, const struct file_part *parts, s
         unlink(fresh);
         return rc;
     }
-    return file_sync_dir_of(path, why);
+    return sync ? file_sync_dir_of(path, why) : 0;
+}
+
+int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
+                 struct error *why)
+{
+    return replace(path, mode, parts, count, true, why);
+}
+
+int file_replace_lazily(const char *path, mode_t mode, const struct file_part *parts, size_t count,
+                        struct error *why)
+{
+    return replace(path, mode, parts, count, false, why);
 }
 
 int file_make_dir(const char *path, mode_t mode, struct error *why)

@@ -182,7 +182,7 @@ static void save_good(struct local *l)
 
     if (!l->good_unsaved || l->state.missing)
         return;
-    l->good_unsaved = file_replace(l->settings->good_file, 0640, &part, 1, &why) < 0;
+    l->good_unsaved = file_replace_lazily(l->settings->good_file, 0640, &part, 1, &why) < 0;
     if (l->good_unsaved)
         log_warning(SUBJECT,
                     "%s; should the exclusion file be missing at the next start, an older copy of "

@@ -80,7 +80,7 @@ def test_what_its_user_cannot_read_is_told_at_start(daemon):
     daemon.protected.chmod(0o600)
     daemon.list_file("main", f"{LISTED}\n")
     daemon.start()
-    daemon.wait_log(r"warning: protect: only the built-in domains are protected: .*Permission denied")
+    daemon.wait_log(r"warning: protect: .*Permission denied; only the built-in domains are protected")
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")

@@ -32,6 +32,13 @@ struct file_part {
 int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
                  struct error *why);
 
+/*
+ * The same without the fsyncs, for copies of what is elsewhere too: an fsync beside a busy spool
+ * takes seconds. When the machine (not the process) crashes, PATH may be the old, the new or empty.
+ */
+int file_replace_lazily(const char *path, mode_t mode, const struct file_part *parts, size_t count,
+                        struct error *why);
+
 /* Makes the directory when it is missing (one level). */
 int file_make_dir(const char *path, mode_t mode, struct error *why);
 
