@@ -173,7 +173,8 @@ static bool same(const struct buf *a, const struct buf *b)
 
 /*
  * The copy for the next start; a crash or a full disk costs that copy only. Always after the table
- * was handed over: fsync takes seconds beside a busy mail spool, and an exclusion must not wait.
+ * was handed over, and without fsync, which takes seconds beside a busy mail spool: neither this
+ * exclusion nor the next one may wait for it.
  */
 static void save_good(struct local *l)
 {
