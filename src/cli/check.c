@@ -100,6 +100,22 @@ static void show_listing(const struct show *s, const json_t *listing)
     }
 }
 
+/* What to exclude: the address without its tag, which frees it with any. */
+static struct view plain_address(const json_t *answer)
+{
+    struct view plain = show_field(answer, "canonical");
+    const json_t *key;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "keys"), i, key)
+    {
+        struct view name = view_make(json_string_value(key), json_string_length(key));
+        if (view_find(name, '@') > 0)
+            plain = name;
+    }
+    return plain;
+}
+
 /* The next step, ready to paste. */
 static void show_next(const struct show *s, const json_t *answer)
 {
@@ -115,7 +131,7 @@ static void show_next(const struct show *s, const json_t *answer)
         show_view(s, show_field(answer, "exclusions_file"));
         fputs(" and send again:\n", s->to);
         show_label(s, "");
-        show_view(s, show_field(answer, "canonical"));
+        show_view(s, plain_address(answer));
         fputs("   # who asked, and why\n", s->to);
     }
 }
