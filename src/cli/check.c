@@ -163,8 +163,6 @@ static void show_answer(const struct show *s, const json_t *answer)
 static int check_one(struct cli *cli, const char *address)
 {
     struct api_call call;
-    struct error why;
-    int code;
 
     api_call_begin(&call, false, "/v1/check?recipient=");
     api_call_add_encoded(&call, view_of(address));
@@ -172,19 +170,7 @@ static int check_one(struct cli *cli, const char *address)
         buf_add_text(&call.path, "&sender=");
         api_call_add_encoded(&call, view_of(cli->args.sender));
     }
-    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0) {
-        code = cli_trouble("%s", why.text);
-    } else if (call.status != 200) {
-        code = cli_refused(&call);
-    } else {
-        if ((cli->args.given & ARGS_JSON) != 0)
-            cli_print_json(cli, &call);
-        else
-            show_answer(&cli->show, call.answer);
-        code = view_is(show_field(call.answer, "verdict"), "pass") ? CLI_OK : CLI_NO;
-    }
-    api_call_end(&call);
-    return code;
+    return cli_ask(cli, &call, show_answer, "verdict", "pass");
 }
 
 int cli_check(struct cli *cli)

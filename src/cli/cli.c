@@ -87,6 +87,28 @@ void cli_print_json(struct cli *cli, const struct api_call *call)
     fputc('\n', cli->show.to);
 }
 
+int cli_ask(struct cli *cli, struct api_call *call,
+            void (*show)(const struct show *s, const json_t *answer), const char *key,
+            const char *good)
+{
+    struct error why;
+    int code;
+
+    if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0) {
+        code = cli_trouble("%s", why.text);
+    } else if (call->status != 200) {
+        code = cli_refused(call);
+    } else {
+        if ((cli->args.given & ARGS_JSON) != 0)
+            cli_print_json(cli, call);
+        else
+            show(&cli->show, call->answer);
+        code = view_is(show_field(call->answer, key), good) ? CLI_OK : CLI_NO;
+    }
+    api_call_end(call);
+    return code;
+}
+
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < COMMANDS; i++)

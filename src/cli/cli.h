@@ -32,6 +32,14 @@ int cli_refused(const struct api_call *call);
 /* Prints a call's answer as it came: one document, one line. */
 void cli_print_json(struct cli *cli, const struct api_call *call);
 
+/*
+ * Makes CALL, which was begun, shows its answer by SHOW or as JSON, and ends it. CLI_OK when the
+ * answer's KEY is GOOD, CLI_NO when it is something else.
+ */
+int cli_ask(struct cli *cli, struct api_call *call,
+            void (*show)(const struct show *s, const json_t *answer), const char *key,
+            const char *good);
+
 /* The commands. */
 int cli_check(struct cli *cli);
 int cli_feeds(struct cli *cli);

@@ -72,21 +72,7 @@ static void show_status(const struct show *s, const json_t *status)
 int cli_status(struct cli *cli)
 {
     struct api_call call;
-    struct error why;
-    int code;
 
     api_call_begin(&call, false, "/v1/status");
-    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0) {
-        code = cli_trouble("%s", why.text);
-    } else if (call.status != 200) {
-        code = cli_refused(&call);
-    } else {
-        if ((cli->args.given & ARGS_JSON) != 0)
-            cli_print_json(cli, &call);
-        else
-            show_status(&cli->show, call.answer);
-        code = view_is(show_field(call.answer, "status"), "ok") ? CLI_OK : CLI_NO;
-    }
-    api_call_end(&call);
-    return code;
+    return cli_ask(cli, &call, show_status, "status", "ok");
 }
