@@ -35,6 +35,16 @@ def test_check(server):
     assert "free@example.org" in result.stdout and "any@example.com" in result.stdout
 
 
+def test_check_suggests_a_line_that_works(server):
+    tagged = LISTED.replace("@", "+tag@")
+    shown = server.command("check", tagged).stdout
+    line = re.search(r"^ *(\S+@\S+   # who asked, and why)$", shown, re.MULTILINE)
+    assert line, shown
+    write_by_rename(server.exclusions, line.group(1) + "\n")
+    server.wait_free(tagged, 1.5)
+    assert not server.blocks(LISTED)  # with any tag, and with none
+
+
 def test_check_names_the_exclusion(server):
     write_by_rename(server.exclusions, f"# one\n\n{LISTED} ticket=INC7 by=ann\n")
     server.wait_free(LISTED, 1.5)
