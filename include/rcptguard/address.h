@@ -30,6 +30,10 @@ enum entry_kind {
     ENTRY_DOMAIN,  /* d, @d, *@d: every address in exactly d */
     ENTRY_TREE,    /* .d: d and everything below */
     ENTRY_BELOW,   /* *.d: everything below d, not d itself */
+    /* Keys of these two are the bytes of a digest (base/hash.h, enum hash_kind; the length tells
+     * which one), of the canonical address or of the domain exactly. */
+    ENTRY_ADDRESS_HASH,
+    ENTRY_DOMAIN_HASH,
 };
 #define ENTRY_BIT(kind) (1u << (kind))
 
@@ -106,8 +110,9 @@ enum entry_result entry_parse_domain(struct view name, enum entry_kind kind, str
                                      struct error *why);
 
 /*
- * Appends the entry as reports print it: user@d, d, .d, *.d. Parsing that gives the same entry, so
- * a local part with a * is printed in quotes even though its key has none.
+ * Appends the entry as reports print it: user@d, d, .d, *.d, a digest in hexadecimal. Parsing the
+ * first four gives the same entry, so a local part with a * is printed in quotes even though its
+ * key has none.
  */
 void entry_print(struct text *t, enum entry_kind kind, struct view key);
 
@@ -122,6 +127,12 @@ void suffixes_free(struct suffixes *s); /* NULL is fine */
  * only, never through the list's implied "*".
  */
 bool suffixes_is_public(const struct suffixes *s, struct view domain);
+
+/*
+ * Is DOMAIN (canonical) at or under a suffix of the private section (pages.dev, blogspot.com ...):
+ * a host among strangers? Asked without the list's implied "*", which every .com host would match.
+ */
+bool suffixes_is_shared(const struct suffixes *s, struct view domain);
 
 /* A text that changes when the list does, for the digest of what shaped an index. */
 const char *suffixes_version(const struct suffixes *s);

@@ -31,14 +31,22 @@ struct blocklist_list {
     unsigned char shape[SHA256_BYTES]; /* digest of the settings that shaped it (rule 7a) */
     unsigned char copy[SHA256_BYTES];  /* digest of the copy it was made from */
     int64_t accepted_at;               /* when that copy was accepted, seconds since 1970 */
-    uint64_t entries;                  /* listings of this list in here; filled by the builder */
+    uint64_t entries; /* listings that block of this list in here; filled by the builder */
+};
+
+/* What a listing does. An exception frees from the very list that holds it and from no other. */
+enum listing_effect {
+    LISTING_BLOCKS,
+    LISTING_EXCEPTS,     /* frees from what its list has on this name or a less specific one */
+    LISTING_EXCEPTS_ALL, /* frees from its list whatever else that has (adblock's @@) */
 };
 
 /* One list's word on one key. */
 struct listing {
-    uint16_t list; /* index into the lists of this blocklist */
-    uint8_t kind;  /* enum entry_kind */
-    int32_t date;  /* days since 1970, 0: the list gives none; 1970-01-01 to 2149-06-06 */
+    uint16_t list;  /* index into the lists of this blocklist */
+    uint8_t kind;   /* enum entry_kind */
+    uint8_t effect; /* enum listing_effect */
+    int32_t date;   /* days since 1970, 0: the list gives none; 1970-01-01 to 2149-06-06 */
 };
 
 struct blocklist;
@@ -56,11 +64,15 @@ int blocklist_builder_list(struct blocklist_builder *b, const struct blocklist_l
                            struct error *why);
 
 /*
- * Adds a listing. Returns 1 when no list here had this key and kind before, else 0; the same key,
- * kind and list again keeps the newer date. A date that cannot be kept becomes the nearest one
- * that can. ERR_NOMEM, ERR_LIMIT (key empty or too long, no such list, 4 GiB of keys): nothing
- * was added.
+ * Adds a listing. Returns 1 when no list here had this key, kind and effect before, else 0; the
+ * same key, kind, effect and list again keeps the newer date. A date that cannot be kept becomes
+ * the nearest one that can. ERR_NOMEM, ERR_LIMIT (key empty or too long, no such list, 4 GiB of
+ * keys): nothing was added.
  */
+int blocklist_builder_put(struct blocklist_builder *b, struct view key,
+                          const struct listing *listing, struct error *why);
+
+/* The same for a listing that blocks. */
 int blocklist_builder_add(struct blocklist_builder *b, enum entry_kind kind, struct view key,
                           uint16_t list, int32_t date, struct error *why);
 
@@ -81,6 +93,11 @@ size_t blocklist_lists(const struct blocklist *bl);
 const struct blocklist_list *blocklist_list(const struct blocklist *bl, size_t i);
 size_t blocklist_keys(const struct blocklist *bl);         /* distinct addresses and domains */
 size_t blocklist_memory_bytes(const struct blocklist *bl); /* all of it */
+
+/* Which digests are among the keys, as bits of enum hash_kind for addresses (low byte) and domains
+ * (the next): what is not there need not be computed for a look-up. */
+unsigned blocklist_hashes(const struct blocklist *bl);
+#define BLOCKLIST_HASHES_OF_DOMAIN 8 /* the shift of the second byte */
 
 /*
  * The listings of one key, for the kinds asked. Returns how many there are in all (it may be more

@@ -26,6 +26,8 @@ struct feed_format_info {
     const char *name;
     const char *row;   /* what a row looks like */
     const char *means; /* what it lists */
+    /* Keys of [feed] that this format reads and others do not, NULL-terminated; or NULL. */
+    const char *const *keys;
 };
 size_t feed_formats(void);
 const struct feed_format_info *feed_format_info(size_t i);
@@ -50,12 +52,31 @@ bool protect_covers(const struct protect *p, enum entry_kind kind, struct view d
 /* [feed NAME] of the configuration; strings are borrowed from it. */
 struct feed_config {
     const char *name;
-    const char *url; /* https:, http: or file: */
+    const char *url;            /* https:, http: or file:; may hold ${secret} */
+    const char *const *mirrors; /* further ones, asked in order when those before failed */
+    size_t n_mirrors;
     const char *format;
-    unsigned types;      /* aper: bit 0 for A to bit 4 for E */
-    const char *cleared; /* aper: URL of the cleared list, or NULL */
-    bool apex;           /* entries: *.d includes d */
+
+    /* What the parsers read; see src/feeds/format.h. */
+    unsigned types;                         /* aper: bit 0 for A to bit 4 for E */
+    const char *cleared;                    /* aper: URL of the cleared list, or NULL */
+    bool apex;                              /* entries: *.d includes d */
+    bool as_domains;                        /* csv, json, ndjson: as = domains */
+    bool of_domain;                         /* hashes: of = domain */
+    bool parents_match;                     /* access: parent_domain_matches_subdomains */
+    const char *column, *separator, *field; /* NULL or "": the default */
+
+    /* How it is fetched. NULL or "": not set. ${secret} in headers and userpwd too. */
+    const char *secret; /* what ${secret} stands for: read already, never a file name */
+    const char *proxy, *userpwd;
+    const char *const *headers; /* "Name: value" */
+    size_t n_headers;
+    const char *tls_ca, *tls_cert, *tls_key; /* paths of PEM files */
+    const char *pubkey;                      /* ed25519: a path, or the key itself */
+
     int64_t entry_max_age_s, refresh_s, hold_s, max_age_s, timeout_s;
+    int64_t min_refresh_s; /* the schedule never asks more often, whatever else it says */
+    bool honour_expires;   /* Cache-Control and Expires lengthen the interval, to 8 h at most */
     uint64_t min_entries, max_protected, max_bytes;
     double max_shrink, max_grow, max_bad; /* ratios: 20% is 0.2 */
 };
@@ -106,6 +127,7 @@ struct feed_status {
         char why[256];
     } held;
     char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
+    bool previous;      /* there is a copy to roll back to */
 };
 
 /* How the loop is told; all are called on its thread, from queue_run of its queue. They must not
@@ -145,7 +167,7 @@ enum feeds_result {
     FEEDS_DONE,    /* ended, whatever the guards said; what was accepted is in force */
     FEEDS_FAILED,  /* the fetch failed: see last_error */
     FEEDS_UNKNOWN, /* no such feed */
-    FEEDS_NOTHING, /* accept: nothing is held */
+    FEEDS_NOTHING, /* accept: nothing is held; rollback: there is no copy before */
 };
 typedef void feeds_done(enum feeds_result result, void *arg);
 
@@ -162,6 +184,13 @@ struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_don
 
 /* Takes exactly the copy that is held. Else as feeds_refresh. */
 struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg);
+
+/*
+ * Back to the copy before the last change of NAME. The copy rolled back from is held until its
+ * content changes or it is accepted (rule 15). Else as feeds_refresh.
+ */
+struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_done *done,
+                                     void *arg);
 void feeds_forget(struct feeds_request *r);
 
 /* Frees a blocklist on the worker, where it stalls nobody; NULL is fine. */

@@ -5,6 +5,7 @@
 #include "canonical.h"
 #include "numeric.h"
 #include "rcptguard/address.h"
+#include "rcptguard/base/hash.h"
 
 /* What is shown of a row in a message; the reader has the line number too. */
 #define SHOWN(v) (int)((v).len < 120 ? (v).len : 120), (v).ptr
@@ -216,11 +217,23 @@ static void print_address(struct text *t, struct view key)
     text_add_view(t, view_from(key, at));
 }
 
+static void print_digest(struct text *t, struct view key)
+{
+    char hex[2 * HASH_MAX_BYTES + 1];
+
+    if (key.len <= HASH_MAX_BYTES)
+        text_add(t, hex_text(key.ptr, key.len, hex));
+}
+
 void entry_print(struct text *t, enum entry_kind kind, struct view key)
 {
     switch (kind) {
     case ENTRY_ADDRESS:
         print_address(t, key);
+        return;
+    case ENTRY_ADDRESS_HASH:
+    case ENTRY_DOMAIN_HASH:
+        print_digest(t, key);
         return;
     case ENTRY_DOMAIN:
         break;

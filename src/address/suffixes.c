@@ -55,9 +55,31 @@ void suffixes_free(struct suffixes *s)
     free(s);
 }
 
-bool suffixes_is_public(const struct suffixes *s, struct view domain)
+/* Is a name that fits the DNS on the list's sections TYPES? */
+static bool is_listed(const struct suffixes *s, struct view domain, int types)
 {
     char name[NAME_MAX_BYTES + 1];
+
+    memcpy(name, domain.ptr, domain.len);
+    name[domain.len] = '\0';
+    return psl_is_public_suffix2(s->psl, name, types | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
+bool suffixes_is_shared(const struct suffixes *s, struct view domain)
+{
+    if (domain.len > NAME_MAX_BYTES || view_find(domain, '\0') >= 0)
+        return false;
+    /* As many looks as the name has labels: those of a real list are few. */
+    for (ptrdiff_t dot; (dot = view_find(domain, '.')) >= 0;) {
+        if (is_listed(s, domain, PSL_TYPE_PRIVATE))
+            return true;
+        domain = view_from(domain, (size_t)dot + 1);
+    }
+    return false;
+}
+
+bool suffixes_is_public(const struct suffixes *s, struct view domain)
+{
 
     if (view_find(domain, '.') < 0)
         return true;
@@ -66,10 +88,7 @@ bool suffixes_is_public(const struct suffixes *s, struct view domain)
     for (size_t i = 0; i < sizeof listed_by_us / sizeof *listed_by_us; i++)
         if (view_is(domain, listed_by_us[i]))
             return true;
-    memcpy(name, domain.ptr, domain.len);
-    name[domain.len] = '\0';
-    return psl_is_public_suffix2(s->psl, name,
-                                 PSL_TYPE_ICANN | PSL_TYPE_PRIVATE | PSL_TYPE_NO_STAR_RULE) != 0;
+    return is_listed(s, domain, PSL_TYPE_ICANN | PSL_TYPE_PRIVATE);
 }
 
 const char *suffixes_version(const struct suffixes *s)

@@ -84,6 +84,20 @@ void digest_end(struct digest *d, unsigned char out[SHA256_BYTES])
     free(d);
 }
 
+size_t hash_bytes(enum hash_kind kind)
+{
+    static const unsigned char bytes[HASH_KINDS] = {16, 20, 32};
+
+    return bytes[kind];
+}
+
+size_t hash_plain(enum hash_kind kind, struct view v, unsigned char out[HASH_MAX_BYTES])
+{
+    const EVP_MD *md = kind == HASH_MD5 ? EVP_md5() : kind == HASH_SHA1 ? EVP_sha1() : EVP_sha256();
+
+    return EVP_Digest(v.ptr, v.len, out, NULL, md, NULL) == 1 ? hash_bytes(kind) : 0;
+}
+
 const char *hex_text(const void *bytes, size_t len, char *dst)
 {
     static const char digits[] = "0123456789abcdef";

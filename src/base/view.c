@@ -30,6 +30,14 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+ptrdiff_t view_find_any(struct view v, const char *chars)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (v.ptr[i] != '\0' && strchr(chars, v.ptr[i]) != NULL)
+            return (ptrdiff_t)i;
+    return -1;
+}
+
 struct view view_trim(struct view v)
 {
     while (v.len > 0 && is_blank(v.ptr[0])) {

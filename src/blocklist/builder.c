@@ -179,7 +179,12 @@ static int extend(struct blocklist_builder *b, size_t place, uint32_t packed, st
     return 0;
 }
 
-/* The key at PLACE is known. Returns 1 when KIND is new for it. */
+static void count_listing(struct blocklist_builder *b, const struct listing *l)
+{
+    b->lists[l->list].entries += l->effect == LISTING_BLOCKS;
+}
+
+/* The key at PLACE is known. Returns 1 when kind and effect are new for it. */
 static int add_to_known(struct blocklist_builder *b, size_t place, uint32_t packed,
                         struct error *why)
 {
@@ -190,7 +195,8 @@ static int add_to_known(struct blocklist_builder *b, size_t place, uint32_t pack
 
     for (uint32_t i = 0; i < item.count; i++) {
         uint32_t known = item_listing(&item, i);
-        kind_known = kind_known || listing_unpack(known).kind == fresh.kind;
+        struct listing old = listing_unpack(known);
+        kind_known = kind_known || (old.kind == fresh.kind && old.effect == fresh.effect);
         if (listing_identity(known) != listing_identity(packed))
             continue;
         /* The date stands in the upper bits of equal rests. */
@@ -201,7 +207,7 @@ static int add_to_known(struct blocklist_builder *b, size_t place, uint32_t pack
     int rc = extend(b, place, packed, why);
     if (rc < 0)
         return rc;
-    b->lists[fresh.list].entries++;
+    count_listing(b, &fresh);
     return !kind_known;
 }
 
@@ -216,7 +222,8 @@ static int add_new(struct blocklist_builder *b, size_t place, uint64_t hash, str
     probe_put(&b->table, place, hash, (uint32_t)b->arena_len);
     append(b, key, &none, packed);
     b->keys++;
-    b->lists[listing_unpack(packed).list].entries++;
+    struct listing fresh = listing_unpack(packed);
+    count_listing(b, &fresh);
     return 1;
 }
 
@@ -229,11 +236,22 @@ static uint16_t date_to_keep(int32_t date)
 int blocklist_builder_add(struct blocklist_builder *b, enum entry_kind kind, struct view key,
                           uint16_t list, int32_t date, struct error *why)
 {
-    uint32_t packed = listing_pack(list, kind, date_to_keep(date));
+    const struct listing listing = {.list = list, .kind = (uint8_t)kind, .date = date};
+
+    return blocklist_builder_put(b, key, &listing, why);
+}
+
+int blocklist_builder_put(struct blocklist_builder *b, struct view key,
+                          const struct listing *listing, struct error *why)
+{
+    struct listing kept = *listing;
     size_t place;
 
-    if (list >= b->n_lists)
-        return error_set(why, ERR_LIMIT, "no list of number %u", list);
+    if (kept.list >= b->n_lists)
+        return error_set(why, ERR_LIMIT, "no list of number %u", kept.list);
+    kept.date = date_to_keep(kept.date);
+    b->hashes |= hashes_of(key, kept.kind);
+    uint32_t packed = listing_pack(&kept);
     if (key.len == 0 || key.len > BLOCKLIST_KEY_MAX)
         return error_set(why, ERR_LIMIT, "an entry has 1 to %d bytes", BLOCKLIST_KEY_MAX);
     int rc = make_room_in_table(b, why);
@@ -262,12 +280,13 @@ struct copying {
 static int copy_listing(struct view key, const struct listing *listing, void *arg)
 {
     const struct copying *c = arg;
+    struct listing moved = *listing;
     int number = c->numbers[listing->list];
 
     if (number < 0)
         return 0;
-    int rc =
-        blocklist_builder_add(c->b, listing->kind, key, (uint16_t)number, listing->date, c->why);
+    moved.list = (uint16_t)number;
+    int rc = blocklist_builder_put(c->b, key, &moved, c->why);
     return rc < 0 ? rc : 0;
 }
 
@@ -319,6 +338,7 @@ struct blocklist *blocklist_builder_finish(struct blocklist_builder *b, struct e
     bl->keys = b->keys;
     bl->lists = b->lists;
     bl->n_lists = b->n_lists;
+    bl->hashes = b->hashes;
     free(b);
     return bl;
 }

@@ -105,7 +105,7 @@ static bool sound_item(const unsigned char *at, size_t left, size_t n_lists, str
     size_t first = sound_varint(at, left, BLOCKLIST_KEY_MAX);
     if (first == 0)
         return false;
-    uint32_t count_max = (uint32_t)(4 * n_lists) << 1;
+    uint32_t count_max = (uint32_t)(LISTINGS_A_LIST * n_lists) << 1;
     if (sound_varint(at + first, left - first, count_max) == 0)
         return false;
     *item = item_at(at);
@@ -113,7 +113,7 @@ static bool sound_item(const unsigned char *at, size_t left, size_t n_lists, str
 }
 
 /* Walks the arena as look-ups will, and counts. ENTRIES has a number for each list. */
-static int check_arena(const struct blocklist *bl, uint64_t *entries, struct error *why)
+static int check_arena(struct blocklist *bl, uint64_t *entries, struct error *why)
 {
     size_t keys = 0;
     struct item item;
@@ -124,9 +124,11 @@ static int check_arena(const struct blocklist *bl, uint64_t *entries, struct err
         for (uint32_t i = 0; i < item.count; i++) {
             uint32_t packed = item_listing(&item, i);
             struct listing l = listing_unpack(packed);
-            if (l.list >= bl->n_lists || packed != listing_pack(l.list, l.kind, (uint16_t)l.date))
+            if (l.list >= bl->n_lists || l.kind > ENTRY_DOMAIN_HASH ||
+                l.effect > LISTING_EXCEPTS_ALL || packed != listing_pack(&l))
                 return image_damaged(why, "a listing that is none");
-            entries[l.list]++;
+            entries[l.list] += l.effect == LISTING_BLOCKS;
+            bl->hashes |= hashes_of(item.key, l.kind);
         }
     }
     if (keys != bl->keys)

@@ -13,7 +13,7 @@
 
 #define IMAGE_MAGIC      "rcptgIX\n"
 #define IMAGE_BYTE_ORDER 0x01020304u
-#define IMAGE_VERSION    1u
+#define IMAGE_VERSION    2u
 
 /* In the byte order of the machine that wrote it: the file never leaves it. */
 struct image_head {

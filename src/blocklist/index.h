@@ -11,6 +11,7 @@ struct blocklist {
     size_t keys;
     struct blocklist_list *lists;
     size_t n_lists;
+    unsigned hashes; /* as blocklist_hashes tells */
     struct region memory;
 };
 
@@ -22,7 +23,11 @@ struct blocklist_builder {
     size_t keys;
     struct blocklist_list *lists;
     size_t n_lists;
+    unsigned hashes;
     bool broken; /* no secret spreads the keys: nothing more can be added or finished */
 };
+
+/* What a listing of KIND on KEY adds to blocklist_hashes. */
+unsigned hashes_of(struct view key, unsigned kind);
 
 #endif

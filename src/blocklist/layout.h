@@ -5,11 +5,12 @@
  *     key length (varint) | number of listings << 1 | moved (varint) | key | listings, 4 bytes each
  *
  * The listings stand last so that the item at the end of the arena grows where it is (feeds name
- * `d` and `*.d` in adjacent rows). Kinds need no separate keys: addresses hold an '@' and domains
- * never do, and every listing carries its kind. "moved" marks a hole while a blocklist is built:
- * the item went to the end because it had to grow.
+ * `d` and `*.d` in adjacent rows). Kinds need no separate keys: every listing
+ * carries its kind, and only listings of the kinds that were asked for are seen. "moved" marks a
+ * hole while a blocklist is built: the item went to the end because it had to grow.
  *
- * A listing: bits 0 to 9 the list, 10 and 11 the kind, 16 to 31 the date in days since 1970.
+ * A listing: bits 0 to 9 the list, 10 to 12 the kind, 13 and 14 the effect, 16 to 31 the date in
+ * days since 1970.
  */
 #ifndef RCPTGUARD_BLOCKLIST_LAYOUT_H
 #define RCPTGUARD_BLOCKLIST_LAYOUT_H
@@ -27,20 +28,29 @@
 
 _Static_assert(BLOCKLIST_KEY_MAX < 1 << 21, "key length fits a varint");
 _Static_assert(BLOCKLIST_MAX_LISTS <= 1 << 10, "list numbers have 10 bits");
-_Static_assert(ENTRY_BELOW == 3, "kinds have 2 bits");
+_Static_assert(ENTRY_DOMAIN_HASH < 8, "kinds have 3 bits");
+_Static_assert(LISTING_EXCEPTS_ALL < 4, "effects have 2 bits");
 
-static inline uint32_t listing_pack(uint16_t list, enum entry_kind kind, uint16_t date)
+/* Most listings of one list on one key: kinds times effects. */
+#define LISTINGS_A_LIST ((ENTRY_DOMAIN_HASH + 1) * (LISTING_EXCEPTS_ALL + 1))
+
+/* The date must fit 16 bits. */
+static inline uint32_t listing_pack(const struct listing *l)
 {
-    return (uint32_t)date << 16 | (uint32_t)kind << 10 | list;
+    return (uint32_t)l->date << 16 | (uint32_t)l->effect << 13 | (uint32_t)l->kind << 10 | l->list;
 }
 
 static inline struct listing listing_unpack(uint32_t packed)
 {
-    return (struct listing){(uint16_t)(packed & 0x3ff), (uint8_t)(packed >> 10 & 3),
-                            (int32_t)(packed >> 16)};
+    return (struct listing){
+        .list = (uint16_t)(packed & 0x3ff),
+        .kind = (uint8_t)(packed >> 10 & 7),
+        .effect = (uint8_t)(packed >> 13 & 3),
+        .date = (int32_t)(packed >> 16),
+    };
 }
 
-/* The list and the kind, without the date: what makes two listings the same. */
+/* List, kind and effect, without the date: what makes two listings the same. */
 static inline uint32_t listing_identity(uint32_t packed)
 {
     return packed & 0xffff;

@@ -33,6 +33,23 @@ size_t blocklist_memory_bytes(const struct blocklist *bl)
     return sizeof *bl + bl->n_lists * sizeof *bl->lists + bl->table.region.bytes + bl->memory.bytes;
 }
 
+unsigned blocklist_hashes(const struct blocklist *bl)
+{
+    return bl->hashes;
+}
+
+unsigned hashes_of(struct view key, unsigned kind)
+{
+    unsigned shift = kind == ENTRY_DOMAIN_HASH ? BLOCKLIST_HASHES_OF_DOMAIN : 0;
+
+    if (kind != ENTRY_ADDRESS_HASH && kind != ENTRY_DOMAIN_HASH)
+        return 0;
+    for (unsigned hash = 0; hash < HASH_KINDS; hash++)
+        if (hash_bytes((enum hash_kind)hash) == key.len)
+            return 1u << hash << shift;
+    return 0;
+}
+
 size_t blocklist_find(const struct blocklist *bl, struct view key, unsigned kinds,
                       struct listing *out, size_t max)
 {

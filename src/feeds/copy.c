@@ -4,6 +4,7 @@
  */
 #include "copy.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "rcptguard/base/escape.h"
@@ -39,6 +40,26 @@ static void count_bad(struct tally *t, uint64_t line, struct view row, const cha
     escape_to_max(&text, row, ESCAPE_TERMINAL, SAMPLE_ROW_BYTES);
     text_add(&text, ": ");
     /* It may quote the row. */
+    escape_to(&text, view_of(why), ESCAPE_TERMINAL);
+}
+
+/* Of several the largest number of rows and the latest day count. */
+static void count_claim(struct tally *t, enum feed_claim claim, int64_t value)
+{
+    int64_t *kept = &t->counts.claims[claim];
+
+    if (value > *kept)
+        *kept = value;
+}
+
+/* The first says enough. */
+static void count_broken(struct tally *t, uint64_t line, const char *why)
+{
+    struct text text = text_on(t->counts.broken, sizeof t->counts.broken);
+
+    if (t->counts.broken[0] != '\0')
+        return;
+    text_addf(&text, "line %" PRIu64 ": ", line);
     escape_to(&text, view_of(why), ESCAPE_TERMINAL);
 }
 
@@ -127,6 +148,20 @@ static void on_ignored(uint64_t line, void *arg)
     b->tally.counts.ignored_rows++;
 }
 
+static void on_claim(enum feed_claim claim, int64_t value, void *arg)
+{
+    struct copy_builder *b = arg;
+
+    count_claim(&b->tally, claim, value);
+}
+
+static void on_broken(uint64_t line, const char *why, void *arg)
+{
+    struct copy_builder *b = arg;
+
+    count_broken(&b->tally, line, why);
+}
+
 static int add_lists(struct blocklist_builder *entries, struct error *why)
 {
     int active = blocklist_builder_list(entries, &(struct blocklist_list){.name = "active"}, why);
@@ -147,7 +182,7 @@ struct copy_builder *copy_builder_new(const struct feed_format *format,
         return NULL;
     }
     b->shaping = *shaping;
-    struct feed_sink sink = {on_row, on_root, on_bad, on_ignored, b};
+    struct feed_sink sink = {on_row, on_root, on_bad, on_ignored, on_claim, on_broken, b};
     b->parser = feed_parser_new(format, options, &sink);
     b->entries = blocklist_builder_new(EXPECTED_ENTRIES);
     if (b->parser == NULL || b->entries == NULL) {
@@ -244,11 +279,26 @@ static void cleared_ignored(uint64_t line, void *arg)
     c->tally.counts.ignored_rows++;
 }
 
+static void cleared_claim(enum feed_claim claim, int64_t value, void *arg)
+{
+    struct cleared *c = arg;
+
+    count_claim(&c->tally, claim, value);
+}
+
+static void cleared_broken(uint64_t line, const char *why, void *arg)
+{
+    struct cleared *c = arg;
+
+    count_broken(&c->tally, line, why);
+}
+
 struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
                                struct copy_counts *counts, struct error *why)
 {
     struct cleared c = {.days = map_new()};
-    struct feed_sink sink = {cleared_row, cleared_root, cleared_bad, cleared_ignored, &c};
+    struct feed_sink sink = {cleared_row,   cleared_root,   cleared_bad, cleared_ignored,
+                             cleared_claim, cleared_broken, &c};
     struct feed_parser *parser =
         c.days == NULL ? NULL : feed_parser_new(&feed_format_aper_cleared, options, &sink);
 

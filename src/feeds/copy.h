@@ -28,7 +28,10 @@ struct copy_counts {
     } samples[COPY_SAMPLES]; /* of bad rows */
     unsigned n_samples;
     char dropped_sample[160]; /* the first protected entry, as printed */
-    bool html, control;       /* looks like HTML or PHP; holds NUL or other control bytes */
+    int64_t
+        claims[CLAIM_EXPIRES + 1]; /* what the list says of itself, by enum feed_claim; 0: not */
+    char broken[160];              /* escaped: why it is not whole; "": it is */
+    bool html, control;            /* looks like HTML or PHP; holds NUL or other control bytes */
 };
 
 /* What turns rows into active entries. All borrowed. */

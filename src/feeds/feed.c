@@ -95,11 +95,34 @@ static int read_chunk(struct view bytes, void *arg, struct error *why)
     return 0;
 }
 
+static const char *or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static struct feed_options options_of(const struct feed_house *house, const struct feed *f)
+{
+    const struct feed_config *c = f->config;
+
+    return (struct feed_options){
+        .addresses = house->config->addresses,
+        .apex = c->apex,
+        .as_domains = c->as_domains,
+        .of_domain = c->of_domain,
+        .parents_match = c->parents_match,
+        .separator = c->separator == NULL ? '\0' : c->separator[0],
+        .column = or_null(c->column),
+        .field = or_null(c->field),
+        .suffixes = house->suffixes,
+        .protect = house->config->protect,
+    };
+}
+
 static struct map *parse_cleared(const struct feed_house *house, const struct feed *f,
                                  const struct body *body, struct copy_counts *counts,
                                  struct error *why)
 {
-    struct feed_options options = {house->config->addresses, f->config->apex};
+    struct feed_options options = options_of(house, f);
     struct buf whole = BUF_INIT(0);
     struct reading r = {house->stop, NULL, &whole};
     struct map *map = NULL;
@@ -146,7 +169,7 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
                                     struct copy_counts *counts, struct error *why)
 {
     const struct feed_format *format = feed_format_find(f->config->format);
-    struct feed_options options = {house->config->addresses, f->config->apex};
+    struct feed_options options = options_of(house, f);
     struct copy_shaping shaping = {
         .types = format == &feed_format_aper ? f->config->types : 0,
         .cleared = cleared,

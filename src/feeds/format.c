@@ -31,6 +31,34 @@ bool feed_format_known(const char *name)
     return feed_format_find(name) != NULL;
 }
 
+/* Comments of all formats, and the blank line. */
+static bool says_nothing(struct view line)
+{
+    return line.len == 0 || view_find(view_of("#;!"), line.ptr[0]) >= 0;
+}
+
+const struct feed_format *feed_format_guess(struct view head)
+{
+    unsigned rows = 0, like[N_FORMATS] = {0};
+    size_t best = 0;
+    struct view line;
+
+    if (view_starts(head, "\xef\xbb\xbf"))
+        head = view_from(head, 3);
+    while (view_split(&head, '\n', &line)) {
+        line = view_trim(line);
+        if (says_nothing(line))
+            continue;
+        rows++;
+        for (size_t i = 0; i < N_FORMATS; i++)
+            like[i] += formats[i]->looks != NULL && formats[i]->looks(line);
+    }
+    for (size_t i = 1; i < N_FORMATS; i++)
+        if (like[i] > like[best])
+            best = i;
+    return like[best] > rows / 2 ? formats[best] : NULL;
+}
+
 /* Words about a row begin with what was read of it; here the row itself is handed on beside. */
 static const char *without_row(const char *words, struct view what)
 {
@@ -61,4 +89,35 @@ void feed_row_tell(enum entry_result result, const struct entry *entry, const st
         sink->bad(row.line, text, without_row(why->text, what), sink->arg);
         break;
     }
+}
+
+void feed_domain_tell(const struct feed_reader *r, struct view name, struct view text,
+                      struct feed_row row)
+{
+    struct view bare = view_trim(name);
+    struct entry entry;
+    struct error why;
+
+    if (view_starts(bare, "*."))
+        bare = view_from(bare, 2);
+    else if (view_starts(bare, "."))
+        bare = view_from(bare, 1);
+    enum entry_result result = entry_parse_domain(bare, ENTRY_TREE, &entry, &why);
+    if (result == ENTRY_GOOD && view_find(entry.key, '.') < 0)
+        result = ENTRY_IGNORED;
+    feed_row_tell(result, &entry, &why, bare, text, row, r->sink);
+}
+
+void feed_entry_tell(const struct feed_reader *r, struct view what, struct view text,
+                     struct feed_row row)
+{
+    struct entry entry;
+    struct error why;
+
+    if (r->options->as_domains) {
+        feed_domain_tell(r, what, text, row);
+        return;
+    }
+    enum entry_result result = entry_parse(what, &r->options->addresses, &entry, &why);
+    feed_row_tell(result, &entry, &why, what, text, row, r->sink);
 }

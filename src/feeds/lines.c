@@ -11,45 +11,49 @@ struct feed_parser {
     const struct feed_format *format;
     struct feed_options options;
     struct feed_sink sink;
+    struct feed_reader reader;
     uint64_t number; /* of the line under way, from 1 */
     bool skipping;   /* the line under way was too long: its rest is nobody's */
+    unsigned bom;    /* bytes of the BOM seen at the beginning; 4: it is over */
     size_t len;      /* bytes of it in WAITING */
     char waiting[FEED_LINE_MAX];
 };
+
+#define BOM      "\xef\xbb\xbf"
+#define BOM_OVER 4
 
 struct feed_parser *feed_parser_new(const struct feed_format *format,
                                     const struct feed_options *options,
                                     const struct feed_sink *sink)
 {
     struct feed_parser *p = malloc(sizeof *p);
+    void *state = calloc(1, format->state_bytes + 1);
 
-    if (p == NULL)
+    if (p == NULL || state == NULL) {
+        free(p);
+        free(state);
         return NULL;
+    }
     p->format = format;
     p->options = *options;
     p->sink = *sink;
+    p->reader = (struct feed_reader){&p->options, &p->sink, state};
     p->number = 1;
     p->skipping = false;
+    p->bom = 0;
     p->len = 0;
     return p;
 }
 
-static struct view without_bom(struct view line)
-{
-    return view_starts(line, "\xef\xbb\xbf") ? view_from(line, 3) : line;
-}
-
 static void tell_line(struct feed_parser *p, struct view line)
 {
-    if (p->number == 1)
-        line = without_bom(line);
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
     /* Nothing behind here needs to think of strings that end early. */
     if (view_find(line, '\0') >= 0)
         p->sink.bad(p->number, line, "holds a NUL byte", p->sink.arg);
     else
-        p->format->line(line, p->number, &p->options, &p->sink);
+        p->format->line(&p->reader, line, p->number);
 }
 
 /* Puts PART behind what is waiting; the first byte too many makes the line a bad row. */
@@ -84,7 +88,7 @@ static void finish_line(struct feed_parser *p, struct view part)
     p->skipping = false;
 }
 
-void feed_parser_chunk(struct feed_parser *p, struct view bytes)
+static void take_lines(struct feed_parser *p, struct view bytes)
 {
     ptrdiff_t end;
 
@@ -95,10 +99,44 @@ void feed_parser_chunk(struct feed_parser *p, struct view bytes)
     keep(p, bytes);
 }
 
+static void take(struct feed_parser *p, struct view bytes)
+{
+    if (p->format->bytes == NULL)
+        take_lines(p, bytes);
+    else if (bytes.len > 0)
+        p->format->bytes(&p->reader, bytes);
+}
+
+/* A byte order mark at the very beginning says nothing; it may come byte by byte. */
+static struct view without_bom(struct feed_parser *p, struct view bytes)
+{
+    while (p->bom < 3 && bytes.len > 0 && bytes.ptr[0] == BOM[p->bom]) {
+        bytes = view_from(bytes, 1);
+        p->bom++;
+    }
+    if (bytes.len > 0) {
+        take(p, view_first(view_of(BOM), p->bom % 3)); /* it only began like one */
+        p->bom = BOM_OVER;
+    }
+    return bytes;
+}
+
+void feed_parser_chunk(struct feed_parser *p, struct view bytes)
+{
+    if (p->bom != BOM_OVER)
+        bytes = without_bom(p, bytes);
+    take(p, bytes);
+}
+
 void feed_parser_end(struct feed_parser *p)
 {
-    if (p->len > 0)
+    if (p->bom != BOM_OVER)
+        take(p, view_first(view_of(BOM), p->bom % 3));
+    if (p->format->bytes == NULL && (p->len > 0 || p->skipping))
         finish_line(p, VIEW_NONE);
+    if (p->format->end != NULL)
+        p->format->end(&p->reader);
+    free(p->reader.state);
     free(p);
 }
 

@@ -10,7 +10,7 @@
 #include "protect.h"
 
 /* To be raised when the code reads the same rows otherwise than before. */
-#define SHAPE_VERSION 1
+#define SHAPE_VERSION 2
 
 static char suffixes_text[128];
 static pthread_once_t suffixes_once = PTHREAD_ONCE_INIT;
@@ -40,6 +40,9 @@ void feed_shape(const struct feeds_config *config, const struct feed_config *fee
         SHAPE_VERSION,
         (unsigned char)feed->types,
         feed->apex,
+        feed->as_domains,
+        feed->of_domain,
+        feed->parents_match,
         config->addresses.provider_aliases,
     };
     struct digest *d = digest_new();
@@ -52,6 +55,9 @@ void feed_shape(const struct feeds_config *config, const struct feed_config *fee
     digest_add(d, settings, sizeof settings);
     digest_add_view(d, view_of(feed->format));
     digest_add_view(d, view_of(feed->cleared));
+    digest_add_view(d, view_of(feed->column));
+    digest_add_view(d, view_of(feed->separator));
+    digest_add_view(d, view_of(feed->field));
     digest_add_view(d, view_of(suffixes_text));
     digest_add(d, protect_digest(config->protect), SHA256_BYTES);
     digest_end(d, shape);

@@ -12,8 +12,8 @@
 
 static void cuts_row(const struct feed_row *row, void *arg)
 {
-    buf_addf(arg, "%llu row %d %d %u ", (unsigned long long)row->line, (int)row->kind, row->date,
-             row->types);
+    buf_addf(arg, "%llu row %d %d %d %u ", (unsigned long long)row->line, (int)row->kind,
+             (int)row->effect, row->date, row->types);
     buf_add_view(arg, row->key);
 }
 
@@ -33,12 +33,23 @@ static void cuts_ignored(uint64_t line, void *arg)
     buf_addf(arg, "%llu ignored ", (unsigned long long)line);
 }
 
+static void cuts_claim(enum feed_claim claim, int64_t value, void *arg)
+{
+    buf_addf(arg, "claim %d %lld ", (int)claim, (long long)value);
+}
+
+static void cuts_broken(uint64_t line, const char *why, void *arg)
+{
+    buf_addf(arg, "%llu broken %s ", (unsigned long long)line, why);
+}
+
 static inline struct buf cuts_trace(const struct feed_format *format,
                                     const struct feed_options *options, struct view bytes,
                                     size_t cut)
 {
     struct buf b = BUF_INIT(0);
-    struct feed_sink sink = {cuts_row, cuts_root, cuts_bad, cuts_ignored, &b};
+    struct feed_sink sink = {cuts_row,   cuts_root,   cuts_bad, cuts_ignored,
+                             cuts_claim, cuts_broken, &b};
     struct feed_parser *p = feed_parser_new(format, options, &sink);
 
     if (p == NULL)
@@ -57,6 +68,12 @@ static inline void cuts_check(const struct feed_format *format, const uint8_t *d
     const struct feed_options options = {
         .addresses = {.provider_aliases = data[0] & 1},
         .apex = data[0] & 2,
+        .as_domains = data[0] & 4,
+        .of_domain = data[0] & 8,
+        .parents_match = data[0] & 16,
+        .separator = data[0] & 32 ? ';' : 0,
+        .column = data[0] & 64 ? "domain" : NULL,
+        .field = data[0] & 128 ? "domain" : NULL,
     };
     struct view bytes = view_make(data + 3, size - 3);
     size_t cut = ((size_t)data[1] << 8 | data[2]) % (bytes.len + 1);

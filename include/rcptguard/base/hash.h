@@ -38,6 +38,16 @@ void digest_add_view(struct digest *d,
                      struct view v); /* with its length: fields cannot run together */
 void digest_end(struct digest *d, unsigned char out[SHA256_BYTES]); /* frees D */
 
+/* What lists of hashed addresses and domains are made with. */
+enum hash_kind { HASH_MD5, HASH_SHA1, HASH_SHA256, HASH_KINDS };
+#define HASH_MAX_BYTES 32
+
+size_t hash_bytes(enum hash_kind kind); /* of a digest: 16, 20, 32 */
+
+/* The digest of V into OUT; returns its length, 0 when this system does not offer KIND (MD5 under
+ * FIPS). Any thread. */
+size_t hash_plain(enum hash_kind kind, struct view v, unsigned char out[HASH_MAX_BYTES]);
+
 /* Lower-case hex of LEN bytes into 2 * LEN + 1. Returns DST. */
 const char *hex_text(const void *bytes, size_t len, char *dst);
 bool hex_parse(struct view hex, void *bytes, size_t len);

@@ -86,6 +86,9 @@ bool view_eq_nocase(struct view a, struct view b);
 ptrdiff_t view_find(struct view v, char c);
 ptrdiff_t view_find_last(struct view v, char c);
 
+/* Position of the first byte that is one of CHARS, or -1. */
+ptrdiff_t view_find_any(struct view v, const char *chars);
+
 /* Without spaces, tabs, CR and LF at both ends. */
 struct view view_trim(struct view v);
 

@@ -55,40 +55,40 @@ static int32_t parse_date(struct view text)
     return days > 0 && days <= UINT16_MAX ? days : 0;
 }
 
-static void tell_address(struct view address, struct view text, struct feed_row row,
-                         const struct feed_options *options, const struct feed_sink *sink)
+static void tell_address(const struct feed_reader *r, struct view address, struct view text,
+                         struct feed_row row)
 {
     struct entry entry;
     struct error why;
-    enum entry_result result = entry_parse_address(address, &options->addresses, &entry, &why);
+    enum entry_result result = entry_parse_address(address, &r->options->addresses, &entry, &why);
 
-    feed_row_tell(result, &entry, &why, address, text, row, sink);
+    feed_row_tell(result, &entry, &why, address, text, row, r->sink);
 }
 
-static void aper_line(struct view line, uint64_t number, const struct feed_options *options,
-                      const struct feed_sink *sink)
+static void aper_line(const struct feed_reader *r, struct view line, uint64_t number)
 {
     struct view text = feed_line_text(line), fields[MAX_FIELDS];
     struct feed_row row = {.line = number};
 
-    if (text.len == 0)
+    if (text.len == 0) {
+        feed_comment_tell(r, line);
         return;
+    }
     if (split_fields(text, fields) != 3) {
-        sink->bad(number, text, "not three fields: ADDRESS,TYPE,YYYYMMDD", sink->arg);
+        r->sink->bad(number, text, "not three fields: ADDRESS,TYPE,YYYYMMDD", r->sink->arg);
         return;
     }
     row.types = parse_types(fields[1]);
     row.date = parse_date(fields[2]);
     if (row.types == 0)
-        sink->bad(number, text, "the type is not of the letters A to E", sink->arg);
+        r->sink->bad(number, text, "the type is not of the letters A to E", r->sink->arg);
     else if (row.date == 0)
-        sink->bad(number, text, "the date is not a day as YYYYMMDD", sink->arg);
+        r->sink->bad(number, text, "the date is not a day as YYYYMMDD", r->sink->arg);
     else
-        tell_address(fields[0], text, row, options, sink);
+        tell_address(r, fields[0], text, row);
 }
 
-static void cleared_line(struct view line, uint64_t number, const struct feed_options *options,
-                         const struct feed_sink *sink)
+static void cleared_line(const struct feed_reader *r, struct view line, uint64_t number)
 {
     struct view text = feed_line_text(line), fields[MAX_FIELDS];
     struct feed_row row = {.line = number};
@@ -97,26 +97,37 @@ static void cleared_line(struct view line, uint64_t number, const struct feed_op
         return;
     size_t n = split_fields(text, fields);
     if (n != 2 && n != 3) {
-        sink->bad(number, text, "not two fields: ADDRESS,YYYYMMDD", sink->arg);
+        r->sink->bad(number, text, "not two fields: ADDRESS,YYYYMMDD", r->sink->arg);
         return;
     }
     row.date = parse_date(fields[n - 1]);
     if (n == 3 && parse_types(fields[1]) == 0)
-        sink->bad(number, text, "the field in the middle is not a type", sink->arg);
+        r->sink->bad(number, text, "the field in the middle is not a type", r->sink->arg);
     else if (row.date == 0)
-        sink->bad(number, text, "the date is not a day as YYYYMMDD", sink->arg);
+        r->sink->bad(number, text, "the date is not a day as YYYYMMDD", r->sink->arg);
     else
-        tell_address(fields[0], text, row, options, sink);
+        tell_address(r, fields[0], text, row);
 }
+
+static bool aper_looks(struct view line)
+{
+    struct view fields[MAX_FIELDS];
+
+    return split_fields(line, fields) == 3 && parse_types(fields[1]) != 0 &&
+           parse_date(fields[2]) != 0;
+}
+
+static const char *const aper_keys[] = {"types", "cleared", "entry_max_age", NULL};
 
 const struct feed_format feed_format_aper = {
     .info = {"aper", "ADDRESS,TYPE,YYYYMMDD; # comments",
-             "the address, with its date and type (A to E)"},
+             "the address, with its date and type (A to E)", aper_keys},
     .line = aper_line,
+    .looks = aper_looks,
 };
 
 const struct feed_format feed_format_aper_cleared = {
     .info = {"aper_cleared", "ADDRESS,YYYYMMDD; # comments",
-             "the address counts for nothing when it was listed on or before that day"},
+             "the address counts for nothing when it was listed on or before that day", NULL},
     .line = cleared_line,
 };

@@ -238,13 +238,15 @@ static void forge_more_listings(struct bytes image)
 
 static void forge_list_number(struct bytes image)
 {
-    uint32_t packed = listing_pack(2, ENTRY_ADDRESS, 20000);
+    uint32_t packed =
+        listing_pack(&(struct listing){.list = 2, .kind = ENTRY_ADDRESS, .date = 20000});
     memcpy(arena_of(image) + 2 + strlen("jane@example.org"), &packed, sizeof packed);
 }
 
 static void forge_spare_bits(struct bytes image)
 {
-    uint32_t packed = listing_pack(0, ENTRY_ADDRESS, 20000) | 1u << 12;
+    uint32_t packed =
+        listing_pack(&(struct listing){.list = 0, .kind = ENTRY_ADDRESS, .date = 20000}) | 1u << 15;
     memcpy(arena_of(image) + 2 + strlen("jane@example.org"), &packed, sizeof packed);
 }
 
@@ -324,7 +326,7 @@ static void test_one_key_over_and_over(void **state)
     size_t head_bytes = sizeof(struct image_head) + sizeof(struct blocklist_list);
     struct bytes image = {calloc(1, head_bytes + COPIES * ITEM), head_bytes + COPIES * ITEM};
     unsigned char *to = image.ptr + head_bytes;
-    uint32_t packed = listing_pack(0, ENTRY_DOMAIN, 0);
+    uint32_t packed = listing_pack(&(struct listing){.list = 0, .kind = ENTRY_DOMAIN, .date = 0});
 
     assert_non_null(image.ptr);
     *head_of(image) = (struct image_head){

@@ -32,14 +32,16 @@ static void test_listings_keep_their_extremes(void **state)
 
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < 4; j++)
-            for (int kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++) {
-                uint32_t packed = listing_pack(lists[i], (enum entry_kind)kind, dates[j]);
+            for (int kind = ENTRY_ADDRESS; kind <= ENTRY_DOMAIN_HASH; kind++) {
+                uint32_t packed = listing_pack(
+                    &(struct listing){.list = lists[i], .kind = (uint8_t)kind, .date = dates[j]});
                 struct listing l = listing_unpack(packed);
                 assert_int_equal(l.list, lists[i]);
                 assert_int_equal(l.kind, kind);
                 assert_int_equal(l.date, dates[j]);
                 assert_int_equal(listing_identity(packed),
-                                 listing_pack(lists[i], (enum entry_kind)kind, 0));
+                                 listing_pack(&(struct listing){
+                                     .list = lists[i], .kind = (uint8_t)kind, .date = 0}));
             }
 }
 
@@ -60,7 +62,7 @@ static void test_item_is_read_as_it_was_written(void **state)
 {
     (void)state;
     unsigned char bytes[64];
-    uint32_t packed = listing_pack(7, ENTRY_TREE, 300);
+    uint32_t packed = listing_pack(&(struct listing){.list = 7, .kind = ENTRY_TREE, .date = 300});
     unsigned char *to = varint_put(varint_put(bytes, 11), 1u << 1 | 1);
 
     memcpy(to, "example.org", 11);

@@ -60,7 +60,7 @@ static void test_a_small_array_is_not_overrun(void **state)
 {
     (void)state;
     struct blocklist *bl = three_keys();
-    struct listing out[2] = {{9, 9, 9}, {9, 9, 9}};
+    struct listing out[2] = {{9, 9, 0, 9}, {9, 9, 0, 9}};
 
     assert_int_equal(blocklist_find(bl, view_of("example.org"), 0xf, out, 1), 2);
     assert_int_equal(out[0].date, 4);

@@ -18,7 +18,7 @@ struct arena {
 static void arena_add(struct arena *a, const char *key)
 {
     size_t len = strlen(key);
-    uint32_t packed = listing_pack(0, ENTRY_DOMAIN, 0);
+    uint32_t packed = listing_pack(&(struct listing){.list = 0, .kind = ENTRY_DOMAIN, .date = 0});
 
     a->bytes = realloc(a->bytes, a->len + item_bytes(len, 1));
     assert_non_null(a->bytes);

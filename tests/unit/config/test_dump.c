@@ -227,13 +227,24 @@ static void no_ignored(uint64_t line, void *arg)
     fail_msg("conf/example.feed:%u is ignored", (unsigned)line);
 }
 
+static void no_claim(enum feed_claim claim, int64_t value, void *arg)
+{
+    (void)claim, (void)value, (void)arg;
+}
+
+static void no_broken(uint64_t line, const char *why, void *arg)
+{
+    (void)arg;
+    fail_msg("conf/example.feed:%u is broken: %s", (unsigned)line, why);
+}
+
 static void test_example_feed(void **state)
 {
     (void)state;
     struct buf text = whole_file("conf/example.feed");
     struct feed_options options = {.addresses = {.delimiter = "+", .provider_aliases = true}};
     struct rows rows = {0};
-    struct feed_sink sink = {count_row, no_root, no_bad, no_ignored, &rows};
+    struct feed_sink sink = {count_row, no_root, no_bad, no_ignored, no_claim, no_broken, &rows};
     struct feed_parser *parser = feed_parser_new(feed_format_find("aper"), &options, &sink);
 
     assert_non_null(parser);

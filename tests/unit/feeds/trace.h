@@ -1,6 +1,7 @@
 /*
  * What a parser said, as text: one line an event, so that a table test reads like the file it
- * parses. "3 jane@example.org AE 2008-08-22", "3 bad: why", "3 root", "3 ignored".
+ * parses. "3 jane@example.org AE 2008-08-22", "3 except .d", "3 bad: why", "3 root", "3 ignored",
+ * "claim rows 12", "3 broken: why".
  */
 #ifndef TEST_FEEDS_TRACE_H
 #define TEST_FEEDS_TRACE_H
@@ -19,7 +20,11 @@ static void trace_row(const struct feed_row *row, void *arg)
     struct text what = text_on(printed, sizeof printed);
 
     entry_print(&what, row->kind, row->key);
-    buf_addf(b, "%" PRIu64 " %s", row->line, printed);
+    buf_addf(b, "%" PRIu64 " %s%s", row->line,
+             row->effect == LISTING_EXCEPTS       ? "except "
+             : row->effect == LISTING_EXCEPTS_ALL ? "except all "
+                                                  : "",
+             printed);
     for (unsigned i = 0; i < 5; i++)
         if (row->types & 1u << i)
             buf_addf(b, "%s%c", (row->types & ((1u << i) - 1)) == 0 ? " " : "", 'A' + (int)i);
@@ -44,12 +49,27 @@ static void trace_ignored(uint64_t line, void *arg)
     buf_addf(arg, "%" PRIu64 " ignored\n", line);
 }
 
+static void trace_claim(enum feed_claim claim, int64_t value, void *arg)
+{
+    static const char *const names[] = {"rows", "created", "expires"};
+
+    buf_addf(arg, "claim %s %" PRId64 "\n", names[claim], value);
+}
+
+static void trace_broken(uint64_t line, const char *why, void *arg)
+{
+    buf_addf(arg, "%" PRIu64 " broken: %s\n", line, why);
+}
+
+#define TRACE_SINK(b)                                                                              \
+    {trace_row, trace_root, trace_bad, trace_ignored, trace_claim, trace_broken, b}
+
 /* The trace of BYTES, cut after the first CUT bytes; free data with buf_free. */
 static inline struct buf trace(const struct feed_format *format, const struct feed_options *options,
                                struct view bytes, size_t cut)
 {
     struct buf b = BUF_INIT(0);
-    struct feed_sink sink = {trace_row, trace_root, trace_bad, trace_ignored, &b};
+    struct feed_sink sink = TRACE_SINK(&b);
     struct feed_parser *p = feed_parser_new(format, options, &sink);
 
     buf_add_text(&b, "");
