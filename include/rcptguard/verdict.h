@@ -45,6 +45,9 @@ struct question {
 /* Listings of one recipient that are judged and shown, the most specific first. */
 #define ANSWER_LISTINGS 256
 
+/* Exceptions of lists against themselves that are shown; all of them count. */
+#define ANSWER_EXCEPTIONS 16
+
 /* Valid during the callback only. */
 struct answer {
     const char *action; /* "DUNNO" or "550 5.7.1 ...", NUL-terminated, for `action=` */
@@ -55,6 +58,8 @@ struct answer {
     unsigned n_partial;
     const struct decision_listing *listings;
     unsigned n_listings;
+    const struct decision_listing *exceptions; /* entries by which lists free from themselves */
+    unsigned n_exceptions;
     const char *ref; /* "" without refusal */
     enum decision_mode mode;
 };

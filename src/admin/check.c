@@ -101,13 +101,23 @@ static json_t *listing_json(const struct check_view *view, const struct decision
     return object;
 }
 
+/* By which a list frees from itself: not from any other. */
+static json_t *exception_json(const struct decision_listing *exception)
+{
+    json_t *object = json_object();
+
+    json_put(object, "list", json_text(exception->list));
+    json_put(object, "entry", entry_json(exception->kind, exception->key));
+    return object;
+}
+
 json_t *check_json(const struct check_view *view)
 {
     const struct answer *answer = view->answer;
     const struct address *address = answer->address;
     const struct decision *decision = &answer->decision;
     bool observed = answer->mode == MODE_OBSERVE && decision->outcome != OUTCOME_PASS;
-    json_t *object = json_object(), *listings = json_array();
+    json_t *object = json_object(), *listings = json_array(), *exceptions = json_array();
     bool cut;
 
     json_put(object, "recipient", json_text(view->recipient));
@@ -126,6 +136,9 @@ json_t *check_json(const struct check_view *view)
     for (unsigned i = 0; i < answer->n_listings; i++)
         json_array_append_new(listings, listing_json(view, &answer->listings[i]));
     json_put(object, "listings", listings);
+    for (unsigned i = 0; i < answer->n_exceptions; i++)
+        json_array_append_new(exceptions, exception_json(&answer->exceptions[i]));
+    json_put(object, "exceptions", exceptions);
     json_put(object, "exclusions_file", json_text(view_of(view->file)));
     if (address->state != ADDRESS_OK)
         json_put(object, "note", json_text(view_of(address_state_text(address->state))));

@@ -100,6 +100,17 @@ static void show_listing(const struct show *s, const json_t *listing)
     }
 }
 
+/* A list says itself that it does not mean this one. */
+static void show_exception(const struct show *s, const json_t *exception)
+{
+    show_label(s, "");
+    fputs("list ", s->to);
+    show_view(s, show_field(exception, "list"));
+    fputs(" itself excepts ", s->to);
+    show_view(s, show_field(exception, "entry"));
+    fputc('\n', s->to);
+}
+
 /* What to exclude: the address without its tag, which frees it with any. */
 static struct view plain_address(const json_t *answer)
 {
@@ -155,6 +166,8 @@ static void show_answer(const struct show *s, const json_t *answer)
         show_label(s, "list");
         fputs("none holds it\n", s->to);
     }
+    json_array_foreach(json_object_get(answer, "exceptions"), i, listing)
+        show_exception(s, listing);
     if (!view_is(show_field(answer, "action"), "DUNNO"))
         line_of_field(s, "reply", answer, "action");
     show_next(s, answer);

@@ -2,31 +2,12 @@
  * The way of one question: parse, exclusions, blocklist, decision, reply, record. All of it is
  * memory and computation; nothing on this way allocates, locks or waits.
  */
-#include "rcptguard/verdict.h"
+#include "lookup.h"
 
 #include <stdlib.h>
 
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
-
-#define NOT_CONFIGURED UINT32_MAX
-#define SECONDS_A_DAY  86400
-
-struct verdict {
-    struct record *record;
-    const struct verdict_rules *rules;
-    struct blocklist *blocklist;
-    struct exclusions *exclusions;
-    /* For each list of the blocklist: its place in the rules, or NOT_CONFIGURED. */
-    uint32_t rule_of[BLOCKLIST_MAX_LISTS];
-    /* The work space of the one question that is being answered. */
-    struct address recipient, sender;
-    struct exclusion_match match;
-    struct decision_listing listings[ANSWER_LISTINGS];
-    unsigned n_listings;
-    char ref[REF_MAX];
-    char action[ACTION_MAX];
-};
 
 struct verdict *verdict_new(struct record *record)
 {
@@ -45,35 +26,17 @@ void verdict_free(struct verdict *v)
     free(v);
 }
 
-static uint32_t find_rule(const struct verdict_rules *rules, const struct blocklist_list *list)
-{
-    for (size_t i = 0; i < rules->n_lists; i++)
-        if (strcmp(rules->lists[i].name, list->name) == 0)
-            return memcmp(rules->lists[i].shape, list->shape, sizeof list->shape) == 0
-                       ? (uint32_t)i
-                       : NOT_CONFIGURED;
-    return NOT_CONFIGURED;
-}
-
-static void match_lists_to_rules(struct verdict *v)
-{
-    if (v->blocklist == NULL || v->rules == NULL)
-        return;
-    for (size_t i = 0; i < blocklist_lists(v->blocklist); i++)
-        v->rule_of[i] = find_rule(v->rules, blocklist_list(v->blocklist, i));
-}
-
 void verdict_set_rules(struct verdict *v, const struct verdict_rules *rules)
 {
     v->rules = rules;
-    match_lists_to_rules(v);
+    lookup_rules(v);
 }
 
 struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl)
 {
     struct blocklist *old = v->blocklist;
     v->blocklist = bl;
-    match_lists_to_rules(v);
+    lookup_rules(v);
     return old;
 }
 
@@ -92,69 +55,6 @@ const struct blocklist *verdict_blocklist(const struct verdict *v)
 const struct exclusions *verdict_exclusions(const struct verdict *v)
 {
     return v->exclusions;
-}
-
-/* Ages are judged here and not when the index is built: they change while it stands still. */
-static bool is_too_old(const struct verdict_list *rule, const struct blocklist_list *list,
-                       int32_t date, int64_t now)
-{
-    if (rule->entry_max_age_s > 0 && date != 0 &&
-        now - (int64_t)date * SECONDS_A_DAY > rule->entry_max_age_s)
-        return true;
-    int64_t confirmed =
-        rule->confirmed_at > list->accepted_at ? rule->confirmed_at : list->accepted_at;
-    return rule->max_age_s > 0 && now - confirmed > rule->max_age_s;
-}
-
-static bool is_freed(const struct exclusion_match *match, struct view list)
-{
-    for (unsigned i = 0; i < match->n_partial; i++)
-        if (exclusion_frees(match->partial[i], list))
-            return true;
-    return false;
-}
-
-/* A wider kind of entry at the same name is less specific: d, then .d; *.d, then .d. */
-static unsigned specificity_of(unsigned key_number, uint8_t kind)
-{
-    return key_number * 2 + (kind == ENTRY_TREE ? 1 : 0);
-}
-
-static void add_listing(struct verdict *v, const struct listing *found, unsigned key_number,
-                        int64_t now)
-{
-    uint32_t number = v->rule_of[found->list];
-    if (number == NOT_CONFIGURED || v->n_listings == ANSWER_LISTINGS)
-        return;
-    const struct verdict_list *rule = &v->rules->lists[number];
-    if (is_too_old(rule, blocklist_list(v->blocklist, found->list), found->date, now))
-        return;
-    struct view list = view_of(rule->name);
-    v->listings[v->n_listings++] = (struct decision_listing){
-        .list = list,
-        .rank = number + 1,
-        .specificity = specificity_of(key_number, found->kind),
-        .action = rule->action,
-        .reply = view_of(rule->reply),
-        .kind = (enum entry_kind)found->kind,
-        .key = v->recipient.keys[key_number].name,
-        .date = found->date,
-        .excluded = is_freed(&v->match, list),
-    };
-}
-
-static void look_up(struct verdict *v, int64_t now)
-{
-    struct listing found[ANSWER_LISTINGS];
-
-    if (v->blocklist == NULL || v->rules == NULL)
-        return;
-    for (unsigned i = 0; i < v->recipient.n_keys; i++) {
-        const struct address_key *key = &v->recipient.keys[i];
-        size_t n = blocklist_find(v->blocklist, key->name, key->kinds, found, ANSWER_LISTINGS);
-        for (size_t j = 0; j < n && j < ANSWER_LISTINGS; j++)
-            add_listing(v, &found[j], i, now);
-    }
 }
 
 static void match_exclusions(struct verdict *v, const struct question *q, int64_t now)
@@ -302,10 +202,9 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
     int64_t now = clock_now();
     struct decision decision;
 
-    v->n_listings = 0;
     address_parse(q->recipient, &v->rules->addresses, &v->recipient);
     match_exclusions(v, q, now);
-    look_up(v, now);
+    look_up(v, q->recipient, now);
 
     const struct evidence evidence = {
         .mode = v->rules->mode,
@@ -326,6 +225,8 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
         .n_partial = v->match.n_partial,
         .listings = v->listings,
         .n_listings = v->n_listings,
+        .exceptions = v->exceptions,
+        .n_exceptions = v->n_exceptions,
         .ref = v->ref,
         .mode = v->rules->mode,
     };

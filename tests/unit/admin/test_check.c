@@ -46,7 +46,8 @@ static void test_rejected(void **state)
     fake_feed("aper", FEED_ACCEPTED);
     char *text = check(V("Jane@Example.Org."), &answer);
     assert_string_equal(
-        text, "{\"action\":\"550 5.7.1 no\",\"canonical\":\"jane@example.org\",\"exclusion\":null,"
+        text, "{\"action\":\"550 5.7.1 "
+              "no\",\"canonical\":\"jane@example.org\",\"exceptions\":[],\"exclusion\":null,"
               "\"exclusions_file\":\"/x\","
               "\"keys\":[\"jane@example.org\",\"example.org\",\".example.org\",\".org\",\"*.org\"],"
               "\"listings\":[{\"action\":\"reject\",\"date\":\"2024-10-04\",\"decides\":true,"

@@ -1,0 +1,230 @@
+/*
+ * What the lists say of a recipient: listings, and exceptions by which a list frees from itself.
+ * Lists of digests are asked with the digests of the same names, computed only for the kinds of
+ * hash that the blocklist holds.
+ */
+#include "lookup.h"
+
+#define SECONDS_A_DAY 86400
+
+static uint32_t find_rule(const struct verdict_rules *rules, const struct blocklist_list *list)
+{
+    for (size_t i = 0; i < rules->n_lists; i++)
+        if (strcmp(rules->lists[i].name, list->name) == 0)
+            return memcmp(rules->lists[i].shape, list->shape, sizeof list->shape) == 0
+                       ? (uint32_t)i
+                       : LOOKUP_NOT_CONFIGURED;
+    return LOOKUP_NOT_CONFIGURED;
+}
+
+void lookup_rules(struct verdict *v)
+{
+    if (v->blocklist == NULL || v->rules == NULL)
+        return;
+    for (size_t i = 0; i < blocklist_lists(v->blocklist); i++)
+        v->rule_of[i] = find_rule(v->rules, blocklist_list(v->blocklist, i));
+}
+
+/* Ages are judged here and not when the index is built: they change while it stands still. */
+static bool is_too_old(const struct verdict_list *rule, const struct blocklist_list *list,
+                       int32_t date, int64_t now)
+{
+    if (rule->entry_max_age_s > 0 && date != 0 &&
+        now - (int64_t)date * SECONDS_A_DAY > rule->entry_max_age_s)
+        return true;
+    int64_t confirmed =
+        rule->confirmed_at > list->accepted_at ? rule->confirmed_at : list->accepted_at;
+    return rule->max_age_s > 0 && now - confirmed > rule->max_age_s;
+}
+
+static bool is_freed(const struct exclusion_match *match, struct view list)
+{
+    for (unsigned i = 0; i < match->n_partial; i++)
+        if (exclusion_frees(match->partial[i], list))
+            return true;
+    return false;
+}
+
+/* A wider kind of entry at the same name is less specific: d, then .d; *.d, then .d. */
+static unsigned specificity_of(unsigned key_number, uint8_t kind)
+{
+    return key_number * 2 + (kind == ENTRY_TREE ? 1 : 0);
+}
+
+/* One name of the recipient, or its digest, at which to look. */
+struct look {
+    struct view key;
+    unsigned kinds;
+    unsigned number; /* place of the name among the recipient's keys */
+};
+
+static void add_listing(struct verdict *v, const struct look *look, const struct listing *found,
+                        const struct verdict_list *rule, struct decision_listing *to)
+{
+    struct view list = view_of(rule->name);
+
+    *to = (struct decision_listing){
+        .list = list,
+        .rank = v->rule_of[found->list] + 1,
+        .specificity = specificity_of(look->number, found->kind),
+        .action = rule->action,
+        .reply = view_of(rule->reply),
+        .kind = (enum entry_kind)found->kind,
+        .key = look->key,
+        .date = found->date,
+        .excluded = is_freed(&v->match, list),
+    };
+}
+
+/* Exceptions are remembered for what was found already and for what is found later. */
+static void add_exception(struct verdict *v, const struct look *look, const struct listing *found,
+                          const struct verdict_list *rule)
+{
+    uint16_t at = (uint16_t)(found->effect == LISTING_EXCEPTS_ALL ? 1 : look->number + 1);
+    uint16_t *first = &v->excepted_at[found->list];
+
+    if (*first == 0)
+        v->excepting[v->n_excepting++] = found->list;
+    if (*first == 0 || at < *first)
+        *first = at;
+    if (v->n_exceptions < ANSWER_EXCEPTIONS)
+        add_listing(v, look, found, rule, &v->exceptions[v->n_exceptions++]);
+}
+
+static void take(struct verdict *v, const struct look *look, const struct listing *found,
+                 int64_t now)
+{
+    uint32_t number = v->rule_of[found->list];
+
+    if (number == LOOKUP_NOT_CONFIGURED)
+        return;
+    const struct verdict_list *rule = &v->rules->lists[number];
+    if (found->effect != LISTING_BLOCKS) {
+        add_exception(v, look, found, rule);
+        return;
+    }
+    if (v->n_listings == ANSWER_LISTINGS ||
+        is_too_old(rule, blocklist_list(v->blocklist, found->list), found->date, now))
+        return;
+    v->listed_by[v->n_listings] = found->list;
+    v->listed_at[v->n_listings] = (uint16_t)look->number;
+    add_listing(v, look, found, rule, &v->listings[v->n_listings++]);
+}
+
+static void look_at(struct verdict *v, const struct look *look, int64_t now)
+{
+    struct listing found[ANSWER_LISTINGS];
+    size_t n = blocklist_find(v->blocklist, look->key, look->kinds, found, ANSWER_LISTINGS);
+
+    for (size_t j = 0; j < n && j < ANSWER_LISTINGS; j++)
+        take(v, look, &found[j], now);
+}
+
+/* NAME by each kind of hash in the bits of HASHES. */
+static void look_at_hashes(struct verdict *v, struct view name, unsigned hashes, unsigned kinds,
+                           unsigned number, int64_t now)
+{
+    for (unsigned hash = 0; hash < HASH_KINDS; hash++) {
+        if ((hashes & 1u << hash) == 0 || v->n_digests == LOOKUP_DIGESTS)
+            continue;
+        unsigned char *digest = v->digests[v->n_digests];
+        size_t len = hash_plain((enum hash_kind)hash, name, digest);
+        struct look look = {view_make(digest, len), kinds, number};
+        if (len == 0)
+            continue;
+        v->n_digests++;
+        look_at(v, &look, now);
+    }
+}
+
+/* SEEN with ASCII letters in lower case, in the sender's space, which nobody reads any more. */
+static struct view lower_seen(struct verdict *v, struct view seen)
+{
+    seen = view_first(seen, sizeof v->sender.text);
+    for (size_t i = 0; i < seen.len; i++)
+        v->sender.text[i] = ascii_lower(seen.ptr[i]);
+    return view_make(v->sender.text, seen.len);
+}
+
+/* The place of the recipient's key NAME with one of KINDS, or of the first of those kinds;
+ * *FOUND: it is that very name. */
+static unsigned place_of(const struct address *a, struct view name, unsigned kinds, bool *found)
+{
+    unsigned first = a->n_keys;
+
+    *found = false;
+    for (unsigned i = 0; i < a->n_keys; i++) {
+        if ((a->keys[i].kinds & kinds) == 0)
+            continue;
+        if (first == a->n_keys)
+            first = i;
+        if (view_eq(a->keys[i].name, name)) {
+            *found = true;
+            return i;
+        }
+    }
+    return first;
+}
+
+/* As it was seen, in lower case: some lists hash that too, and not the canonical form alone. */
+static void look_at_seen(struct verdict *v, struct view seen, unsigned addresses, unsigned domains,
+                         int64_t now)
+{
+    struct view lower = lower_seen(v, seen);
+    struct view domain = view_from(lower, (size_t)(view_find_last(lower, '@') + 1));
+    bool known;
+
+    unsigned at = place_of(&v->recipient, lower, ENTRY_BIT(ENTRY_ADDRESS), &known);
+    if (!known && at < v->recipient.n_keys)
+        look_at_hashes(v, lower, addresses, ENTRY_BIT(ENTRY_ADDRESS_HASH), at, now);
+    at = place_of(&v->recipient, domain, ENTRY_BIT(ENTRY_DOMAIN), &known);
+    if (!known && at < v->recipient.n_keys)
+        look_at_hashes(v, domain, domains, ENTRY_BIT(ENTRY_DOMAIN_HASH), at, now);
+}
+
+static void look_up_hashes(struct verdict *v, struct view seen, int64_t now)
+{
+    unsigned hashes = blocklist_hashes(v->blocklist);
+    unsigned addresses = hashes & ((1u << BLOCKLIST_HASHES_OF_DOMAIN) - 1);
+    unsigned domains = hashes >> BLOCKLIST_HASHES_OF_DOMAIN;
+
+    if (hashes == 0 || v->recipient.n_keys == 0)
+        return;
+    for (unsigned i = 0; i < v->recipient.n_keys; i++) {
+        const struct address_key *key = &v->recipient.keys[i];
+        if (key->kinds & ENTRY_BIT(ENTRY_ADDRESS))
+            look_at_hashes(v, key->name, addresses, ENTRY_BIT(ENTRY_ADDRESS_HASH), i, now);
+        if (key->kinds & ENTRY_BIT(ENTRY_DOMAIN))
+            look_at_hashes(v, key->name, domains, ENTRY_BIT(ENTRY_DOMAIN_HASH), i, now);
+    }
+    look_at_seen(v, seen, addresses, domains, now);
+}
+
+/* Rule 20: the more specific wins, of two on one name the exception. */
+static void take_exceptions(struct verdict *v)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < v->n_listings; i++) {
+        uint16_t first = v->excepted_at[v->listed_by[i]];
+        if (first == 0 || v->listed_at[i] + 1u < first)
+            v->listings[kept++] = v->listings[i];
+    }
+    v->n_listings = kept;
+    while (v->n_excepting > 0)
+        v->excepted_at[v->excepting[--v->n_excepting]] = 0;
+}
+
+void look_up(struct verdict *v, struct view seen, int64_t now)
+{
+    v->n_listings = v->n_exceptions = v->n_digests = 0;
+    if (v->blocklist == NULL || v->rules == NULL)
+        return;
+    for (unsigned i = 0; i < v->recipient.n_keys; i++) {
+        const struct address_key *key = &v->recipient.keys[i];
+        look_at(v, &(struct look){key->name, key->kinds, i}, now);
+    }
+    look_up_hashes(v, seen, now);
+    if (v->n_excepting > 0)
+        take_exceptions(v);
+}
