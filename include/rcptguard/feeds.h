@@ -114,10 +114,13 @@ struct feed_status {
     char url[512]; /* without userinfo and secrets */
     char format[16];
     enum feed_state state;
+    int64_t state_since;                   /* when it came into this state */
     uint64_t rows, bad_rows, ignored_rows; /* of the accepted copy */
     uint64_t entries;                      /* unique canonical entries of the accepted copy */
     uint64_t active;                       /* those that block now */
     uint64_t dropped;                      /* protected, public suffixes, the root */
+    uint64_t exceptions;                   /* entries by which the list frees from itself */
+    char left_out[160];                    /* the first of the protected entries, escaped */
     int64_t last_fetch, last_success, accepted_at, next_fetch;
     char last_error[512]; /* escaped; "" after a success */
     char guard[32];       /* the guard that held or refused, or "" */

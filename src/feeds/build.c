@@ -85,7 +85,7 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
         body_free(body);
     if (f->fresh != NULL) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
-        f->meta.dropped = counts.protected_ + counts.suffixes;
+        f->meta.sources[STORE_LIST].accepted.dropped = counts.protected_ + counts.suffixes;
         p->fresh = true;
         return 0;
     }
@@ -124,7 +124,8 @@ static int find_part(struct build *b, struct feed *f, struct part *p, struct err
 
 static int add_list(struct build *b, struct part *p, struct error *why)
 {
-    struct blocklist_list list = {.accepted_at = p->feed->meta.sources[STORE_LIST].accepted_at};
+    struct blocklist_list list = {.accepted_at =
+                                      p->feed->meta.sources[STORE_LIST].accepted.accepted_at};
 
     if (!p->fresh)
         list.accepted_at = blocklist_list(b->current, (size_t)p->old)->accepted_at;
@@ -150,7 +151,7 @@ static bool was_there(const struct build *b, const struct part *p, struct view k
         return false;
     size_t n = blocklist_find(b->current, key, ENTRY_BIT(kind), found, 32);
     for (size_t i = 0; i < n && i < 32; i++)
-        if (found[i].list == p->old)
+        if (found[i].list == p->old && found[i].effect == LISTING_BLOCKS)
             return true;
     return false;
 }
@@ -159,13 +160,16 @@ static int add_entry(struct view key, const struct listing *listing, void *arg)
 {
     struct adding *a = arg;
 
+    struct listing moved = *listing;
+
     if (listing->list != COPY_ACTIVE)
         return 0;
-    int rc = blocklist_builder_add(a->build->builder, (enum entry_kind)listing->kind, key,
-                                   a->number, listing->date, a->why);
+    moved.list = a->number;
+    int rc = blocklist_builder_put(a->build->builder, key, &moved, a->why);
     if (rc < 0)
         return rc;
-    a->part->added += !was_there(a->build, a->part, key, listing->kind);
+    if (listing->effect == LISTING_BLOCKS)
+        a->part->added += !was_there(a->build, a->part, key, listing->kind);
     return 0;
 }
 
@@ -193,6 +197,7 @@ static int fill(struct build *b, struct error *why)
 
 static void log_part(const struct build *b, const struct part *p, const struct blocklist *made)
 {
+    const struct store_copy *copy = &p->feed->meta.sources[STORE_LIST].accepted;
     int number = build_find(made, p->feed->config->name, p->feed->shape);
     uint64_t now = number < 0 ? 0 : blocklist_list(made, (size_t)number)->entries;
     uint64_t before = p->old < 0 ? 0 : blocklist_list(b->current, (size_t)p->old)->entries;
@@ -200,7 +205,7 @@ static void log_part(const struct build *b, const struct part *p, const struct b
     log_info(p->feed->config->name,
              "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64
              " dropped), %" PRIu64 " entries and %" PRIu64 " bad rows in the copy",
-             now, p->added, before + p->added - now, p->feed->meta.entries, p->feed->meta.bad_rows);
+             now, p->added, before + p->added - now, copy->entries, copy->bad_rows);
 }
 
 static int make(struct build *b, struct feed *const *feeds, struct blocklist **out,
@@ -266,7 +271,7 @@ static int count_old(struct view key, const struct listing *listing, void *arg)
     int64_t max_age_s = a->max_age_s[listing->list];
 
     (void)key;
-    if (max_age_s > 0 && listing->date != 0 &&
+    if (max_age_s > 0 && listing->date != 0 && listing->effect == LISTING_BLOCKS &&
         a->now - (int64_t)listing->date * SECONDS_A_DAY > max_age_s)
         a->old[listing->list]++;
     return 0;

@@ -5,6 +5,7 @@
 #include "copy.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "rcptguard/base/escape.h"
@@ -19,6 +20,7 @@
 struct tally {
     struct copy_counts counts;
     struct sniff sniff;
+    const struct feed_format *format;
 };
 
 struct copy_builder {
@@ -67,6 +69,9 @@ static void count_end(struct tally *t, struct copy_counts *counts)
 {
     t->counts.html = sniff_is_html(&t->sniff);
     t->counts.control = t->sniff.control;
+    const struct feed_format *guess = feed_format_guess(sniff_head(&t->sniff));
+    if (guess != NULL && !feed_format_fits(t->format, sniff_head(&t->sniff)))
+        t->counts.looks_like = guess->info.name;
     *counts = t->counts;
 }
 
@@ -79,15 +84,18 @@ static bool row_is_active(const struct copy_shaping *shaping, const struct feed_
     return cleared == NULL || (int64_t)*cleared < row->date;
 }
 
-/* Remembered, so that the warning can name one. */
+/* Remembered, so that the warning can name some. */
 static void keep_dropped(struct copy_counts *counts, const struct feed_row *row)
 {
-    char printed[512];
+    char printed[512], shown[sizeof counts->dropped_sample];
     struct text plain = text_on(printed, sizeof printed);
-    struct text shown = text_on(counts->dropped_sample, sizeof counts->dropped_sample);
+    struct text escaped = text_on(shown, sizeof shown);
+    size_t len = strlen(counts->dropped_sample), size = sizeof counts->dropped_sample;
 
     entry_print(&plain, row->kind, row->key);
-    escape_to(&shown, text_view(&plain), ESCAPE_TERMINAL);
+    escape_to(&escaped, text_view(&plain), ESCAPE_TERMINAL);
+    if (len == 0 || len + strlen(shown) + 3 < size)
+        snprintf(counts->dropped_sample + len, size - len, "%s%s", len == 0 ? "" : ", ", shown);
 }
 
 /*
@@ -96,9 +104,9 @@ static void keep_dropped(struct copy_counts *counts, const struct feed_row *row)
  */
 static uint64_t *drop_of(struct copy_builder *b, const struct feed_row *row)
 {
-    if (row->kind == ENTRY_ADDRESS)
+    if (row->kind == ENTRY_ADDRESS || row->kind == ENTRY_ADDRESS_HASH)
         return NULL;
-    if (suffixes_is_public(b->shaping.suffixes, row->key))
+    if (row->kind != ENTRY_DOMAIN_HASH && suffixes_is_public(b->shaping.suffixes, row->key))
         return &b->tally.counts.suffixes;
     if (protect_covers(b->shaping.protect, row->kind, row->key))
         return &b->tally.counts.protected_;
@@ -112,15 +120,25 @@ static void on_row(const struct feed_row *row, void *arg)
     if (b->why.code != 0)
         return;
     b->tally.counts.rows++;
-    uint64_t *dropped = drop_of(b, row);
-    uint16_t list = dropped == NULL && row_is_active(&b->shaping, row) ? COPY_ACTIVE : COPY_REST;
-    int rc = blocklist_builder_add(b->entries, row->kind, row->key, list, row->date, &b->why);
+    bool excepts = row->effect != LISTING_BLOCKS;
+    uint64_t *dropped = excepts ? NULL : drop_of(b, row);
+    bool active = excepts || (dropped == NULL && row_is_active(&b->shaping, row));
+    const struct listing listing = {
+        .list = active ? COPY_ACTIVE : COPY_REST,
+        .kind = (uint8_t)row->kind,
+        .effect = (uint8_t)row->effect,
+        .date = row->date,
+    };
+    int rc = blocklist_builder_put(b->entries, row->key, &listing, &b->why);
     if (rc <= 0)
         return;
-    b->tally.counts.entries++;
+    if (excepts)
+        b->tally.counts.exceptions++;
+    else
+        b->tally.counts.entries++;
     if (dropped != NULL)
         (*dropped)++;
-    if (dropped == &b->tally.counts.protected_ && *dropped == 1)
+    if (dropped == &b->tally.counts.protected_)
         keep_dropped(&b->tally.counts, row);
 }
 
@@ -182,6 +200,7 @@ struct copy_builder *copy_builder_new(const struct feed_format *format,
         return NULL;
     }
     b->shaping = *shaping;
+    b->tally.format = format;
     struct feed_sink sink = {on_row, on_root, on_bad, on_ignored, on_claim, on_broken, b};
     b->parser = feed_parser_new(format, options, &sink);
     b->entries = blocklist_builder_new(EXPECTED_ENTRIES);
@@ -206,6 +225,26 @@ int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *
     return b->why.code;
 }
 
+/* splitmix64's finalizer: every bit of the result depends on every bit of N. */
+static uint64_t mix(uint64_t n)
+{
+    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+    n = (n ^ n >> 27) * 0x94d049bb133111eb;
+    return n ^ n >> 31;
+}
+
+/* A sum does not depend on the order in which the entries are met. */
+static int add_to_set(struct view key, const struct listing *l, void *arg)
+{
+    struct checksum *set = arg, sum = checksum_of(key.ptr, key.len);
+    uint64_t rest = (uint64_t)(uint32_t)l->date << 32 | (uint64_t)l->list << 16 |
+                    (uint64_t)l->kind << 8 | l->effect;
+
+    set->low += mix(sum.low ^ mix(rest + 1));
+    set->high += mix(sum.high + mix(rest + 2));
+    return 0;
+}
+
 struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
                                    struct error *why)
 {
@@ -217,10 +256,12 @@ struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *c
         entries = blocklist_builder_finish(b->entries, &b->why);
         b->entries = NULL;
     }
-    if (entries != NULL)
+    if (entries != NULL) {
         b->tally.counts.active = blocklist_list(entries, COPY_ACTIVE)->entries;
-    else if (why != NULL)
+        blocklist_each(entries, add_to_set, &b->tally.counts.set);
+    } else if (why != NULL) {
         *why = b->why;
+    }
     count_end(&b->tally, counts);
     copy_builder_free(b);
     return entries;
@@ -296,7 +337,7 @@ static void cleared_broken(uint64_t line, const char *why, void *arg)
 struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
                                struct copy_counts *counts, struct error *why)
 {
-    struct cleared c = {.days = map_new()};
+    struct cleared c = {.days = map_new(), .tally.format = &feed_format_aper_cleared};
     struct feed_sink sink = {cleared_row,   cleared_root,   cleared_bad, cleared_ignored,
                              cleared_claim, cleared_broken, &c};
     struct feed_parser *parser =
@@ -314,6 +355,11 @@ struct map *copy_parse_cleared(struct view bytes, const struct feed_options *opt
         return NULL;
     }
     c.tally.counts.active = c.tally.counts.entries;
+    for (size_t i = 0; i < map_count(c.days); i++) {
+        struct view key = map_key(c.days, i);
+        const struct listing day = {.date = (int32_t)*map_get(c.days, key)};
+        add_to_set(key, &day, &c.tally.counts.set);
+    }
     count_end(&c.tally, counts);
     return c.days;
 }

@@ -3,7 +3,7 @@
  * entries themselves are a small blocklist of two lists, COPY_ACTIVE (those that block) and
  * COPY_REST (parsed, but of another type, cleared or dropped), so that one structure serves both
  * and the merge into the index is a walk over it. An address with several rows may be in both;
- * COPY_ACTIVE decides.
+ * COPY_ACTIVE decides. What a list excepts from itself is in COPY_ACTIVE, with its effect.
  */
 #ifndef FEEDS_COPY_H
 #define FEEDS_COPY_H
@@ -20,18 +20,22 @@ struct copy_counts {
     uint64_t rows, bad_rows, ignored_rows; /* rows: those that parsed */
     uint64_t entries;                      /* unique canonical entries as parsed (rule 14) */
     uint64_t active;                       /* of those, in COPY_ACTIVE */
+    uint64_t exceptions; /* unique entries by which the list frees from itself; not in ENTRIES */
     uint64_t protected_; /* entries left out because they cover a protected domain */
     uint64_t suffixes;   /* left out: public suffixes, single labels, rows for the whole world */
+    struct checksum set; /* of what is listed, in whatever order and spelling it came */
     struct {
         uint64_t line;
         char text[160];      /* escaped: the row and what is wrong with it */
     } samples[COPY_SAMPLES]; /* of bad rows */
     unsigned n_samples;
-    char dropped_sample[160]; /* the first protected entry, as printed */
+    char dropped_sample[160]; /* the first protected entries, as printed */
     int64_t
         claims[CLAIM_EXPIRES + 1]; /* what the list says of itself, by enum feed_claim; 0: not */
     char broken[160];              /* escaped: why it is not whole; "": it is */
     bool html, control;            /* looks like HTML or PHP; holds NUL or other control bytes */
+    const char *looks_like;        /* another format that most of its rows look like, or NULL */
+    bool rolled_back;              /* a person rolled back from it; set by who judges */
 };
 
 /* What turns rows into active entries. All borrowed. */

@@ -17,14 +17,14 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
     }
     if (!list->known || (feed_has_cleared(f) && !cleared->known))
         return false;
-    memcpy(copy, list->digest, SHA256_BYTES);
+    memcpy(copy, list->content, SHA256_BYTES);
     if (!feed_has_cleared(f))
         return true;
     struct digest *d = digest_new();
     if (d == NULL)
         return false;
-    digest_add(d, list->digest, SHA256_BYTES);
-    digest_add(d, cleared->digest, SHA256_BYTES);
+    digest_add(d, list->content, SHA256_BYTES);
+    digest_add(d, cleared->content, SHA256_BYTES);
     digest_end(d, copy);
     return true;
 }
@@ -70,10 +70,16 @@ void feed_forget_held(struct feed *f, unsigned i)
     f->sources[i].unsaved[COPY_HELD] = NULL;
     stored->held = (struct store_copy){.known = false};
     stored->held_until = 0;
-    stored->held_entries = 0;
     stored->held_guard[0] = stored->held_why[0] = '\0';
     stored->guard.held_side = 0;
     stored->guard.held_since = 0;
+}
+
+void feed_remember(struct store_source *stored)
+{
+    stored->guard.accepted_entries = stored->accepted.entries;
+    stored->guard.accepted_created = stored->accepted.created;
+    stored->guard.accepted_short = stored->accepted.is_short;
 }
 
 struct reading {

@@ -101,6 +101,9 @@ void feed_drop_result(struct feed_source *s);
 /* Nothing is held any more, and the clock of rule 15 stands. */
 void feed_forget_held(struct feed *f, unsigned source);
 
+/* What the guards go by of the accepted copy. */
+void feed_remember(struct store_source *stored);
+
 /* Logs "WORDS: WHY", escaped. */
 void feed_warn(const struct feed *f, const char *words, const struct error *why);
 

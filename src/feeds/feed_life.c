@@ -133,6 +133,8 @@ struct feed *feed_new(const struct feeds_config *config, const struct feed_confi
     int rc = store_load(f->store, &f->meta, &lost);
     if (rc < 0 && rc != ERR_ABSENT)
         feed_warn(f, "the stored state is left out, the feed begins anew", &lost);
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        feed_remember(&f->meta.sources[i]);
     /* A disk that fails for a moment must not cost the copies that the state names. */
     if (rc != ERR_IO)
         store_tidy(f->store, &f->meta);
@@ -177,7 +179,7 @@ static void tell_held(const struct feed *f, struct feed_status *status)
             continue;
         status->held.since = s->guard.held_since;
         status->held.until = s->held_until;
-        status->held.entries = s->held_entries;
+        status->held.entries = s->held.entries;
         snprintf(status->held.why, sizeof status->held.why, "%s%.230s",
                  i == STORE_CLEARED ? "cleared list: " : "", s->held_why);
         feed_text(status->guard, sizeof status->guard, s->held_guard);
@@ -188,21 +190,26 @@ static void tell_held(const struct feed *f, struct feed_status *status)
 void feed_tell(const struct feed *f, struct feed_status *status)
 {
     const struct store_meta *m = &f->meta;
+    const struct store_copy *copy = &m->sources[STORE_LIST].accepted;
 
     memset(status, 0, sizeof *status); /* padding too: it is compared as a whole */
     feed_text(status->name, sizeof status->name, f->config->name);
     url_shown(f->config->url, status->url, sizeof status->url);
     feed_text(status->format, sizeof status->format, f->config->format);
     status->state = m->state;
-    status->rows = m->rows;
-    status->bad_rows = m->bad_rows;
-    status->ignored_rows = m->ignored_rows;
-    status->entries = m->entries;
+    status->state_since = m->state_since;
+    status->rows = copy->rows;
+    status->bad_rows = copy->bad_rows;
+    status->ignored_rows = copy->ignored_rows;
+    status->entries = copy->entries;
+    status->exceptions = copy->exceptions;
     status->active = f->active;
-    status->dropped = m->dropped;
+    status->dropped = copy->dropped;
+    feed_text(status->left_out, sizeof status->left_out, copy->left_out);
+    status->previous = refresh_can_roll_back(f);
     status->last_fetch = m->last_fetch;
     status->last_success = m->last_success;
-    status->accepted_at = m->sources[STORE_LIST].accepted_at;
+    status->accepted_at = copy->accepted_at;
     status->next_fetch = m->next_fetch;
     feed_text(status->last_error, sizeof status->last_error, m->last_error);
     feed_text(status->guard, sizeof status->guard, m->guard);

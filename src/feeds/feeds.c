@@ -180,14 +180,14 @@ const struct feed_status *feeds_status_of(const struct feeds *f, struct view nam
     return shown == NULL ? NULL : &shown->status;
 }
 
-static struct feeds_request *ask(struct feeds *f, struct view name, bool accept, feeds_done *done,
-                                 void *arg)
+static struct feeds_request *ask(struct feeds *f, struct view name, enum feeds_wish wish,
+                                 feeds_done *done, void *arg)
 {
     struct feeds_request *r = f->n_requests == FEEDS_MAX_REQUESTS ? NULL : calloc(1, sizeof *r);
 
     if (r == NULL)
         return NULL;
-    r->accept = accept;
+    r->wish = wish;
     r->done = done;
     r->arg = arg;
     /* Too long for a name is too long for a feed: it stays "" and is unknown. */
@@ -205,12 +205,17 @@ static struct feeds_request *ask(struct feeds *f, struct view name, bool accept,
 
 struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_done *done, void *arg)
 {
-    return ask(f, name, false, done, arg);
+    return ask(f, name, FEEDS_REFRESH, done, arg);
 }
 
 struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg)
 {
-    return ask(f, name, true, done, arg);
+    return ask(f, name, FEEDS_ACCEPT, done, arg);
+}
+
+struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_done *done, void *arg)
+{
+    return ask(f, name, FEEDS_ROLLBACK, done, arg);
 }
 
 void feeds_forget(struct feeds_request *r)

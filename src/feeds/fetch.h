@@ -31,7 +31,8 @@ struct fetch_result {
     struct body *body; /* the taker's to free; NULL unless FETCH_BODY */
     char etag[FETCH_ETAG_MAX], last_modified[FETCH_MODIFIED_MAX];
     int64_t retry_after_s;
-    struct error why; /* never holds the URL */
+    int64_t expires_s; /* Cache-Control or Expires: how long the copy is good; 0: not said */
+    struct error why;  /* never holds the URL */
 };
 
 typedef void fetch_done(struct fetch_result *result, void *arg);

@@ -37,26 +37,42 @@ static bool says_nothing(struct view line)
     return line.len == 0 || view_find(view_of("#;!"), line.ptr[0]) >= 0;
 }
 
-const struct feed_format *feed_format_guess(struct view head)
+/* How many of the lines of HEAD look like rows of FORMAT; 0 unless most do. */
+static unsigned lines_like(const struct feed_format *format, struct view head)
 {
-    unsigned rows = 0, like[N_FORMATS] = {0};
-    size_t best = 0;
+    unsigned rows = 0, like = 0;
     struct view line;
 
+    if (format->looks == NULL)
+        return 0;
     if (view_starts(head, "\xef\xbb\xbf"))
         head = view_from(head, 3);
     while (view_split(&head, '\n', &line)) {
         line = view_trim(line);
-        if (says_nothing(line))
-            continue;
-        rows++;
-        for (size_t i = 0; i < N_FORMATS; i++)
-            like[i] += formats[i]->looks != NULL && formats[i]->looks(line);
+        rows += !says_nothing(line);
+        like += !says_nothing(line) && format->looks(line);
     }
-    for (size_t i = 1; i < N_FORMATS; i++)
-        if (like[i] > like[best])
-            best = i;
-    return like[best] > rows / 2 ? formats[best] : NULL;
+    return like > rows / 2 ? like : 0;
+}
+
+const struct feed_format *feed_format_guess(struct view head)
+{
+    const struct feed_format *best = NULL;
+    unsigned most = 0;
+
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        unsigned like = lines_like(formats[i], head);
+        if (like > most) {
+            most = like;
+            best = formats[i];
+        }
+    }
+    return best;
+}
+
+bool feed_format_fits(const struct feed_format *format, struct view head)
+{
+    return lines_like(format, head) > 0;
 }
 
 /* Words about a row begin with what was read of it; here the row itself is handed on beside. */

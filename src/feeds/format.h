@@ -98,6 +98,9 @@ const struct feed_format *feed_format_find(const char *name); /* NULL: unknown *
 /* The format that most of the lines of HEAD, the beginning of a copy, look like; NULL: no idea. */
 const struct feed_format *feed_format_guess(struct view head);
 
+/* Do most of the lines of HEAD look like this one? No, also when nothing ever does. */
+bool feed_format_fits(const struct feed_format *format, struct view head);
+
 /* Without the comment ('#' at the start or after white space, rule 11) and blanks at both ends. */
 struct view feed_line_text(struct view line);
 

@@ -11,6 +11,9 @@
 /* Rule 14: below this a list is kept by hand, and must take effect at once. */
 #define JUDGED_FROM_ENTRIES 100
 
+/* Clocks differ, and zones of time are mixed up; nobody makes lists of the day after tomorrow. */
+#define CLOCKS_DIFFER_S (2 * 86400)
+
 /* Rule 14: what is left of the last accepted copy when nobody may let it in but a person. */
 #define COLLAPSE_RATIO 0.1
 
@@ -23,7 +26,9 @@ enum guard_kind {
 struct judging {
     const struct feed_config *config;
     const struct copy_counts *counts;
+    const struct guard_memory *memory;
     uint64_t last; /* entries of the last accepted copy */
+    int64_t now;
 };
 
 struct guard {
@@ -66,6 +71,105 @@ static void control_tell(const struct judging *j, char *why, size_t size)
 {
     (void)j;
     snprintf(why, size, "it holds NUL or other control bytes: it is no text, or damaged");
+}
+
+static bool broken_objects(const struct judging *j)
+{
+    return j->counts->broken[0] != '\0';
+}
+
+static void broken_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size, "it is not whole, or not %.20s: %.180s", j->config->format,
+             j->counts->broken);
+}
+
+/* Most of it is nothing in its format and plainly something in another. */
+static bool format_objects(const struct judging *j)
+{
+    const struct copy_counts *c = j->counts;
+
+    return c->looks_like != NULL && c->bad_rows + c->ignored_rows > c->rows;
+}
+
+static void format_tell(const struct judging *j, char *why, size_t size)
+{
+    const struct copy_counts *c = j->counts;
+
+    snprintf(why, size,
+             "it looks like %s, not like %.20s: %" PRIu64 " of %" PRIu64 " rows say nothing so",
+             c->looks_like, j->config->format, c->bad_rows + c->ignored_rows,
+             c->bad_rows + c->ignored_rows + c->rows);
+}
+
+static bool future_objects(const struct judging *j)
+{
+    return j->counts->claims[CLAIM_CREATED] > j->now + CLOCKS_DIFFER_S;
+}
+
+static void future_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size, "it says that it was made in %.1f days from now",
+             (double)(j->counts->claims[CLAIM_CREATED] - j->now) / 86400);
+}
+
+static bool expired_objects(const struct judging *j)
+{
+    int64_t expires = j->counts->claims[CLAIM_EXPIRES];
+
+    return expires != 0 && expires < j->now;
+}
+
+static void expired_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size, "it says that it was not to be used after a day %.1f days ago",
+             (double)(j->now - j->counts->claims[CLAIM_EXPIRES]) / 86400);
+}
+
+static bool rollback_objects(const struct judging *j)
+{
+    return j->counts->rolled_back;
+}
+
+static void rollback_tell(const struct judging *j, char *why, size_t size)
+{
+    (void)j;
+    snprintf(why, size, "somebody rolled back from this copy, and its content is still the same");
+}
+
+bool guard_is_short(const struct copy_counts *c)
+{
+    int64_t claimed = c->claims[CLAIM_ROWS];
+
+    return claimed > 0 && c->rows + c->bad_rows + c->ignored_rows < (uint64_t)claimed;
+}
+
+/* A list whose number was wrong before is not asked again. */
+static bool count_objects(const struct judging *j)
+{
+    return guard_is_short(j->counts) && !j->memory->accepted_short;
+}
+
+static void count_tell(const struct judging *j, char *why, size_t size)
+{
+    const struct copy_counts *c = j->counts;
+
+    snprintf(why, size,
+             "it has %" PRIu64 " rows and says that it has %" PRId64 ": it was cut short",
+             c->rows + c->bad_rows + c->ignored_rows, c->claims[CLAIM_ROWS]);
+}
+
+static bool older_objects(const struct judging *j)
+{
+    int64_t created = j->counts->claims[CLAIM_CREATED];
+
+    return created != 0 && created < j->memory->accepted_created;
+}
+
+static void older_tell(const struct judging *j, char *why, size_t size)
+{
+    snprintf(why, size, "it says that it was made %.1f days before the last accepted copy",
+             (double)(j->memory->accepted_created - j->counts->claims[CLAIM_CREATED]) / 86400);
 }
 
 static bool min_entries_objects(const struct judging *j)
@@ -168,16 +272,26 @@ static const struct guard guards[] = {
     {"html", KIND_REFUSE, 0, html_objects, html_tell, "see what the feed's url answers"},
     {"control", KIND_REFUSE, 0, control_objects, control_tell,
      "see what the feed's url answers, and whether it is compressed or in UTF-16"},
+    {"broken", KIND_REFUSE, 0, broken_objects, broken_tell,
+     "see what the feed's url answers; `rcptguard lint` shows the rows"},
+    {"format", KIND_REFUSE, 0, format_objects, format_tell, "write that format if it is right"},
     {"min_entries", KIND_REFUSE, 0, min_entries_objects, min_entries_tell,
      "see what the feed's url answers; if that is right, lower min_entries"},
     {"bad", KIND_REFUSE, 0, bad_objects, bad_tell,
      "see whether the feed's format is right; `rcptguard lint` shows the rows"},
     {"protected", KIND_REFUSE, 0, protected_objects, protected_tell,
      "tell the list's authors; if you must take it, raise max_protected"},
+    {"future", KIND_REFUSE, 0, future_objects, future_tell,
+     "see whether this machine's clock is right; else tell the list's authors"},
+    {"expired", KIND_REFUSE, 0, expired_objects, expired_tell,
+     "the server gives out a dead list: tell its authors"},
+    {GUARD_ROLLBACK, KIND_ASK, 3, rollback_objects, rollback_tell, NULL},
     {"empty", KIND_ASK, -1, empty_objects, empty_tell, NULL},
     {"collapse", KIND_ASK, -1, collapse_objects, collapse_tell, NULL},
     {"shrink", KIND_HOLD, -1, shrink_objects, shrink_tell, NULL},
     {"grow", KIND_HOLD, 1, grow_objects, grow_tell, NULL},
+    {"count", KIND_HOLD, -1, count_objects, count_tell, NULL},
+    {"older", KIND_HOLD, 2, older_objects, older_tell, NULL},
 };
 
 static const struct guard *first_that_objects(const struct judging *j)
@@ -229,7 +343,7 @@ void guard_judge(const struct feed_config *config, const struct copy_counts *cou
                  struct guard_memory *memory, int64_t now, bool manual,
                  struct guard_verdict *verdict)
 {
-    struct judging j = {config, counts, memory->accepted_entries};
+    struct judging j = {config, counts, memory, memory->accepted_entries, now};
     const struct guard *g = first_that_objects(&j);
 
     *verdict = (struct guard_verdict){.says = GUARD_ACCEPT, .guard = ""};

@@ -12,7 +12,9 @@ enum guard_says { GUARD_ACCEPT, GUARD_HOLD, GUARD_REFUSE };
 /* What the guards remember of a feed between copies; stored with it. */
 struct guard_memory {
     uint64_t accepted_entries; /* of the last accepted copy; 0: none */
-    int held_side;             /* -1 too small, +1 too large, 0 nothing held */
+    int64_t accepted_created;  /* when it says it was made; 0: it does not */
+    bool accepted_short;       /* it was taken although it had fewer rows than it said */
+    int held_side;             /* -1 too small, +1 too large, 2 too old, 3 rolled back, 0 nothing */
     int64_t held_since;        /* when the first copy outside on that side was seen */
 };
 
@@ -25,13 +27,21 @@ struct guard_verdict {
 };
 
 /*
- * Judges and updates MEMORY's held_* (rules 14, 15); accepted_entries is the caller's to set, once
- * the copy is stored. A refused copy leaves the memory as it is: it is no copy of the list, so it
+ * Judges and updates MEMORY's held_* (rules 14, 15); accepted_* is set by guard_accepted, once the
+ * copy is taken. A refused copy leaves the memory as it is: it is no copy of the list, so it
  * neither starts nor stops the clock. NOW is seconds since 1970. MANUAL is true for `accept`:
- * what would be held is passed (empty, collapse, shrink, grow), what would be refused is not.
+ * what would be held is passed (empty, collapse, shrink, grow ...), what would be refused is not.
  */
 void guard_judge(const struct feed_config *config, const struct copy_counts *counts,
                  struct guard_memory *memory, int64_t now, bool manual,
                  struct guard_verdict *verdict);
+
+/* Is the copy shorter than it says itself? */
+bool guard_is_short(const struct copy_counts *counts);
+
+#define GUARD_SIDE_MAX 3
+
+/* The name of the guard that holds a copy that was rolled back from. */
+#define GUARD_ROLLBACK "rollback"
 
 #endif

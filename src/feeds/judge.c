@@ -32,9 +32,22 @@ static void set_validators(struct store_copy *copy, const struct fetch_result *r
     feed_text(copy->last_modified, sizeof copy->last_modified, result->last_modified);
 }
 
+static bool lists_same(const struct store_copy *copy, const struct copy_counts *counts)
+{
+    return copy->known && copy->set.low == counts->set.low && copy->set.high == counts->set.high;
+}
+
 static bool is_copy(const struct store_copy *copy, const struct body *body)
 {
     return copy->known && memcmp(copy->digest, body->sha256, SHA256_BYTES) == 0;
+}
+
+/* A person rolled back from it, and nothing of it has changed since. */
+static bool was_rolled_back(const struct store_source *stored, const struct body *body,
+                            const struct copy_counts *counts)
+{
+    return strcmp(stored->held_guard, GUARD_ROLLBACK) == 0 &&
+           (is_copy(&stored->held, body) || lists_same(&stored->held, counts));
 }
 
 /* BODY (taken over) is COPY from now on; what else is known of COPY stays when it was before. */
@@ -52,13 +65,18 @@ static void keep_copy(struct store_copy *copy, struct body **unsaved, struct bod
         *unsaved = body;
 }
 
-static void note_counts(struct feed *f, const struct copy_counts *counts)
+static void note_counts(struct store_copy *copy, const struct copy_counts *counts)
 {
-    f->meta.rows = counts->rows;
-    f->meta.bad_rows = counts->bad_rows;
-    f->meta.ignored_rows = counts->ignored_rows;
-    f->meta.entries = counts->entries;
-    f->meta.dropped = counts->protected_ + counts->suffixes;
+    copy->set = counts->set;
+    copy->rows = counts->rows;
+    copy->bad_rows = counts->bad_rows;
+    copy->ignored_rows = counts->ignored_rows;
+    copy->entries = counts->entries;
+    copy->exceptions = counts->exceptions;
+    copy->dropped = counts->protected_ + counts->suffixes;
+    copy->created = counts->claims[CLAIM_CREATED];
+    copy->is_short = guard_is_short(counts);
+    feed_text(copy->left_out, sizeof copy->left_out, counts->dropped_sample);
 }
 
 /* A page of samples an hour helps nobody: at info, and of a copy that is not taken only once. */
@@ -77,22 +95,37 @@ static void log_rows(const struct feed *f, unsigned i, const struct copy_counts 
                     counts->protected_, counts->dropped_sample);
 }
 
-static void accept_copy(struct feed *f, unsigned i, struct body *body,
+/* What is accepted becomes what was accepted before. One that is not on disk cannot be gone back
+ * to. */
+static void make_previous(struct store_source *stored)
+{
+    if (stored->accepted.known && stored->accepted.on_disk)
+        stored->previous = stored->accepted;
+}
+
+/* False: it lists the same as the accepted copy did, in other bytes, and nothing is to be built. */
+static bool accept_copy(struct feed *f, unsigned i, struct body *body,
                         const struct copy_counts *counts, int64_t now)
 {
     struct store_source *stored = &f->meta.sources[i];
+    const struct store_copy before = stored->accepted;
+    bool same = lists_same(&before, counts);
 
+    if (!same)
+        make_previous(stored);
     /* What was held leaves its place, but its file and validators stay good. */
     if (is_copy(&stored->held, body))
         stored->accepted = stored->held;
     keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);
     feed_forget_held(f, i);
-    stored->accepted_at = now;
-    stored->guard.accepted_entries = counts->entries;
-    if (i == STORE_LIST) {
+    note_counts(&stored->accepted, counts);
+    memcpy(stored->accepted.content, same ? before.content : stored->accepted.digest, SHA256_BYTES);
+    stored->accepted.accepted_at = same ? before.accepted_at : now;
+    feed_remember(stored);
+    f->changed = true;
+    if (i == STORE_LIST)
         f->adopted = false;
-        note_counts(f, counts);
-    }
+    return !same;
 }
 
 static void hold_copy(struct feed *f, unsigned i, struct body *body,
@@ -103,7 +136,7 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
 
     keep_copy(&stored->held, &f->sources[i].unsaved[COPY_HELD], body);
     stored->held_until = verdict->until;
-    stored->held_entries = counts->entries;
+    note_counts(&stored->held, counts);
     feed_text(stored->held_guard, sizeof stored->held_guard, verdict->guard);
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
 }
@@ -112,11 +145,30 @@ static struct blocklist *parse(const struct feed_house *house, const struct feed
                                const struct body *body, struct copy_counts *counts,
                                struct error *why)
 {
+    struct blocklist *entries = NULL;
+    struct checksum shape;
+
     memset(counts, 0, sizeof *counts);
     if (i == STORE_LIST)
-        return feed_parse(house, f, body, counts, why);
-    feed_count_cleared(house, f, body, counts, why);
-    return NULL;
+        entries = feed_parse(house, f, body, counts, why);
+    else
+        feed_count_cleared(house, f, body, counts, why);
+    /* Under other settings the same entries may come from other rows. */
+    memcpy(&shape, f->shape, sizeof shape);
+    counts->set.low ^= shape.low;
+    counts->set.high ^= shape.high;
+    return entries;
+}
+
+/* What is wrong with how it was packed is wrong with the copy, not with the fetch. */
+static void outcome_unpacked(struct outcome *o, const struct error *why)
+{
+    outcome_fail(o, why);
+    if (why->code != ERR_SYNTAX && why->code != ERR_LIMIT)
+        return;
+    o->state = FEED_REFUSED;
+    feed_text(o->guard, sizeof o->guard, "packing");
+    error_prefix(&o->why, "packing");
 }
 
 /* min_entries is meant for the list; a cleared list is short by nature, but it has rows. */
@@ -140,18 +192,19 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
     struct blocklist *entries = parse(house, f, i, body, &counts, &why);
 
     if (why.code != 0 || (i == STORE_LIST && entries == NULL)) {
-        outcome_fail(o, &why);
+        outcome_unpacked(o, &why);
         body_free(body);
         return;
     }
+    counts.rolled_back = was_rolled_back(&f->meta.sources[i], body, &counts);
     guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
     if (verdict.says == GUARD_ACCEPT || strcmp(verdict.guard, f->meta.guard) != 0)
         log_rows(f, i, &counts);
     feed_text(o->guard, sizeof o->guard, verdict.guard);
     if (verdict.says == GUARD_ACCEPT) {
-        o->state = FEED_ACCEPTED;
-        accept_copy(f, i, body, &counts, now);
-        if (i == STORE_LIST && feed_copy(f, f->fresh_copy)) {
+        bool news = accept_copy(f, i, body, &counts, now);
+        o->state = news ? FEED_ACCEPTED : FEED_UNCHANGED;
+        if (i == STORE_LIST && news && feed_copy(f, f->fresh_copy)) {
             blocklist_free(f->fresh);
             f->fresh = entries;
             entries = NULL;
@@ -213,12 +266,13 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
     struct body *body = s->result.body;
 
     s->result.body = NULL;
+    stored->full_fetch = now;
     if (is_copy(&stored->accepted, body)) {
         take_unchanged(f, i, body, &s->result, o);
         return;
     }
     judge_copy(house, f, i, body, now, false, o);
-    if (o->state == FEED_ACCEPTED)
+    if (o->state == FEED_ACCEPTED || o->state == FEED_UNCHANGED)
         set_validators(&stored->accepted, &s->result);
     else if (o->state == FEED_HELD)
         set_validators(&stored->held, &s->result);
@@ -281,6 +335,8 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 
     if (good && f->meta.state >= FEED_HELD)
         log_notice(f->config->name, "%s: all is well again", feed_state_text(o->state));
+    if (o->state != f->meta.state || f->meta.state_since > now || f->meta.state_since == 0)
+        f->meta.state_since = now;
     /* Times alone are not worth an fsync every few seconds. */
     f->changed |= o->state != FEED_UNCHANGED || o->state != f->meta.state ||
                   now - f->saved_at >= SAVE_TIMES_S;
@@ -306,14 +362,26 @@ static bool waits_for_cleared(const struct feed *f)
     return feed_has_cleared(f) && !f->meta.sources[STORE_CLEARED].accepted.known;
 }
 
+/* Of two servers the one that wants to be left alone for longer. */
+static void heed_servers(const struct feed *f, struct schedule *schedule)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        const struct feed_source *s = &f->sources[i];
+        if (!s->arrived)
+            continue;
+        if (s->result.retry_after_s > schedule->retry_after_s)
+            schedule->retry_after_s = s->result.retry_after_s;
+        if (f->config->honour_expires && i == STORE_LIST)
+            schedule->expires_s = s->result.expires_s;
+    }
+}
+
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
-    int64_t retry_after = 0;
+    struct schedule schedule = {f->config->refresh_s, f->config->min_refresh_s, 0, 0, 0};
 
-    for (unsigned i = 0; i < STORE_SOURCES; i++)
-        if (f->sources[i].arrived && f->sources[i].result.retry_after_s > retry_after)
-            retry_after = f->sources[i].result.retry_after_s;
+    heed_servers(f, &schedule);
     if (feed_has_cleared(f))
         take_source(house, f, STORE_CLEARED, now, &cleared);
     if (waits_for_cleared(f)) {
@@ -331,8 +399,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     if (f->meta.state < FEED_HELD)
         f->meta.last_success = now;
     f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
-    f->meta.next_fetch = schedule_next(now, f->config->refresh_s, (unsigned)f->meta.failures,
-                                       retry_after, random_u64());
+    schedule.failures = (unsigned)f->meta.failures;
+    f->meta.next_fetch = schedule_next(now, &schedule, random_u64());
 }
 
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)
@@ -357,6 +425,89 @@ bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t 
         f->changed = true;
     }
     return any;
+}
+
+/* ---- going back ----------------------------------------------------------------------------- */
+
+/* What was accepted last is what is gone back from. */
+static int latest_source(const struct feed *f)
+{
+    int latest = -1;
+
+    for (int i = 0; i < STORE_SOURCES; i++) {
+        const struct store_source *s = &f->meta.sources[i];
+        if (s->previous.known && s->previous.on_disk &&
+            (latest < 0 || s->accepted.accepted_at > f->meta.sources[latest].accepted.accepted_at))
+            latest = i;
+    }
+    return latest;
+}
+
+bool refresh_can_roll_back(const struct feed *f)
+{
+    return latest_source(f) >= 0;
+}
+
+/* Takes the place of the accepted copy, which is held until its content changes (rule 15). */
+static void swap_previous(struct feed *f, unsigned i, int64_t now)
+{
+    struct store_source *stored = &f->meta.sources[i];
+    struct feed_source *s = &f->sources[i];
+
+    feed_forget_held(f, i);
+    stored->held = stored->accepted;
+    s->unsaved[COPY_HELD] = s->unsaved[COPY_ACCEPTED];
+    s->unsaved[COPY_ACCEPTED] = NULL;
+    stored->accepted = stored->previous;
+    stored->accepted.accepted_at = now;
+    stored->previous = (struct store_copy){.known = false};
+    feed_text(stored->held_guard, sizeof stored->held_guard, GUARD_ROLLBACK);
+    feed_text(stored->held_why, sizeof stored->held_why,
+              "it was rolled back from; it is not taken until its content changes");
+    stored->guard.held_since = now;
+    feed_remember(stored);
+    f->changed = true;
+}
+
+enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now)
+{
+    struct outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
+    struct error why = {.code = 0};
+    struct copy_counts counts;
+    int i = latest_source(f);
+
+    if (i < 0)
+        return FEEDS_NOTHING;
+    struct body *body = store_open(f->store, &f->meta.sources[i].previous, &why);
+    struct blocklist *entries =
+        body == NULL ? NULL : parse(house, f, (unsigned)i, body, &counts, &why);
+    body_free(body);
+    if (why.code != 0) {
+        feed_warn(f, "the copy before cannot be read; nothing was changed", &why);
+        f->meta.sources[i].previous.known = false;
+        f->changed = true;
+        blocklist_free(entries);
+        return FEEDS_FAILED;
+    }
+    swap_previous(f, (unsigned)i, now);
+    note_counts(&f->meta.sources[i].accepted, &counts);
+    blocklist_free(f->fresh);
+    f->fresh = NULL;
+    if (i == STORE_LIST) {
+        f->adopted = false;
+        if (feed_copy(f, f->fresh_copy)) {
+            f->fresh = entries;
+            entries = NULL;
+        }
+    }
+    blocklist_free(entries);
+    feed_text(list.guard, sizeof list.guard, GUARD_ROLLBACK);
+    error_set(&list.why, ERR_REFUSED,
+              GUARD_ROLLBACK ": the copy before is in force again; `rcptguard accept %s` takes the "
+                             "other one back",
+              f->config->name);
+    conclude(f, i == STORE_LIST ? &list : &cleared, i == STORE_LIST ? &cleared : &list, now);
+    return FEEDS_DONE;
 }
 
 int64_t refresh_held_until(const struct feed *f)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define FIRST_LINE "rcptguard feed 1\n"
+#define FIRST_LINE "rcptguard feed 2\n"
 
 enum kind { NUMBER, SIGNED, SIDE, STATE, FLAG, DIGEST, TEXT };
 
@@ -20,39 +20,54 @@ struct field {
 
 static const struct field meta_fields[] = {
     FIELD(store_meta, "state", STATE, state),
+    FIELD(store_meta, "state_since", SIGNED, state_since),
     FIELD(store_meta, "last_fetch", SIGNED, last_fetch),
     FIELD(store_meta, "last_success", SIGNED, last_success),
     FIELD(store_meta, "next_fetch", SIGNED, next_fetch),
     FIELD(store_meta, "failures", NUMBER, failures),
-    FIELD(store_meta, "rows", NUMBER, rows),
-    FIELD(store_meta, "bad_rows", NUMBER, bad_rows),
-    FIELD(store_meta, "ignored_rows", NUMBER, ignored_rows),
-    FIELD(store_meta, "entries", NUMBER, entries),
-    FIELD(store_meta, "dropped", NUMBER, dropped),
     FIELD(store_meta, "last_error", TEXT, last_error),
     FIELD(store_meta, "guard", TEXT, guard),
 };
 
 static const struct field source_fields[] = {
     FIELD(store_source, "url", DIGEST, url),
-    FIELD(store_source, "accepted", FLAG, accepted.known),
-    FIELD(store_source, "accepted.digest", DIGEST, accepted.digest),
-    FIELD(store_source, "accepted.size", NUMBER, accepted.size),
-    FIELD(store_source, "accepted.etag", TEXT, accepted.etag),
-    FIELD(store_source, "accepted.last_modified", TEXT, accepted.last_modified),
-    FIELD(store_source, "accepted.at", SIGNED, accepted_at),
-    FIELD(store_source, "accepted.entries", NUMBER, guard.accepted_entries),
-    FIELD(store_source, "held", FLAG, held.known),
-    FIELD(store_source, "held.digest", DIGEST, held.digest),
-    FIELD(store_source, "held.size", NUMBER, held.size),
-    FIELD(store_source, "held.etag", TEXT, held.etag),
-    FIELD(store_source, "held.last_modified", TEXT, held.last_modified),
+    FIELD(store_source, "full_fetch", SIGNED, full_fetch),
     FIELD(store_source, "held.side", SIDE, guard.held_side),
     FIELD(store_source, "held.since", SIGNED, guard.held_since),
     FIELD(store_source, "held.until", SIGNED, held_until),
-    FIELD(store_source, "held.entries", NUMBER, held_entries),
     FIELD(store_source, "held.guard", TEXT, held_guard),
     FIELD(store_source, "held.why", TEXT, held_why),
+};
+
+static const struct field copy_fields[] = {
+    FIELD(store_copy, "known", FLAG, known),
+    FIELD(store_copy, "digest", DIGEST, digest),
+    FIELD(store_copy, "size", NUMBER, size),
+    FIELD(store_copy, "etag", TEXT, etag),
+    FIELD(store_copy, "last_modified", TEXT, last_modified),
+    FIELD(store_copy, "content", DIGEST, content),
+    FIELD(store_copy, "set.low", NUMBER, set.low),
+    FIELD(store_copy, "set.high", NUMBER, set.high),
+    FIELD(store_copy, "rows", NUMBER, rows),
+    FIELD(store_copy, "bad_rows", NUMBER, bad_rows),
+    FIELD(store_copy, "ignored_rows", NUMBER, ignored_rows),
+    FIELD(store_copy, "entries", NUMBER, entries),
+    FIELD(store_copy, "exceptions", NUMBER, exceptions),
+    FIELD(store_copy, "dropped", NUMBER, dropped),
+    FIELD(store_copy, "created", SIGNED, created),
+    FIELD(store_copy, "is_short", FLAG, is_short),
+    FIELD(store_copy, "at", SIGNED, accepted_at),
+    FIELD(store_copy, "left_out", TEXT, left_out),
+};
+
+/* The copies of a source, by the word before their keys: "list.accepted.digest". */
+static const struct {
+    const char *prefix;
+    size_t offset;
+} copies[] = {
+    {"accepted.", offsetof(struct store_source, accepted)},
+    {"held.copy.", offsetof(struct store_source, held)},
+    {"previous.", offsetof(struct store_source, previous)},
 };
 
 static const char *const prefixes[STORE_SOURCES] = {"list.", "cleared."};
@@ -98,12 +113,27 @@ static void write_fields(const struct field *fields, size_t count, const char *p
     }
 }
 
+static void write_source(const struct store_source *source, const char *prefix, struct buf *out)
+{
+    char longer[64];
+
+    write_fields(source_fields, COUNT(source_fields), prefix, source, out);
+    for (size_t i = 0; i < COUNT(copies); i++) {
+        const struct store_copy *copy = (const void *)((const char *)source + copies[i].offset);
+        /* The size of a copy that was lost is what the guards go by all the same. */
+        if (!copy->known && copy->entries == 0)
+            continue;
+        snprintf(longer, sizeof longer, "%s%s", prefix, copies[i].prefix);
+        write_fields(copy_fields, COUNT(copy_fields), longer, copy, out);
+    }
+}
+
 int meta_write(const struct store_meta *meta, const char *name, struct buf *out)
 {
     buf_addf(out, FIRST_LINE "name=%s\n", name);
     write_fields(meta_fields, COUNT(meta_fields), "", meta, out);
     for (unsigned i = 0; i < STORE_SOURCES; i++)
-        write_fields(source_fields, COUNT(source_fields), prefixes[i], &meta->sources[i], out);
+        write_source(&meta->sources[i], prefixes[i], out);
     struct checksum sum = checksum_of(out->data, out->failed ? 0 : out->len);
     buf_addf(out, "checksum=%016" PRIx64 "%016" PRIx64 "\n", sum.high, sum.low);
     return out->failed ? ERR_NOMEM : 0;
@@ -149,7 +179,7 @@ static bool read_value(const struct field *field, struct view v, void *at)
     case SIGNED:
         return read_signed(v, at);
     case SIDE:
-        if (!read_signed(v, &n) || n < -1 || n > 1)
+        if (!read_signed(v, &n) || n < -1 || n > GUARD_SIDE_MAX)
             return false;
         *(int *)at = (int)n;
         return true;
@@ -175,6 +205,16 @@ static bool read_field(const struct field *fields, size_t count, struct view key
     return true;
 }
 
+static bool read_source(struct view key, struct view value, struct store_source *source)
+{
+    for (size_t i = 0; i < COUNT(copies); i++)
+        if (view_starts(key, copies[i].prefix))
+            return read_field(copy_fields, COUNT(copy_fields),
+                              view_from(key, strlen(copies[i].prefix)), value,
+                              (char *)source + copies[i].offset);
+    return read_field(source_fields, COUNT(source_fields), key, value, source);
+}
+
 static bool read_line(struct view line, const char *name, struct store_meta *meta)
 {
     ptrdiff_t equals = view_find(line, '=');
@@ -189,8 +229,7 @@ static bool read_line(struct view line, const char *name, struct store_meta *met
         return view_is(value, name);
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         if (view_starts(key, prefixes[i]))
-            return read_field(source_fields, COUNT(source_fields),
-                              view_from(key, strlen(prefixes[i])), value, &meta->sources[i]);
+            return read_source(view_from(key, strlen(prefixes[i])), value, &meta->sources[i]);
     return read_field(meta_fields, COUNT(meta_fields), key, value, meta);
 }
 

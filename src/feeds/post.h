@@ -13,7 +13,7 @@
 struct feeds_request {
     struct task task; /* on its way to the worker */
     struct worker *worker;
-    bool accept; /* else refresh */
+    enum feeds_wish { FEEDS_REFRESH, FEEDS_ACCEPT, FEEDS_ROLLBACK } wish;
     char name[BLOCKLIST_NAME_MAX];
     enum feeds_result result;
     struct feeds_request *next; /* where it waits now */

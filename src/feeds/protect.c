@@ -2,7 +2,7 @@
  * Protected domains. No size guard sees a few poisoned rows (4,041 freemail domains were 2.9 % of
  * one list), so what a relay cannot live without is kept by name.
  *
- * One table of names with three marks answers every question with one look-up, and one more for
+ * One table of names with four marks answers every question with one look-up, and one more for
  * each parent that could be a `.d` line: the parents of all protected names are in it too.
  */
 #include "protect.h"
@@ -17,9 +17,10 @@
 
 /* Marks of a name. */
 enum {
-    SELF = 1,  /* the name is protected */
-    TREE = 2,  /* and everything below it */
-    ABOVE = 4, /* something below it is protected */
+    SELF = 1,   /* the name is protected */
+    TREE = 2,   /* and everything below it */
+    ABOVE = 4,  /* something below it is protected */
+    HASHED = 8, /* the digest of one that is */
 };
 
 /* The big mailbox providers: to block one is to stop the mail of a site (rule 16). */
@@ -57,12 +58,25 @@ static unsigned count_labels(struct view name)
     return n;
 }
 
+/* Lists of hashed domains hold them under these names. */
+static bool add_hashes(struct protect *p, struct view name)
+{
+    unsigned char digest[HASH_MAX_BYTES];
+
+    for (unsigned hash = 0; hash < HASH_KINDS; hash++) {
+        size_t len = hash_plain((enum hash_kind)hash, name, digest);
+        if (len > 0 && !add_mark(p, view_make(digest, len), HASHED))
+            return false;
+    }
+    return true;
+}
+
 static bool add_name(struct protect *p, struct view name, bool tree)
 {
     unsigned labels = count_labels(name);
     ptrdiff_t dot;
 
-    if (!add_mark(p, name, tree ? SELF | TREE : SELF))
+    if (!add_mark(p, name, tree ? SELF | TREE : SELF) || !add_hashes(p, name))
         return false;
     if (tree && labels > p->tree_labels)
         p->tree_labels = labels;
@@ -254,9 +268,12 @@ bool protect_covers(const struct protect *p, enum entry_kind kind, struct view d
         [ENTRY_DOMAIN] = SELF,
         [ENTRY_TREE] = SELF | ABOVE,
         [ENTRY_BELOW] = TREE | ABOVE,
+        [ENTRY_DOMAIN_HASH] = HASHED,
     };
 
-    if (kind == ENTRY_ADDRESS)
+    if (kind == ENTRY_ADDRESS || kind == ENTRY_ADDRESS_HASH)
         return false;
-    return (marks_of(p, domain) & covered_by[kind]) != 0 || is_below_tree(p, domain);
+    if ((marks_of(p, domain) & covered_by[kind]) != 0)
+        return true;
+    return kind != ENTRY_DOMAIN_HASH && is_below_tree(p, domain);
 }

@@ -3,10 +3,15 @@
 
 #include <limits.h>
 
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "url.h"
 
 #define SAVE_AGAIN_S 30
+
+/* A server that says "not modified" for ever, or for a file that it only renamed, is not believed
+ * for longer than this: once a day the copy comes whole. */
+#define FULL_FETCH_S 86400
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
@@ -24,9 +29,11 @@ static void on_fetched(struct fetch_result *result, void *arg)
  * server went back to an older file, and then the held copy must not be taken for the server's.
  */
 static void choose_validators(const struct store_source *stored, struct feed_source *s,
-                              struct fetch_order *order)
+                              struct fetch_order *order, int64_t now)
 {
     s->asked_held = false;
+    if (now < stored->full_fetch || now - stored->full_fetch >= FULL_FETCH_S)
+        return;
     if (stored->held.known) {
         s->asked_held = stored->held.on_disk && stored->held.etag[0] != '\0';
         order->etag = s->asked_held ? stored->held.etag : "";
@@ -52,7 +59,7 @@ static void ask(const struct feed_house *house, struct feed *f, unsigned i)
     s->result = (struct fetch_result){.kind = FETCH_FAILED};
     s->arrived = true;
     if (!url_is_file(s->url)) {
-        choose_validators(&f->meta.sources[i], s, &order);
+        choose_validators(&f->meta.sources[i], s, &order, clock_now());
         s->fetch = fetch_start(house->fetcher, &order, on_fetched, s, &s->result.why);
         s->arrived = s->fetch == NULL;
     } else if (url_file_path(s->url, path, sizeof path)) {
@@ -120,6 +127,19 @@ static int keep(struct feed *f, struct error *why)
     return rc;
 }
 
+/* What is only there to go back to need not take its whole size; uncompressed it serves as well. */
+static void pack_previous(struct feed *f)
+{
+    struct error why;
+
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        struct store_copy *previous = &f->meta.sources[i].previous;
+        if (previous->known && previous->on_disk && !previous->packed &&
+            store_pack(f->store, previous, &why) < 0)
+            feed_warn(f, "the copy before is not compressed", &why);
+    }
+}
+
 void refresh_keep(struct feed *f, int64_t now)
 {
     struct error why;
@@ -134,6 +154,7 @@ void refresh_keep(struct feed *f, int64_t now)
     }
     if (f->save_again_at != 0)
         log_notice(f->config->name, "the copy in force is kept again");
+    pack_previous(f);
     store_tidy(f->store, &f->meta);
     f->changed = false;
     f->save_again_at = 0;

@@ -23,6 +23,15 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now);
  * them. False: nothing is held. */
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual);
 
+/* Is there a copy from before the last change? */
+bool refresh_can_roll_back(const struct feed *f);
+
+/*
+ * Back to it: FEEDS_DONE, FEEDS_NOTHING when there is none, FEEDS_FAILED when it cannot be read and
+ * nothing was changed. It is in force once the index is built.
+ */
+enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now);
+
 /* When the first held copy is taken by itself; 0: never. */
 int64_t refresh_held_until(const struct feed *f);
 

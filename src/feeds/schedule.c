@@ -25,21 +25,30 @@ static int64_t backoff_s(int64_t refresh_s, unsigned failures)
     return smaller(wait, most);
 }
 
-int64_t schedule_next(int64_t now, int64_t refresh_s, unsigned failures, int64_t retry_after_s,
-                      uint64_t random)
+static int64_t with_jitter(int64_t wait_s, uint64_t random)
 {
-    int64_t wait = failures == 0 ? refresh_s : backoff_s(refresh_s, failures);
-    int64_t jitter = (int64_t)(random % (uint64_t)(wait / 10 + 1));
-
-    return now + larger(wait + jitter, smaller(retry_after_s, SCHEDULE_MAX_BACKOFF_S));
+    return wait_s + (int64_t)(random % (uint64_t)(wait_s / 10 + 1));
 }
 
-int64_t schedule_clamp(int64_t next, int64_t now, int64_t refresh_s, unsigned failures)
+int64_t schedule_next(int64_t now, const struct schedule *s, uint64_t random)
 {
-    int64_t longest = refresh_s + refresh_s / 10;
+    int64_t wait = s->failures == 0 ? s->refresh_s : backoff_s(s->refresh_s, s->failures);
 
+    if (s->failures == 0)
+        wait = larger(wait, smaller(s->expires_s, SCHEDULE_MAX_EXPIRES_S));
+    wait = with_jitter(larger(wait, s->min_refresh_s), random);
+    return now + larger(wait, smaller(s->retry_after_s, SCHEDULE_MAX_BACKOFF_S));
+}
+
+int64_t schedule_clamp(int64_t next, int64_t now, const struct schedule *s, bool expires)
+{
+    int64_t longest = larger(s->refresh_s, s->min_refresh_s);
+
+    if (expires)
+        longest = larger(longest, SCHEDULE_MAX_EXPIRES_S);
     /* Retry-After is heard after failures only. */
-    if (failures > 0)
-        longest = larger(longest, SCHEDULE_MAX_BACKOFF_S + SCHEDULE_MAX_BACKOFF_S / 10);
-    return next > now + longest ? now + refresh_s : next;
+    if (s->failures > 0)
+        longest = larger(longest, SCHEDULE_MAX_BACKOFF_S);
+    return next > now + longest + longest / 10 ? now + larger(s->refresh_s, s->min_refresh_s)
+                                               : next;
 }

@@ -25,9 +25,26 @@ static void keep_head(struct sniff *s, struct view bytes)
             s->head[s->len++] = ascii_lower(bytes.ptr[i]);
 }
 
+static void keep_raw(struct sniff *s, struct view bytes)
+{
+    bytes = view_first(bytes, sizeof s->raw - s->raw_len);
+    memcpy(s->raw + s->raw_len, bytes.ptr, bytes.len);
+    s->raw_len += bytes.len;
+}
+
+struct view sniff_head(const struct sniff *s)
+{
+    struct view head = view_make(s->raw, s->raw_len);
+    ptrdiff_t end = s->raw_len == sizeof s->raw ? view_find_last(head, '\n') : -1;
+
+    return end < 0 ? head : view_first(head, (size_t)end);
+}
+
 void sniff_chunk(struct sniff *s, struct view bytes)
 {
     keep_head(s, bytes);
+    if (bytes.len > 0 && s->raw_len < sizeof s->raw)
+        keep_raw(s, bytes);
     for (size_t i = 0; i < bytes.len && !s->control; i++) {
         char c = bytes.ptr[i];
         s->control = ascii_control(c) && c != '\t' && c != '\r' && c != '\n' && c != '\f';

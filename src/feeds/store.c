@@ -10,15 +10,24 @@
 #include <unistd.h>
 
 #include "meta.h"
+#include "pack.h"
 #include "rcptguard/base/file.h"
 
 #define META_MAX_BYTES 65536
 #define NAME_HEX       (2 * SHA256_BYTES)
+#define PACKED         ".gz"
 
 struct store {
     char *feeds, *dir, *name, *meta;
     char *spill[STORE_SOURCES];
 };
+
+static bool view_ends(struct view v, const char *end)
+{
+    size_t len = strlen(end);
+
+    return v.len >= len && memcmp(v.ptr + v.len - len, end, len) == 0;
+}
 
 static char *path_join(const char *dir, const char *name)
 {
@@ -86,14 +95,34 @@ static char *body_path(const struct store *s, const unsigned char digest[SHA256_
     return path_join(s->dir, hex_text(digest, SHA256_BYTES, hex));
 }
 
+/* The body of DIGEST as we compressed it. */
+static char *packed_path(const struct store *s, const unsigned char digest[SHA256_BYTES])
+{
+    char name[NAME_HEX + 1 + sizeof PACKED], hex[NAME_HEX + 1];
+
+    snprintf(name, sizeof name, "%s" PACKED, hex_text(digest, SHA256_BYTES, hex));
+    return path_join(s->dir, name);
+}
+
+/* Takes the path. */
+static bool is_there(char *path, struct stat *st)
+{
+    bool there = path != NULL && lstat(path, st) == 0 && S_ISREG(st->st_mode);
+
+    free(path);
+    return there;
+}
+
 static void look_for(const struct store *s, struct store_copy *copy)
 {
     struct stat st;
-    char *path = copy->known ? body_path(s, copy->digest) : NULL;
 
-    copy->on_disk = path != NULL && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-                    (uint64_t)st.st_size == copy->size;
-    free(path);
+    copy->on_disk = copy->packed = false;
+    if (!copy->known)
+        return;
+    copy->on_disk = is_there(body_path(s, copy->digest), &st) && (uint64_t)st.st_size == copy->size;
+    if (!copy->on_disk)
+        copy->on_disk = copy->packed = is_there(packed_path(s, copy->digest), &st);
 }
 
 /* Where a body goes while it grows: "fetch.tmp." and what made its name unique. */
@@ -132,6 +161,7 @@ int store_load(const struct store *s, struct store_meta *meta, struct error *why
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
         look_for(s, &meta->sources[i].accepted);
         look_for(s, &meta->sources[i].held);
+        look_for(s, &meta->sources[i].previous);
     }
     return 0;
 }
@@ -182,15 +212,29 @@ int store_put(const struct store *s, struct body *body, struct error *why)
     return rc;
 }
 
+int store_pack(const struct store *s, struct store_copy *copy, struct error *why)
+{
+    char *from = body_path(s, copy->digest), *to = packed_path(s, copy->digest);
+    int rc = from == NULL || to == NULL ? error_set(why, ERR_NOMEM, "no memory")
+                                        : pack_file(from, to, why);
+
+    if (rc == 0)
+        copy->packed = true;
+    free(from);
+    free(to);
+    return rc;
+}
+
 struct body *store_open(const struct store *s, const struct store_copy *copy, struct error *why)
 {
-    char *path = body_path(s, copy->digest);
+    char *path = copy->packed ? packed_path(s, copy->digest) : body_path(s, copy->digest);
 
     if (path == NULL) {
         error_set(why, ERR_NOMEM, "no memory");
         return NULL;
     }
-    struct body *body = body_of_stored(path, copy->digest, why);
+    struct body *body = copy->packed ? body_of_stored_gz(path, copy->digest, why)
+                                     : body_of_stored(path, copy->digest, why);
     free(path);
     return body;
 }
@@ -206,26 +250,37 @@ static bool is_ours(const char *name)
     unsigned char digest[SHA256_BYTES];
     struct view v = view_of(name);
 
-    if (v.len > 4 && strcmp(name + v.len - 4, ".new") == 0)
+    if (view_ends(v, ".new"))
         v.len -= 4;
+    if (view_ends(v, PACKED))
+        v.len -= strlen(PACKED);
     return view_is(v, "meta") || is_spill(name) || hex_parse(v, digest, sizeof digest);
+}
+
+static bool names(const struct store_copy *copy, const unsigned char digest[SHA256_BYTES],
+                  bool packed)
+{
+    return copy->known && copy->packed == packed && memcmp(digest, copy->digest, SHA256_BYTES) == 0;
 }
 
 static bool is_named(const char *name, const struct store_meta *meta)
 {
     unsigned char digest[SHA256_BYTES];
+    struct view hex = view_of(name);
+    bool packed = view_ends(hex, PACKED);
 
     if (meta == NULL)
         return false;
     if (strcmp(name, "meta") == 0 || is_spill(name))
         return true; /* a spill belongs to a body that lives, and goes with it */
-    if (!hex_parse(view_of(name), digest, sizeof digest))
+    if (packed)
+        hex.len -= strlen(PACKED);
+    if (!hex_parse(hex, digest, sizeof digest))
         return false;
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
         const struct store_source *source = &meta->sources[i];
-        if ((source->accepted.known &&
-             memcmp(digest, source->accepted.digest, sizeof digest) == 0) ||
-            (source->held.known && memcmp(digest, source->held.digest, sizeof digest) == 0))
+        if (names(&source->accepted, digest, packed) || names(&source->held, digest, packed) ||
+            names(&source->previous, digest, packed))
             return true;
     }
     return false;

@@ -1,8 +1,9 @@
 /*
  * Last good copies: STATE_DIR/feeds/NAME holds `meta` (what is known of the feed, text) and bodies
- * named by their SHA-256. A body counts only when meta names it, and meta is replaced in one
- * piece, so that a crash at any moment leaves the old state or the new; bodies that nothing names
- * are removed. Blocks: worker thread and start only.
+ * named by their SHA-256, with `.gz` when we compressed them (those to roll back to). A body counts
+ * only when meta names it, and meta is replaced in one piece, so that a crash at any moment leaves
+ * the old state or the new; bodies that nothing names are removed. Blocks: worker thread and start
+ * only.
  */
 #ifndef FEEDS_STORE_H
 #define FEEDS_STORE_H
@@ -17,9 +18,20 @@ enum { STORE_LIST = 0, STORE_CLEARED = 1, STORE_SOURCES = 2 };
 struct store_copy {
     bool known;   /* the rest is valid */
     bool on_disk; /* the body is in the store; not kept in meta, but looked at by store_load */
+    bool packed;  /* in the store it is compressed by us; as on_disk */
     unsigned char digest[SHA256_BYTES];
     uint64_t size;
     char etag[256], last_modified[64];
+
+    /* What was found in it; known once it was judged. */
+    unsigned char content[SHA256_BYTES]; /* the index knows it by this: the digest of the first of
+                                            the copies that list the same */
+    struct checksum set;                 /* as copy_counts has it */
+    uint64_t rows, bad_rows, ignored_rows, entries, exceptions, dropped;
+    int64_t created; /* when it says it was made; 0: it does not */
+    bool is_short;   /* it has fewer rows than it says */
+    int64_t accepted_at;
+    char left_out[160]; /* the first protected entries that were left out, escaped */
 };
 
 /* A feed is fetched from one URL, or from two (aper with its cleared list). */
@@ -27,18 +39,18 @@ struct store_source {
     unsigned char url[SHA256_BYTES]; /* digest of the URL that the copies are from: it may hold a
                                         password */
     struct store_copy accepted, held;
-    struct guard_memory guard;
-    int64_t accepted_at;
+    struct store_copy previous; /* accepted before that one, of another content */
+    struct guard_memory guard;  /* what of it is about ACCEPTED is taken from there */
     int64_t held_until;
-    uint64_t held_entries;
+    int64_t full_fetch; /* when it was last fetched without validators, or changed */
     char held_guard[32], held_why[256];
 };
 
 struct store_meta {
     enum feed_state state;
+    int64_t state_since; /* when it came into this state */
     int64_t last_fetch, last_success, next_fetch;
     uint64_t failures; /* in a row */
-    uint64_t rows, bad_rows, ignored_rows, entries, dropped;
     char last_error[512], guard[32];
     struct store_source sources[STORE_SOURCES];
 };
@@ -59,6 +71,9 @@ int store_save(const struct store *s, const struct store_meta *meta, struct erro
 
 /* Keeps the body under its digest; META must be saved afterwards to make it count. */
 int store_put(const struct store *s, struct body *body, struct error *why);
+
+/* Compresses the body of COPY, which nobody reads for now. */
+int store_pack(const struct store *s, struct store_copy *copy, struct error *why);
 
 /* The body of COPY, for body_each. */
 struct body *store_open(const struct store *s, const struct store_copy *copy, struct error *why);

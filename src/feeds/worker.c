@@ -21,8 +21,10 @@ static void begin_what_is_due(struct worker *w, int64_t now)
 {
     for (size_t i = 0; i < w->n_feeds; i++) {
         struct feed *f = w->feeds[i];
-        f->meta.next_fetch = schedule_clamp(f->meta.next_fetch, now, f->config->refresh_s,
-                                            (unsigned)f->meta.failures);
+        const struct schedule schedule = {f->config->refresh_s, f->config->min_refresh_s,
+                                          (unsigned)f->meta.failures, 0, 0};
+        f->meta.next_fetch =
+            schedule_clamp(f->meta.next_fetch, now, &schedule, f->config->honour_expires);
         if (!f->running && (f->due || f->meta.next_fetch <= now))
             refresh_start(&w->house, f);
     }

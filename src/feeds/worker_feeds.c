@@ -143,6 +143,13 @@ static void refresh_now(struct feed *f, struct feeds_request *r)
     f->due = true;
 }
 
+static enum feeds_result take_held(struct worker *w, struct feed *f)
+{
+    if (!refresh_judge_held(&w->house, f, clock_now(), true))
+        return FEEDS_NOTHING;
+    return f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE;
+}
+
 static void run_request(struct task *self)
 {
     struct feeds_request *r = (struct feeds_request *)self;
@@ -155,12 +162,12 @@ static void run_request(struct task *self)
     r->next = NULL;
     if (f == NULL) {
         worker_end_requests(w, &alone, FEEDS_UNKNOWN);
-    } else if (!r->accept) {
+    } else if (r->wish == FEEDS_REFRESH) {
         refresh_now(f, r);
-    } else if (!refresh_judge_held(&w->house, f, clock_now(), true)) {
-        worker_end_requests(w, &alone, FEEDS_NOTHING);
+    } else if (r->wish == FEEDS_ACCEPT) {
+        worker_end_requests(w, &alone, take_held(w, f));
     } else {
-        worker_end_requests(w, &alone, f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE);
+        worker_end_requests(w, &alone, refresh_roll_back(&w->house, f, clock_now()));
     }
 }
 

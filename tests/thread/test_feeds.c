@@ -369,6 +369,113 @@ static void test_requests_have_a_limit(void **state)
     assert_true(wait_for(h, may_ask, "list"));
 }
 
+static enum feeds_result roll_back(struct house *h, const char *name)
+{
+    h->result = -1;
+    assert_non_null(feeds_rollback(h->feeds, view_of(name), on_done, h));
+    assert_int_equal(h->result, -1);
+    assert_soon(h, has_result, NULL);
+    return (enum feeds_result)h->result;
+}
+
+static void take(struct house *h, const char *text, enum feed_state state)
+{
+    write_file(h, "list", text);
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_int_equal(status_of(h, "list")->state, state);
+}
+
+static void test_rollback(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "old@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "old@example.org");
+    assert_false(status_of(h, "list")->previous);
+    assert_int_equal(roll_back(h, "list"), FEEDS_NOTHING);
+    assert_int_equal(roll_back(h, "nosuch"), FEEDS_UNKNOWN);
+
+    take(h, "new@example.org\n", FEED_ACCEPTED);
+    assert_true(status_of(h, "list")->previous);
+    assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "old@example.org"));
+    assert_false(is_listed(h, "new@example.org"));
+    assert_false(status_of(h, "list")->previous);
+    assert_int_equal(status_of(h, "list")->state, FEED_HELD);
+    assert_string_equal(status_of(h, "list")->guard, "rollback");
+    assert_int_equal(status_of(h, "list")->held.until, 0);
+
+    /* The same content is refused, in other bytes too, and after a restart. */
+    take(h, "new@example.org\n", FEED_HELD);
+    take(h, "# today\nNEW@example.org\n", FEED_HELD);
+    assert_false(is_listed(h, "new@example.org"));
+    stop(h);
+    start(h);
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_int_equal(status_of(h, "list")->state, FEED_HELD);
+    assert_true(is_listed(h, "old@example.org"));
+
+    /* Another content is taken, and then there is a copy before again. */
+    take(h, "new@example.org\nmore@example.org\n", FEED_ACCEPTED);
+    assert_true(is_listed(h, "new@example.org"));
+    assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "old@example.org"));
+
+    /* Or a person takes it back. */
+    assert_int_equal(accept_now(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "more@example.org"));
+    assert_int_equal(status_of(h, "list")->state, FEED_ACCEPTED);
+    assert_true(status_of(h, "list")->previous);
+}
+
+/* The copy before is kept compressed; it is all there after a restart. */
+static void test_rollback_after_a_restart(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_addresses(h, "list", 0, 20000);
+    start(h);
+    assert_soon(h, is_listed, "user19999@example.org");
+    write_addresses(h, "list", 1, 20000);
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "user20000@example.org"));
+    stop(h);
+    start(h);
+    assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "user0@example.org"));
+    assert_false(is_listed(h, "user20000@example.org"));
+    assert_int_equal(status_of(h, "list")->entries, 20000);
+    stop(h);
+    start(h);
+    assert_true(is_listed(h, "user0@example.org"));
+    assert_int_equal(status_of(h, "list")->state, FEED_HELD);
+}
+
+/* The same set in other bytes is no news: nothing is built, and what is stored is the newer one. */
+static void test_the_same_set_is_not_built_again(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "a@example.org\nb@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "a@example.org");
+    unsigned swaps = h->swaps;
+    take(h, "# of today\r\nb@example.org\r\nA@EXAMPLE.org\r\n", FEED_UNCHANGED);
+    take(h, "b@example.org\na@example.org\na@example.org\n", FEED_UNCHANGED);
+    assert_int_equal(h->swaps, swaps);
+    assert_false(status_of(h, "list")->previous);
+    stop(h);
+    unlink(join(h->dir, "list"));
+    start(h);
+    assert_true(is_listed(h, "a@example.org"));
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_FAILED}));
+    assert_int_equal(h->swaps, swaps);
+}
+
 static void test_restart_keeps_everything(void **state)
 {
     struct house *h = *state;
@@ -811,6 +918,9 @@ int main(void)
         ONE(test_refresh_ends_with_the_list_in_force),
         ONE(test_forgotten_request_is_silent),
         ONE(test_requests_have_a_limit),
+        ONE(test_rollback),
+        ONE(test_rollback_after_a_restart),
+        ONE(test_the_same_set_is_not_built_again),
         ONE(test_restart_keeps_everything),
         ONE(test_held_copy_waits_for_accept),
         ONE(test_hold_ends_by_itself),

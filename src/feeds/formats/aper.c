@@ -93,8 +93,10 @@ static void cleared_line(const struct feed_reader *r, struct view line, uint64_t
     struct view text = feed_line_text(line), fields[MAX_FIELDS];
     struct feed_row row = {.line = number};
 
-    if (text.len == 0)
+    if (text.len == 0) {
+        feed_comment_tell(r, line);
         return;
+    }
     size_t n = split_fields(text, fields);
     if (n != 2 && n != 3) {
         r->sink->bad(number, text, "not two fields: ADDRESS,YYYYMMDD", r->sink->arg);

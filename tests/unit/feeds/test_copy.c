@@ -203,7 +203,7 @@ static void test_what_is_left_out(void **state)
     assert_int_equal(counts.ignored_rows, 1);
     assert_int_equal(counts.bad_rows, 1);
     assert_int_equal(counts.protected_, 2);
-    assert_string_equal(counts.dropped_sample, "gmail.com");
+    assert_string_equal(counts.dropped_sample, "gmail.com, .hotmail.com");
     assert_int_equal(counts.suffixes, 8);
     assert_int_equal(counts.entries, 14); /* without the root, gmail.com once */
     assert_int_equal(counts.active, 5);
@@ -258,6 +258,141 @@ static void test_what_is_no_list(void **state)
     assert_int_equal(counts.entries, 0);
 }
 
+/* Formats of the test: exceptions and digests come from formats that are tested elsewhere. */
+static void effects_line(const struct feed_reader *r, struct view line, uint64_t number)
+{
+    struct entry entry;
+    struct error why;
+    struct feed_row row = {.line = number};
+
+    if (view_starts(line, "@@")) {
+        row.effect = LISTING_EXCEPTS_ALL;
+        line = view_from(line, 2);
+    } else if (view_starts(line, "!")) {
+        row.effect = LISTING_EXCEPTS;
+        line = view_from(line, 1);
+    }
+    feed_row_tell(entry_parse(line, &r->options->addresses, &entry, &why), &entry, &why, line, line,
+                  row, r->sink);
+}
+
+static const struct feed_format effects = {.info = {.name = "effects"}, .line = effects_line};
+
+static void test_exceptions_are_kept_and_counted_apart(void **state)
+{
+    struct copy_counts counts;
+    struct listing found[4];
+    struct blocklist *entries = parse(&effects, 0, NULL,
+                                      view_of(".d.example\n!good.d.example\n@@.gmail.com\n"
+                                              "!good.d.example\n!d.example\n"),
+                                      &counts);
+
+    (void)state;
+    assert_int_equal(counts.rows, 5);
+    assert_int_equal(counts.entries, 1);
+    assert_int_equal(counts.exceptions, 3);
+    assert_int_equal(counts.active, 1);
+    assert_int_equal(counts.protected_, 0); /* to free gmail.com is no harm */
+    assert_int_equal(blocklist_find(entries, view_of("gmail.com"), ~0u, found, 4), 1);
+    assert_int_equal(found[0].effect, LISTING_EXCEPTS_ALL);
+    assert_int_equal(found[0].list, COPY_ACTIVE);
+    blocklist_free(entries);
+}
+
+static void digest_line(const struct feed_reader *r, struct view line, uint64_t number)
+{
+    unsigned char digest[HASH_MAX_BYTES];
+    struct feed_row row = {.kind = ENTRY_DOMAIN_HASH, .line = number};
+
+    row.key = view_make(digest, hash_plain(HASH_SHA1, line, digest));
+    r->sink->row(&row, r->sink->arg);
+}
+
+static const struct feed_format digests = {.info = {.name = "digests"}, .line = digest_line};
+
+/* Digests have no dots and are no public suffixes; that of gmail.com is as bad as its name. */
+static void test_digests(void **state)
+{
+    struct copy_counts counts;
+
+    (void)state;
+    blocklist_free(
+        parse(&digests, 0, NULL, view_of("example.org\ngmail.com\nexample.com\n"), &counts));
+    assert_int_equal(counts.entries, 3);
+    assert_int_equal(counts.active, 2);
+    assert_int_equal(counts.suffixes, 0);
+    assert_int_equal(counts.protected_, 1);
+}
+
+static struct checksum set_of(const struct feed_format *format, unsigned types, const char *bytes)
+{
+    struct copy_counts counts;
+
+    blocklist_free(parse(format, types, NULL, view_of(bytes), &counts));
+    return counts.set;
+}
+
+static bool same_set(struct checksum a, struct checksum b)
+{
+    return a.low == b.low && a.high == b.high;
+}
+
+static void test_the_same_set_in_other_bytes(void **state)
+{
+    static const char *const same[] = {
+        "a@example.org\nb.example\n",
+        "b.example\na@example.org\n",
+        "# today\r\n\r\nA@Example.org \r\nB.example.\r\na@example.org",
+    };
+    static const char *const other[] = {
+        "a@example.org\n",
+        "a@example.org\nb.example\nc.example\n",
+        "a@example.org\n.b.example\n",
+        "a@example.org\nc.example\n",
+        "",
+    };
+    struct checksum set = set_of(&feed_format_entries, 0, same[0]);
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_true(same_set(set, set_of(&feed_format_entries, 0, same[i])));
+    for (size_t i = 0; i < 5; i++)
+        assert_false(same_set(set, set_of(&feed_format_entries, 0, other[i])));
+    assert_false(same_set(set_of(&effects, 0, "a.example\n"), set_of(&effects, 0, "!a.example\n")));
+    assert_false(same_set(set_of(&feed_format_aper, ABCD, "a@example.org,A,20100101\n"),
+                          set_of(&feed_format_aper, ABCD, "a@example.org,A,20100102\n")));
+    assert_false(same_set(set_of(&feed_format_aper, ABCD, "a@example.org,A,20100101\n"),
+                          set_of(&feed_format_aper, ABCD, "a@example.org,E,20100101\n")));
+}
+
+static void test_another_format_is_seen(void **state)
+{
+    struct copy_counts counts;
+
+    (void)state;
+    blocklist_free(parse(&feed_format_entries, 0, NULL,
+                         view_of("a@example.org,A,20100101\nb@example.org,A,20100101\n"), &counts));
+    assert_string_equal(counts.looks_like, "aper");
+    blocklist_free(
+        parse(&feed_format_aper, ABCD, NULL, view_of("a@example.org,A,20100101\n"), &counts));
+    assert_null(counts.looks_like);
+    blocklist_free(parse(&feed_format_entries, 0, NULL, view_of("a.example\n"), &counts));
+    assert_null(counts.looks_like);
+}
+
+static void test_claims(void **state)
+{
+    struct copy_counts counts;
+
+    (void)state;
+    blocklist_free(parse(&feed_format_entries, 0, NULL,
+                         view_of("# Entries: 1,234\n# Total entries: 5\na.example\n"), &counts));
+    assert_int_equal(counts.claims[CLAIM_ROWS], 1234);
+    assert_int_equal(counts.claims[CLAIM_CREATED], 0);
+    map_free(parse_cleared("# Entries: 7\n", &counts));
+    assert_int_equal(counts.claims[CLAIM_ROWS], 7);
+}
+
 static void test_given_up(void **state)
 {
     const struct copy_shaping shaping = {0, NULL, protect, suffixes};
@@ -277,6 +412,11 @@ int main(void)
         cmocka_unit_test(test_what_is_left_out),
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_what_is_no_list),
+        cmocka_unit_test(test_exceptions_are_kept_and_counted_apart),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_the_same_set_in_other_bytes),
+        cmocka_unit_test(test_another_format_is_seen),
+        cmocka_unit_test(test_claims),
         cmocka_unit_test(test_given_up),
     };
     return cmocka_run_group_tests_name("feeds/copy", tests, set_up, tear_down);

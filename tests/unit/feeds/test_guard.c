@@ -78,6 +78,40 @@ static void test_what_is_refused(void **state)
         {0, {.rows = 9, .entries = 9, .protected_ = 3}, GUARD_ACCEPT, GUARD_ACCEPT, ""},
         {0, {.rows = 9, .entries = 9, .protected_ = 4}, GUARD_REFUSE, GUARD_REFUSE, "protected"},
         {0, {.rows = 9, .entries = 9, .suffixes = 9}, GUARD_ACCEPT, GUARD_ACCEPT, ""},
+        {0, {.rows = 9, .entries = 9, .broken = "cut"}, GUARD_REFUSE, GUARD_REFUSE, "broken"},
+        /* Another format, when most rows say nothing in this one. */
+        {0,
+         {.rows = 9, .entries = 9, .ignored_rows = 10, .looks_like = "hosts"},
+         GUARD_REFUSE,
+         GUARD_REFUSE,
+         "format"},
+        {0,
+         {.rows = 10, .entries = 9, .ignored_rows = 10, .looks_like = "hosts"},
+         GUARD_ACCEPT,
+         GUARD_ACCEPT,
+         ""},
+        {0, {.bad_rows = 2, .looks_like = "hosts"}, GUARD_REFUSE, GUARD_REFUSE, "format"},
+        /* Its own words about its time. */
+        {0,
+         {.rows = 9, .entries = 9, .claims[CLAIM_CREATED] = NOW + 48 * HOUR},
+         GUARD_ACCEPT,
+         GUARD_ACCEPT,
+         ""},
+        {0,
+         {.rows = 9, .entries = 9, .claims[CLAIM_CREATED] = NOW + 48 * HOUR + 1},
+         GUARD_REFUSE,
+         GUARD_REFUSE,
+         "future"},
+        {0,
+         {.rows = 9, .entries = 9, .claims[CLAIM_EXPIRES] = NOW},
+         GUARD_ACCEPT,
+         GUARD_ACCEPT,
+         ""},
+        {0,
+         {.rows = 9, .entries = 9, .claims[CLAIM_EXPIRES] = NOW - 1},
+         GUARD_REFUSE,
+         GUARD_REFUSE,
+         "expired"},
     };
 
     (void)state;
@@ -101,6 +135,16 @@ static void test_what_is_held(void **state)
         {10000, ROWS(1000, 0), GUARD_HOLD, GUARD_ACCEPT, "shrink"},
         {10000, ROWS(999, 0), GUARD_HOLD, GUARD_ACCEPT, "collapse"},
         {1000, ROWS(1000, 0), GUARD_ACCEPT, GUARD_ACCEPT, ""},
+        {5, {.rows = 5, .entries = 5, .rolled_back = true}, GUARD_HOLD, GUARD_ACCEPT, "rollback"},
+        /* As many rows as it says, whatever became of them; more are no harm. */
+        {5,
+         {.rows = 2, .entries = 1, .bad_rows = 0, .ignored_rows = 3, .claims[CLAIM_ROWS] = 5},
+         GUARD_ACCEPT,
+         GUARD_ACCEPT,
+         ""},
+        {5, {.rows = 5, .entries = 5, .claims[CLAIM_ROWS] = 4}, GUARD_ACCEPT, GUARD_ACCEPT, ""},
+        {5, {.rows = 5, .entries = 5, .claims[CLAIM_ROWS] = 6}, GUARD_HOLD, GUARD_ACCEPT, "count"},
+        {0, {.rows = 5, .entries = 5, .claims[CLAIM_ROWS] = 6}, GUARD_HOLD, GUARD_ACCEPT, "count"},
     };
 
     (void)state;
@@ -126,6 +170,48 @@ static void test_ratios_at_their_ends(void **state)
     any.max_shrink = any.max_grow = any.max_bad = 1;
     CHECK_EDGES(&none, strict);
     CHECK_EDGES(&any, loose);
+}
+
+/* What was taken although its number was wrong, is not measured by it again. */
+static void test_a_number_that_was_wrong_before(void **state)
+{
+    struct guard_memory memory = {.accepted_entries = 5, .accepted_short = true};
+    struct copy_counts counts = {.rows = 5, .entries = 5, .claims[CLAIM_ROWS] = 6};
+
+    (void)state;
+    assert_true(guard_is_short(&counts));
+    assert_int_equal(judge(&defaults, counts, &memory, NOW, false).says, GUARD_ACCEPT);
+}
+
+static void test_an_older_copy_than_the_accepted_one(void **state)
+{
+    struct guard_memory memory = {.accepted_entries = 5, .accepted_created = NOW - 100};
+    struct copy_counts counts = of_size(5);
+
+    (void)state;
+    counts.claims[CLAIM_CREATED] = NOW - 100;
+    assert_int_equal(judge(&defaults, counts, &memory, NOW, false).says, GUARD_ACCEPT);
+    counts.claims[CLAIM_CREATED] = NOW - 101;
+    struct guard_verdict v = judge(&defaults, counts, &memory, NOW, false);
+    assert_int_equal(v.says, GUARD_HOLD);
+    assert_string_equal(v.guard, "older");
+    assert_int_equal(v.until, NOW + 48 * HOUR);
+    counts.claims[CLAIM_CREATED] = 0; /* it does not say any more */
+    assert_int_equal(judge(&defaults, counts, &memory, NOW, false).says, GUARD_ACCEPT);
+}
+
+/* Never by itself, however long it lasts. */
+static void test_a_rolled_back_copy_waits_for_a_person(void **state)
+{
+    struct guard_memory memory = {.accepted_entries = 5};
+    struct copy_counts counts = of_size(5);
+
+    (void)state;
+    counts.rolled_back = true;
+    assert_int_equal(judge(&defaults, counts, &memory, NOW, false).until, 0);
+    assert_int_equal(judge(&defaults, counts, &memory, NOW + 9999 * HOUR, false).says, GUARD_HOLD);
+    counts.html = true; /* but a page stays a page */
+    assert_int_equal(judge(&defaults, counts, &memory, NOW, true).says, GUARD_REFUSE);
 }
 
 /* Ratios that binary fractions miss by a hair: 29 of 100 is not more than 29 %. */
@@ -268,7 +354,8 @@ static void test_hold_zero_waits_for_a_person(void **state)
 
 static void test_clock_set_back(void **state)
 {
-    struct guard_memory memory = {1000, -1, NOW + 1000 * HOUR};
+    struct guard_memory memory = {
+        .accepted_entries = 1000, .held_side = -1, .held_since = NOW + 1000 * HOUR};
     struct guard_verdict v = judge(&defaults, of_size(500), &memory, NOW, false);
 
     (void)state;
@@ -277,7 +364,7 @@ static void test_clock_set_back(void **state)
 
 static void test_accepting_by_hand_ends_the_clock(void **state)
 {
-    struct guard_memory memory = {1000, -1, NOW - 1};
+    struct guard_memory memory = {.accepted_entries = 1000, .held_side = -1, .held_since = NOW - 1};
     struct guard_verdict v = judge(&defaults, of_size(5), &memory, NOW, true);
 
     (void)state;
@@ -314,6 +401,9 @@ int main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_what_is_held),
         cmocka_unit_test(test_ratios_at_their_ends),
+        cmocka_unit_test(test_a_number_that_was_wrong_before),
+        cmocka_unit_test(test_an_older_copy_than_the_accepted_one),
+        cmocka_unit_test(test_a_rolled_back_copy_waits_for_a_person),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_empty_without_a_floor),
         cmocka_unit_test(test_the_first_that_objects_speaks),

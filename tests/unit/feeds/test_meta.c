@@ -19,11 +19,7 @@ static struct store_meta sample(void)
     m.last_success = 1800000000;
     m.next_fetch = 1800003600;
     m.failures = 3;
-    m.rows = UINT64_MAX;
-    m.bad_rows = 1;
-    m.ignored_rows = 2;
-    m.entries = 12345;
-    m.dropped = 7;
+    m.state_since = 1799990000;
     strcpy(m.last_error, "shrink: 1 = 2 \\x0a; more=less");
     strcpy(m.guard, "shrink");
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
@@ -33,12 +29,24 @@ static struct store_meta sample(void)
         memset(s->accepted.digest, 0xa0 + (int)i, sizeof s->accepted.digest);
         s->accepted.size = 99 + i;
         strcpy(s->accepted.etag, "W/\"a=b\"");
-        s->held = s->accepted;
+        s->accepted.rows = UINT64_MAX;
+        s->accepted.bad_rows = 1;
+        s->accepted.ignored_rows = 2;
+        s->accepted.entries = 12345;
+        s->accepted.exceptions = 3;
+        s->accepted.dropped = 7;
+        s->accepted.set = (struct checksum){UINT64_MAX, 5};
+        s->accepted.created = 1700000000;
+        s->accepted.is_short = true;
+        s->accepted.accepted_at = 1790000000;
+        strcpy(s->accepted.left_out, "gmail.com, .example");
+        memset(s->accepted.content, 0xb0 + (int)i, sizeof s->accepted.content);
+        s->held = s->previous = s->accepted;
+        s->previous.entries = 1;
+        s->full_fetch = 1800000000;
         strcpy(s->held.last_modified, "Thu, 01 Jan 2026 00:00:00 GMT");
-        s->guard = (struct guard_memory){12345 + i, i == 0 ? -1 : 1, 1800000000};
-        s->accepted_at = 1790000000;
+        s->guard = (struct guard_memory){.held_side = i == 0 ? -1 : 3, .held_since = 1800000000};
         s->held_until = 1800100000;
-        s->held_entries = 4;
         strcpy(s->held_guard, "shrink");
         strcpy(s->held_why, "why");
     }
@@ -82,7 +90,7 @@ static int read_lines(const char *lines, struct store_meta *got)
 {
     struct buf text = BUF_INIT(0);
 
-    buf_addf(&text, "rcptguard feed 1\nname=aper\n%s", lines);
+    buf_addf(&text, "rcptguard feed 2\nname=aper\n%s", lines);
     struct checksum sum = checksum_of(text.data, text.len);
     buf_addf(&text, "checksum=%016llx%016llx\n", (unsigned long long)sum.high,
              (unsigned long long)sum.low);
@@ -95,13 +103,13 @@ static int read_lines(const char *lines, struct store_meta *got)
 static void test_values(void **state)
 {
     static const char *const bad[] = {
-        "rows=-1\n",
-        "rows=1x\n",
-        "rows=\n",
-        "rows\n",
+        "failures=-1\n",
+        "failures=1x\n",
+        "failures=\n",
+        "failures\n",
         "state=fine\n",
-        "list.accepted=maybe\n",
-        "list.held.side=2\n",
+        "list.accepted.known=maybe\n",
+        "list.held.side=4\n",
         "list.url=00\n",
         "last_fetch=99999999999999999999\n",
         "guard=0123456789012345678901234567890123456789\n",
@@ -112,8 +120,9 @@ static void test_values(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (read_lines(bad[i], &got) != ERR_DAMAGED)
             fail_msg("%s", bad[i]);
-    assert_int_equal(read_lines("of_a_later_version=1\nlist.more=2\nrows=5\nguard=\n", &got), 0);
-    assert_int_equal(got.rows, 5);
+    assert_int_equal(read_lines("of_a_later_version=1\nlist.more=2\nfailures=5\nguard=\n", &got),
+                     0);
+    assert_int_equal(got.failures, 5);
     assert_int_equal(read_lines("last_fetch=-5\nlist.held.side=-1\n", &got), 0);
     assert_int_equal(got.last_fetch, -5);
     assert_int_equal(got.sources[STORE_LIST].guard.held_side, -1);
