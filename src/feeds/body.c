@@ -29,20 +29,6 @@ struct body *body_new(const char *path, uint64_t max_bytes)
     return b;
 }
 
-static int write_out(struct body *b, const char *bytes, size_t len, struct error *why)
-{
-    while (len > 0) {
-        ssize_t n = write(b->fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(why, "cannot write %s", b->path);
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* A name of its own: a body that could not be kept yet may still stand beside it. */
 static int move_to_file(struct body *b, struct error *why)
 {
@@ -55,7 +41,7 @@ static int move_to_file(struct body *b, struct error *why)
     b->path = path;
     if (b->fd < 0)
         return error_errno(why, "cannot create %s", b->path);
-    int rc = write_out(b, b->memory.data, b->memory.len, why);
+    int rc = file_write_all(b->fd, b->path, b->memory.data, b->memory.len, why);
     buf_free(&b->memory);
     return rc;
 }
@@ -69,7 +55,7 @@ int body_add(struct body *b, const void *bytes, size_t len, struct error *why)
     if (b->fd < 0 && b->size + len > BODY_MEMORY_BYTES)
         rc = move_to_file(b, why);
     if (rc == 0 && b->fd >= 0)
-        rc = write_out(b, bytes, len, why);
+        rc = file_write_all(b->fd, b->path, bytes, len, why);
     else if (rc == 0 && buf_add(&b->memory, bytes, len) < 0)
         rc = error_set(why, ERR_NOMEM, "no memory for %" PRIu64 " bytes", b->size + len);
     if (rc < 0)

@@ -26,6 +26,13 @@ static bool is_bz2(struct view head)
             memcmp(head.ptr + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
+/* A frame of zstd to be skipped: what pzstd begins with. */
+static bool is_skipped(struct view head)
+{
+    return head.len >= 4 && ((unsigned char)head.ptr[0] & 0xf0) == 0x50 &&
+           memcmp(head.ptr + 1, "\x2a\x4d\x18", 3) == 0;
+}
+
 enum packing packing_of(struct view head)
 {
     static const struct {
@@ -41,7 +48,9 @@ enum packing packing_of(struct view head)
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (starts_with(head, known[i].magic, known[i].len))
             return known[i].packing;
-    return is_bz2(head) ? PACK_BZ2 : PACK_NONE;
+    if (is_bz2(head))
+        return PACK_BZ2;
+    return is_skipped(head) ? PACK_ZST : PACK_NONE;
 }
 
 int unpacking_next(struct unpacking *u, struct view *packed, struct error *why)

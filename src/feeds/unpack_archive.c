@@ -7,6 +7,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 
 #include "unpack_parts.h"
@@ -151,7 +152,7 @@ static int read_member(struct archive *a, struct archive_input *in, enum packing
         if (said != ARCHIVE_OK)
             return refuse(a, in, ways[packing].name);
         struct view plain = view_make(bytes, len);
-        if (in->u->zip != NULL)
+        if (in->u->zip != NULL && len > 0)
             zip_plain(in->u->zip, plain);
         int rc = unpacking_tell(in->u, plain, in->why);
         if (rc != 0)
@@ -197,14 +198,30 @@ static int read_archive(struct unpacking *u, enum packing packing, struct error 
     return rc;
 }
 
+/* libarchive warns of names that the thread's locale has no letters for, and a warning refuses. No
+ * list is worse for its name. */
+static int read_any_name(struct unpacking *u, struct error *why)
+{
+    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    locale_t before = utf8 == (locale_t)0 ? utf8 : uselocale(utf8);
+    int rc = read_archive(u, PACK_ZIP, why);
+
+    if (utf8 != (locale_t)0) {
+        uselocale(before);
+        freelocale(utf8);
+    }
+    return rc;
+}
+
 static int unpack_zip(struct unpacking *u, struct error *why)
 {
+    int rc = zip_check_head(u->first, why);
+    if (rc < 0)
+        return rc;
     u->zip = calloc(1, sizeof *u->zip);
     if (u->zip == NULL)
         return error_set(why, ERR_NOMEM, "no memory to unpack zip");
-    int rc = zip_check_head(u->first, why);
-    if (rc == 0)
-        rc = read_archive(u, PACK_ZIP, why);
+    rc = read_any_name(u, why);
     free(u->zip);
     return rc;
 }

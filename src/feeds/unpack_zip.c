@@ -16,7 +16,8 @@
 #define END64_BYTES     56
 #define MADE_BY_UNIX    3
 #define UNIX_TYPE(mode) ((mode) >> 12 & 017)
-#define UNIX_REGULAR    010
+#define UNIX_DIRECTORY  004
+#define UNIX_LINK       012
 #define DOS_DIRECTORY   0x10
 
 void zip_packed(struct zip_outline *z, struct view packed)
@@ -93,14 +94,14 @@ static const unsigned char *find_end(const struct zip_outline *z)
     return NULL;
 }
 
-/* Where the directory ends: at the end record, or at that of zip64 before it. */
-static const unsigned char *directory_end(const struct zip_outline *z, const unsigned char *end)
+/* The end record of zip64, which some write before the ordinary one of any zip; or NULL. */
+static const unsigned char *find_end64(const struct zip_outline *z, const unsigned char *end)
 {
     const unsigned char *locator = end - LOCATOR_BYTES, *end64 = locator - END64_BYTES;
 
     if (end - z->tail < LOCATOR_BYTES + END64_BYTES || !is(locator, "PK\6\7") ||
         !is(end64, "PK\6\6"))
-        return end;
+        return NULL;
     return end64;
 }
 
@@ -145,12 +146,13 @@ static bool is_descriptor(const struct zip_outline *z, uint64_t bytes)
     return bytes == 12 || bytes == 16 || bytes == 20 || bytes == 24;
 }
 
-static bool is_regular(const unsigned char *e)
+/* A list that was packed from a pipe has the pipe's type: that is fine. */
+static bool is_file(const unsigned char *e)
 {
-    unsigned mode = two(e + 40), type = UNIX_TYPE(mode);
+    unsigned type = UNIX_TYPE(two(e + 40));
 
-    if (e[5] == MADE_BY_UNIX && type != 0)
-        return type == UNIX_REGULAR;
+    if (e[5] == MADE_BY_UNIX && (type == UNIX_LINK || type == UNIX_DIRECTORY))
+        return false;
     return (e[38] & DOS_DIRECTORY) == 0;
 }
 
@@ -164,8 +166,8 @@ static int check_entry(const struct zip_outline *z, const unsigned char *e, uint
 
     if (two(e + 8) != two(z->head + 6) || two(e + 10) != two(z->head + 8))
         return refuse(why, "its directory is of another file");
-    if (!is_regular(e))
-        return refuse(why, "what it holds is not a regular file");
+    if (!is_file(e))
+        return refuse(why, "it holds a directory or a link");
     find_zip64(e, &extra, &extra_end);
     if (!size_of(e + 24, &extra, extra_end, &plain) || !size_of(e + 20, &extra, extra_end, &packed))
         return refuse(why, "its directory is damaged");
@@ -177,23 +179,37 @@ static int check_entry(const struct zip_outline *z, const unsigned char *e, uint
     return 0;
 }
 
+/* What an end record says of the directory before it: where it is, how long, of how many. */
+struct directory {
+    const unsigned char *stop;
+    uint64_t entries, entries_here, len, offset;
+};
+
+static struct directory directory_of(const struct zip_outline *z, const unsigned char *end)
+{
+    const unsigned char *end64 = find_end64(z, end);
+
+    if (end64 == NULL)
+        return (struct directory){end, two(end + 10), two(end + 8), number(end + 12, 4),
+                                  number(end + 16, 4)};
+    return (struct directory){end64, number(end64 + 32, 8), number(end64 + 24, 8),
+                              number(end64 + 40, 8), number(end64 + 48, 8)};
+}
+
 int zip_check_whole(const struct zip_outline *z, struct error *why)
 {
     const unsigned char *end = find_end(z);
     if (end == NULL)
         return refuse(why, "cut short, or something stands behind its end");
-    if (two(end + 4) != 0 || two(end + 6) != 0)
-        return refuse(why, "it is one part of several");
-    if (two(end + 8) != 1 || two(end + 10) != 1)
+    struct directory d = directory_of(z, end);
+    if (d.entries != 1 || d.entries_here != 1)
         return refuse(why, "it must hold exactly one file");
-    const unsigned char *stop = directory_end(z, end);
-    uint64_t len = number(end + 12, 4);
-    if (len < ENTRY_BYTES || len > (uint64_t)(stop - z->tail))
+    if (d.len < ENTRY_BYTES || d.len > (uint64_t)(d.stop - z->tail))
         return refuse(why, "its directory is damaged");
-    const unsigned char *e = stop - len;
-    uint64_t directory = z->packed_bytes - (uint64_t)(z->tail + z->tail_len - e);
-    if (!is(e, "PK\1\2") || number(end + 16, 4) != directory ||
-        len != (uint64_t)ENTRY_BYTES + two(e + 28) + two(e + 30) + two(e + 32))
+    const unsigned char *e = d.stop - d.len;
+    uint64_t offset = z->packed_bytes - (uint64_t)(z->tail + z->tail_len - e);
+    if (!is(e, "PK\1\2") || d.offset != offset ||
+        d.len != (uint64_t)ENTRY_BYTES + two(e + 28) + two(e + 30) + two(e + 32))
         return refuse(why, "its directory is damaged");
-    return check_entry(z, e, directory, why);
+    return check_entry(z, e, offset, why);
 }
