@@ -9,7 +9,7 @@ CC      ?= cc
 OPT     ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 
-LIBS := libevent libcurl jansson libidn2 libpsl libcrypto libxxhash
+LIBS := libevent libcurl jansson libidn2 libpsl libcrypto libxxhash zlib libarchive
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wformat=2 -Wundef -Wwrite-strings
 HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE

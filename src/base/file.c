@@ -54,25 +54,35 @@ int file_read(const char *path, size_t max_bytes, struct buf *out, struct error 
     return rc;
 }
 
-static int write_all(int fd, const char *path, const struct file_part *parts, size_t count,
-                     bool sync, struct error *why)
+int file_write_all(int fd, const char *path, const void *bytes, size_t len, struct error *why)
 {
-    for (size_t i = 0; i < count; i++) {
-        const char *ptr = parts[i].ptr;
-        size_t left = parts[i].len;
-        while (left > 0) {
-            ssize_t n = write(fd, ptr, left);
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                return error_errno(why, "cannot write %s", path);
-            ptr += n;
-            left -= (size_t)n;
-        }
+    const char *ptr = bytes;
+
+    while (len > 0) {
+        ssize_t n = write(fd, ptr, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(why, "cannot write %s", path);
+        ptr += n;
+        len -= (size_t)n;
     }
-    if (sync && fsync(fd) != 0)
-        return error_errno(why, "cannot fsync %s", path);
     return 0;
+}
+
+struct parts {
+    const struct file_part *first;
+    size_t count;
+};
+
+static int write_parts(int fd, const char *path, void *arg, struct error *why)
+{
+    const struct parts *parts = arg;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < parts->count; i++)
+        rc = file_write_all(fd, path, parts->first[i].ptr, parts->first[i].len, why);
+    return rc;
 }
 
 int file_sync_dir_of(const char *path, struct error *why)
@@ -92,8 +102,8 @@ int file_sync_dir_of(const char *path, struct error *why)
     return rc;
 }
 
-static int replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
-                   bool sync, struct error *why)
+static int replace(const char *path, mode_t mode, file_writer *writer, void *arg, bool sync,
+                   struct error *why)
 {
     char fresh[PATH_MAX];
 
@@ -104,7 +114,9 @@ static int replace(const char *path, mode_t mode, const struct file_part *parts,
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return error_errno(why, "cannot create %s", fresh);
-    int rc = write_all(fd, fresh, parts, count, sync, why);
+    int rc = writer(fd, fresh, arg, why);
+    if (rc == 0 && sync && fsync(fd) != 0)
+        rc = error_errno(why, "cannot fsync %s", fresh);
     if (close(fd) != 0 && rc == 0)
         rc = error_errno(why, "cannot close %s", fresh);
     if (rc == 0 && rename(fresh, path) != 0)
@@ -119,13 +131,19 @@ static int replace(const char *path, mode_t mode, const struct file_part *parts,
 int file_replace(const char *path, mode_t mode, const struct file_part *parts, size_t count,
                  struct error *why)
 {
-    return replace(path, mode, parts, count, true, why);
+    return replace(path, mode, write_parts, &(struct parts){parts, count}, true, why);
+}
+
+int file_replace_by(const char *path, mode_t mode, file_writer *writer, void *arg,
+                    struct error *why)
+{
+    return replace(path, mode, writer, arg, true, why);
 }
 
 int file_replace_lazily(const char *path, mode_t mode, const struct file_part *parts, size_t count,
                         struct error *why)
 {
-    return replace(path, mode, parts, count, false, why);
+    return replace(path, mode, write_parts, &(struct parts){parts, count}, false, why);
 }
 
 int file_make_dir(const char *path, mode_t mode, struct error *why)

@@ -1,4 +1,4 @@
-/* The bytes of one copy, in memory or in a file. */
+/* The bytes of one copy, in memory or in a file: how they get there. body_read.c reads them. */
 #include "body.h"
 
 #include <errno.h>
@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #include "rcptguard/base/file.h"
-
-#define CHUNK_BYTES 65536
 
 struct body *body_new(const char *path, uint64_t max_bytes)
 {
@@ -31,20 +29,6 @@ struct body *body_new(const char *path, uint64_t max_bytes)
     return b;
 }
 
-static int write_out(struct body *b, const char *bytes, size_t len, struct error *why)
-{
-    while (len > 0) {
-        ssize_t n = write(b->fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(why, "cannot write %s", b->path);
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 /* A name of its own: a body that could not be kept yet may still stand beside it. */
 static int move_to_file(struct body *b, struct error *why)
 {
@@ -57,7 +41,7 @@ static int move_to_file(struct body *b, struct error *why)
     b->path = path;
     if (b->fd < 0)
         return error_errno(why, "cannot create %s", b->path);
-    int rc = write_out(b, b->memory.data, b->memory.len, why);
+    int rc = file_write_all(b->fd, b->path, b->memory.data, b->memory.len, why);
     buf_free(&b->memory);
     return rc;
 }
@@ -71,7 +55,7 @@ int body_add(struct body *b, const void *bytes, size_t len, struct error *why)
     if (b->fd < 0 && b->size + len > BODY_MEMORY_BYTES)
         rc = move_to_file(b, why);
     if (rc == 0 && b->fd >= 0)
-        rc = write_out(b, bytes, len, why);
+        rc = file_write_all(b->fd, b->path, bytes, len, why);
     else if (rc == 0 && buf_add(&b->memory, bytes, len) < 0)
         rc = error_set(why, ERR_NOMEM, "no memory for %" PRIu64 " bytes", b->size + len);
     if (rc < 0)
@@ -128,55 +112,14 @@ struct body *body_of_stored(const char *path, const unsigned char digest[SHA256_
     return b;
 }
 
-static int each_of_file(const struct body *b, struct digest *digest, body_chunk *chunk, void *arg,
-                        struct error *why)
+struct body *body_of_stored_gz(const char *path, const unsigned char digest[SHA256_BYTES],
+                               struct error *why)
 {
-    char bytes[CHUNK_BYTES];
-    off_t at = 0;
+    struct body *b = body_of_stored(path, digest, why);
 
-    for (;;) {
-        ssize_t n = pread(b->fd, bytes, sizeof bytes, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(why, "cannot read %s", b->path);
-        if (n == 0)
-            return 0;
-        digest_add(digest, bytes, (size_t)n);
-        int rc = chunk(view_make(bytes, (size_t)n), arg, why);
-        if (rc != 0)
-            return rc;
-        at += n;
-    }
-}
-
-static int each_of_memory(const struct body *b, body_chunk *chunk, void *arg, struct error *why)
-{
-    struct view rest = buf_view(&b->memory);
-
-    while (rest.len > 0) {
-        int rc = chunk(view_first(rest, CHUNK_BYTES), arg, why);
-        if (rc != 0)
-            return rc;
-        rest = view_from(rest, CHUNK_BYTES);
-    }
-    return 0;
-}
-
-int body_each(const struct body *b, body_chunk *chunk, void *arg, struct error *why)
-{
-    unsigned char sha256[SHA256_BYTES];
-
-    if (b->fd < 0)
-        return each_of_memory(b, chunk, arg, why);
-    struct digest *digest = digest_new();
-    if (digest == NULL)
-        return error_set(why, ERR_NOMEM, "no memory to read %s", b->path);
-    int rc = each_of_file(b, digest, chunk, arg, why);
-    digest_end(digest, sha256);
-    if (rc == 0 && memcmp(sha256, b->sha256, sizeof sha256) != 0)
-        return error_set(why, ERR_DAMAGED, "%s is damaged", b->path);
-    return rc;
+    if (b != NULL)
+        b->packed = true;
+    return b;
 }
 
 void body_free(struct body *b)

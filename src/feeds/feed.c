@@ -5,6 +5,7 @@
 
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
+#include "unpack.h"
 
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
 {
@@ -101,6 +102,12 @@ static int read_chunk(struct view bytes, void *arg, struct error *why)
     return 0;
 }
 
+/* The body knows its cap: a stored copy was taken once, whatever max_bytes is today. */
+static int read_body(const struct body *body, struct reading *r, struct error *why)
+{
+    return unpack_each(body, body->max_bytes, read_chunk, r, why);
+}
+
 static const char *or_null(const char *text)
 {
     return text == NULL || text[0] == '\0' ? NULL : text;
@@ -133,9 +140,7 @@ static struct map *parse_cleared(const struct feed_house *house, const struct fe
     struct reading r = {house->stop, NULL, &whole};
     struct map *map = NULL;
 
-    if (body->fd < 0)
-        return copy_parse_cleared(buf_view(&body->memory), &options, counts, why);
-    if (body_each(body, read_chunk, &r, why) == 0)
+    if (read_body(body, &r, why) == 0)
         map = copy_parse_cleared(buf_view(&whole), &options, counts, why);
     buf_free(&whole);
     return map;
@@ -190,7 +195,7 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
     struct reading r = {house->stop, copy_builder_new(format, &options, &shaping, why), NULL};
     if (r.builder == NULL)
         return NULL;
-    if (body_each(body, read_chunk, &r, why) == 0)
+    if (read_body(body, &r, why) == 0)
         return copy_builder_end(r.builder, counts, why);
     copy_builder_free(r.builder);
     return NULL;

@@ -33,8 +33,20 @@ int file_replace(const char *path, mode_t mode, const struct file_part *parts, s
                  struct error *why);
 
 /*
- * The same without the fsyncs, for copies of what is elsewhere too: an fsync beside a busy spool
- * takes seconds. When the machine (not the process) crashes, PATH may be the old, the new or empty.
+ * The same with bytes that are not in memory at once: WRITER writes them all to FD (NAME is for its
+ * error). 0, or a negative code with *why.
+ */
+typedef int file_writer(int fd, const char *name, void *arg, struct error *why);
+int file_replace_by(const char *path, mode_t mode, file_writer *writer, void *arg,
+                    struct error *why);
+
+/* All of BYTES to FD, whatever signals come between. */
+int file_write_all(int fd, const char *name, const void *bytes, size_t len, struct error *why);
+
+/*
+ * file_replace without the fsyncs, for copies of what is elsewhere too: an fsync beside a busy
+ * spool takes seconds. When the machine (not the process) crashes, PATH may be the old, the new or
+ * empty.
  */
 int file_replace_lazily(const char *path, mode_t mode, const struct file_part *parts, size_t count,
                         struct error *why);

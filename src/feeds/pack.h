@@ -1,0 +1,13 @@
+/* Copies that are kept for the day that somebody wants them back, in little room. Blocks. */
+#ifndef FEEDS_PACK_H
+#define FEEDS_PACK_H
+
+#include "rcptguard/base/error.h"
+
+/*
+ * The file FROM as gzip in TO, mode 0640, replaced as file_replace does; FROM stays. Read it again
+ * with body_of_stored_gz.
+ */
+int pack_file(const char *from, const char *to, struct error *why);
+
+#endif
