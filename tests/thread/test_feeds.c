@@ -382,7 +382,9 @@ static void take(struct house *h, const char *text, enum feed_state state)
 {
     write_file(h, "list", text);
     assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
-    assert_int_equal(status_of(h, "list")->state, state);
+    enum feed_state is = status_of(h, "list")->state;
+    /* The watch may have been faster. */
+    assert_true(is == state || (state == FEED_ACCEPTED && is == FEED_UNCHANGED));
 }
 
 static void test_rollback(void **state)
