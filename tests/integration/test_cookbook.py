@@ -118,6 +118,8 @@ def test_publishing(tmp_path):
     assert not list(tmp_path.glob(".new.*"))
     verify = re.search(r"`(openssl pkeyutl -verify [^`]*)`", COOKBOOK.read_text()).group(1)
     shell(verify, tmp_path)
+    assert run("sh", "./publish", "/dev/null", "drops.gz", cwd=tmp_path).returncode != 0
+    shell(verify, tmp_path)  # the old edition stays whole
     with open(tmp_path / "drops.gz", "ab") as f:
         f.write(b"x")
     assert run("sh", "-c", verify, cwd=tmp_path).returncode != 0
