@@ -83,6 +83,8 @@ BAD = {
     "rule_places": [
         ("README.md", "see /ho" + "me/ann/house\n"),
         ("README.md", "see https://packages.somewhere.io/simple\n"),
+        ("README.md", "see https://joewein.net/\n"),
+        ("docs/feeds.md", "see https://packages.somewhere.io/simple\n"),
         ("scripts/go", "#!/bin/sh\ncd /wor" + "k/house\n"),
     ],
     "rule_links": [("README.md", "[gone](docs/gone.md)\n")],
