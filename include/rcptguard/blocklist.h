@@ -83,6 +83,18 @@ int blocklist_builder_add(struct blocklist_builder *b, enum entry_kind kind, str
 int blocklist_builder_add_from(struct blocklist_builder *b, const struct blocklist *old,
                                const int *numbers, struct error *why);
 
+/*
+ * The same for a blocklist that nobody needs any more: OLD is freed in every case, and when it is
+ * the first that comes into B its memory is used as it is. NUMBERS must not give one number twice.
+ */
+int blocklist_builder_absorb(struct blocklist_builder *b, struct blocklist *old, const int *numbers,
+                             struct error *why);
+
+/* There will be about KEYS keys: makes the room for them in one step. A guess, as at the start. */
+void blocklist_builder_expect(struct blocklist_builder *b, size_t keys);
+
+size_t blocklist_builder_keys(const struct blocklist_builder *b);
+
 /* Makes the blocklist and frees B in every case. NULL with *why on failure. */
 struct blocklist *blocklist_builder_finish(struct blocklist_builder *b, struct error *why);
 

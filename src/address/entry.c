@@ -4,6 +4,7 @@
  */
 #include "canonical.h"
 #include "numeric.h"
+#include "plain.h"
 #include "rcptguard/address.h"
 #include "rcptguard/base/hash.h"
 
@@ -82,6 +83,8 @@ enum entry_result entry_parse_domain(struct view name, enum entry_kind kind, str
 {
     struct domain domain;
 
+    if (plain_domain(name, kind, out))
+        return ENTRY_GOOD;
     if (is_root(name))
         return ENTRY_ROOT;
     if (name.len > ENTRY_MAX_BYTES)
@@ -172,6 +175,8 @@ static enum entry_result parse_name(struct view what, struct entry *out, struct 
 enum entry_result entry_parse(struct view what, const struct address_options *options,
                               struct entry *out, struct error *why)
 {
+    if (plain_address(what, options, out))
+        return ENTRY_GOOD;
     what = view_trim(what);
     if (what.len == 0)
         return bad(why, "nothing is there; write an address or a domain", what);

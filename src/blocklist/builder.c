@@ -298,6 +298,102 @@ int blocklist_builder_add_from(struct blocklist_builder *b, const struct blockli
     return blocklist_each(old, copy_listing, &c);
 }
 
+void blocklist_builder_expect(struct blocklist_builder *b, size_t keys)
+{
+    size_t groups = probe_groups_for(keys > EXPECTED_MAX ? EXPECTED_MAX : keys);
+
+    if (!b->broken && groups > b->table.groups)
+        refill(b, groups, NULL);
+}
+
+size_t blocklist_builder_keys(const struct blocklist_builder *b)
+{
+    return b->keys;
+}
+
+/* Keeps the listings that NUMBERS names, in place; returns how many. FROM and TO may overlap. */
+static uint32_t renumber(struct blocklist_builder *b, const struct item *item, const int *numbers,
+                         unsigned char *to)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < item->count; i++) {
+        struct listing l = listing_unpack(item_listing(item, i));
+        if (numbers[l.list] < 0)
+            continue;
+        l.list = (uint16_t)numbers[l.list];
+        put_listing(to, kept++, listing_pack(&l));
+        count_listing(b, &l);
+    }
+    return kept;
+}
+
+/*
+ * Moves the item at FROM to TO, which is not behind it, with the listings that NUMBERS keeps; it
+ * never grows, so nothing is overwritten before it was read. Returns its bytes, 0: nothing is left.
+ */
+static size_t move_item(struct blocklist_builder *b, unsigned char *from, unsigned char *to,
+                        const int *numbers)
+{
+    struct item item = item_at(from);
+    unsigned char *listings = from + (item.listings - from);
+    uint32_t kept = renumber(b, &item, numbers, listings);
+
+    if (kept == 0)
+        return 0;
+    if (kept == item.count) {
+        if (to != from)
+            memmove(to, from, item.bytes);
+        return item.bytes;
+    }
+    size_t bytes = item_bytes(item.key.len, kept), key_len = item.key.len;
+    unsigned char *at = varint_put(varint_put(to, (uint32_t)key_len), kept << 1);
+    memmove(at, item.key.ptr, key_len);
+    memmove(at + key_len, listings, (size_t)kept * LISTING_BYTES);
+    at += key_len + (size_t)kept * LISTING_BYTES;
+    memset(at, 0, (size_t)(to + bytes - at));
+    return bytes;
+}
+
+/* B is empty: it takes over memory and table of OLD, which is a shell afterwards. */
+static int take_over(struct blocklist_builder *b, struct blocklist *old, const int *numbers,
+                     struct error *why)
+{
+    unsigned char *base = old->memory.base + (old->arena - old->memory.base), *to = base;
+
+    for (size_t at = 0; at < old->arena_len;) {
+        size_t bytes = item_at(base + at).bytes;
+        size_t kept = move_item(b, base + at, to, numbers);
+        b->keys += kept > 0;
+        to += kept;
+        at += bytes;
+    }
+    size_t len = (size_t)(to - base);
+    bool same = len == old->arena_len;
+    region_close(&b->arena);
+    probe_close(&b->table);
+    b->arena = old->memory;
+    b->table = old->table;
+    b->arena_len = len;
+    b->hashes = old->hashes;
+    old->memory = (struct region){NULL, 0};
+    old->table = (struct probe_table){.groups = 0};
+    return same ? 0 : refill(b, b->table.groups, why);
+}
+
+int blocklist_builder_absorb(struct blocklist_builder *b, struct blocklist *old, const int *numbers,
+                             struct error *why)
+{
+    /* A loaded one has its head in front of the arena. */
+    bool whole = old->arena == old->memory.base && old->keys > 0;
+    int rc = b->keys == 0 && b->holes == 0 && !b->broken && whole
+                 ? take_over(b, old, numbers, why)
+                 : blocklist_builder_add_from(b, old, numbers, why);
+
+    blocklist_free(old);
+    return rc;
+}
+
 /* No holes, no more memory than is used. */
 static int tidy(struct blocklist_builder *b, struct error *why)
 {

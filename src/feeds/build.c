@@ -14,7 +14,8 @@ struct part {
     struct feed *feed;
     unsigned char copy[SHA256_BYTES];
     int old;    /* its list in the current blocklist that can be copied, or -1 */
-    bool fresh; /* its entries are feed->fresh */
+    bool fresh; /* its entries are those of feed->fresh */
+    int number; /* of its list in the new blocklist */
     uint64_t added;
 };
 
@@ -135,64 +136,89 @@ static int add_list(struct build *b, struct part *p, struct error *why)
     return blocklist_builder_list(b->builder, &list, why);
 }
 
-struct adding {
-    struct build *build;
+struct counting {
+    const struct build *build;
     struct part *part;
-    uint16_t number;
-    struct error *why;
 };
 
 /* For the log line only, so lists beyond the first few of a key do not matter. */
 static bool was_there(const struct build *b, const struct part *p, struct view key, uint8_t kind)
 {
     struct listing found[32];
-
-    if (b->current == NULL || p->old < 0)
-        return false;
     size_t n = blocklist_find(b->current, key, ENTRY_BIT(kind), found, 32);
+
     for (size_t i = 0; i < n && i < 32; i++)
         if (found[i].list == p->old && found[i].effect == LISTING_BLOCKS)
             return true;
     return false;
 }
 
-static int add_entry(struct view key, const struct listing *listing, void *arg)
+static int count_added(struct view key, const struct listing *listing, void *arg)
 {
-    struct adding *a = arg;
+    struct counting *c = arg;
 
-    struct listing moved = *listing;
-
-    if (listing->list != COPY_ACTIVE)
-        return 0;
-    moved.list = a->number;
-    int rc = blocklist_builder_put(a->build->builder, key, &moved, a->why);
-    if (rc < 0)
-        return rc;
-    if (listing->effect == LISTING_BLOCKS)
-        a->part->added += !was_there(a->build, a->part, key, listing->kind);
+    if (listing->list == COPY_ACTIVE && listing->effect == LISTING_BLOCKS)
+        c->part->added += !was_there(c->build, c->part, key, listing->kind);
     return 0;
 }
 
-static int fill(struct build *b, struct error *why)
+static int number_lists(struct build *b, struct error *why)
 {
     for (size_t i = 0; i < b->n_parts; i++) {
         struct part *p = &b->parts[i];
         if (p->feed == NULL)
             continue;
-        int number = add_list(b, p, why);
-        if (number < 0)
-            return number;
-        if (!p->fresh) {
-            b->numbers[p->old] = number;
-            continue;
-        }
-        struct adding a = {b, p, (uint16_t)number, why};
-        int rc = blocklist_each(p->feed->fresh, add_entry, &a);
-        if (rc != 0)
-            return rc;
+        p->number = add_list(b, p, why);
+        if (p->number < 0)
+            return p->number;
+        if (!p->fresh)
+            b->numbers[p->old] = p->number;
     }
-    return b->current == NULL ? 0
-                              : blocklist_builder_add_from(b->builder, b->current, b->numbers, why);
+    return 0;
+}
+
+/* The copy goes into the index, whatever comes of it; its memory is used where that is possible. */
+static int add_copy(struct build *b, struct part *p, struct error *why)
+{
+    const int numbers[] = {[COPY_ACTIVE] = p->number, [COPY_REST] = -1};
+    struct blocklist *copy = p->feed->fresh;
+
+    if (p->old >= 0)
+        blocklist_each(copy, count_added, &(struct counting){b, p});
+    else
+        p->added = blocklist_list(copy, COPY_ACTIVE)->entries;
+    p->feed->fresh = NULL;
+    return blocklist_builder_absorb(b->builder, copy, numbers, why);
+}
+
+static struct part *largest_copy(struct build *b)
+{
+    struct part *largest = NULL;
+
+    for (size_t i = 0; i < b->n_parts; i++) {
+        struct part *p = &b->parts[i];
+        if (p->feed == NULL || p->feed->fresh == NULL)
+            continue;
+        if (largest == NULL ||
+            blocklist_keys(p->feed->fresh) > blocklist_keys(largest->feed->fresh))
+            largest = p;
+    }
+    return largest;
+}
+
+/* The largest first, since the first one need not be copied. */
+static int fill(struct build *b, size_t expected, struct error *why)
+{
+    struct part *p;
+    int rc = number_lists(b, why);
+
+    while (rc == 0 && (p = largest_copy(b)) != NULL) {
+        rc = add_copy(b, p, why);
+        blocklist_builder_expect(b->builder, expected);
+    }
+    if (rc < 0 || b->current == NULL)
+        return rc;
+    return blocklist_builder_add_from(b->builder, b->current, b->numbers, why);
 }
 
 static void log_part(const struct build *b, const struct part *p, const struct blocklist *made)
@@ -227,10 +253,10 @@ static int make(struct build *b, struct feed *const *feeds, struct blocklist **o
         if (b->parts[i].fresh)
             expected += blocklist_keys(feeds[i]->fresh);
     }
-    b->builder = blocklist_builder_new(expected);
+    b->builder = blocklist_builder_new(0);
     if (b->builder == NULL)
         return error_set(why, ERR_NOMEM, "no memory for a new blocklist");
-    int rc = fill(b, why);
+    int rc = fill(b, expected, why);
     if (rc < 0)
         return rc;
     struct blocklist_builder *builder = b->builder;
@@ -248,6 +274,7 @@ int build_blocklist(const struct feed_house *house, struct feed *const *feeds, s
     for (size_t i = 0; rc == 0 && i < n_feeds; i++) {
         if (b.parts[i].fresh)
             log_part(&b, &b.parts[i], *out);
+        /* Of a feed that may not be in force. */
         blocklist_free(feeds[i]->fresh);
         feeds[i]->fresh = NULL;
     }

@@ -11,9 +11,9 @@
 bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blocklist *current);
 
 /*
- * Makes *OUT and drops the feeds' fresh copies. A stored copy that turns out to be lost is fetched
- * again, and what CURRENT has of that feed stays meanwhile. On failure nothing is lost and it may
- * be tried again.
+ * Makes *OUT and uses up the feeds' fresh copies. A stored copy that turns out to be lost is
+ * fetched again, and what CURRENT has of that feed stays meanwhile. On failure nothing is lost and
+ * it may be tried again.
  */
 int build_blocklist(const struct feed_house *house, struct feed *const *feeds, size_t n_feeds,
                     const struct blocklist *current, struct blocklist **out, struct error *why);

@@ -11,7 +11,8 @@
 #include "rcptguard/base/escape.h"
 #include "sniff.h"
 
-#define EXPECTED_ENTRIES 16384
+#define EXPECTED_ENTRIES   16384
+#define EXPECT_AFTER_BYTES (256 * 1024)
 
 /* The row in a sample: enough to find it again, and what is wrong with it still fits behind. */
 #define SAMPLE_ROW_BYTES 64
@@ -28,6 +29,8 @@ struct copy_builder {
     struct copy_shaping shaping;
     struct feed_parser *parser;
     struct blocklist_builder *entries;
+    uint64_t seen; /* bytes so far */
+    bool expecting;
     struct error why; /* the first failure; nothing is taken after it */
 };
 
@@ -216,10 +219,24 @@ struct copy_builder *copy_builder_new(const struct feed_format *format,
     return b;
 }
 
+/* What was read so far tells how many entries the whole has: a table that grows in steps is filled
+ * anew each time. */
+static void expect_the_rest(struct copy_builder *b)
+{
+    double ratio = (double)b->shaping.bytes / (double)b->seen;
+    size_t keys = blocklist_builder_keys(b->entries);
+
+    b->expecting = true;
+    blocklist_builder_expect(b->entries, (size_t)(1.02 * ratio * (double)keys));
+}
+
 int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *why)
 {
     sniff_chunk(&b->tally.sniff, bytes);
     feed_parser_chunk(b->parser, bytes);
+    b->seen += bytes.len;
+    if (!b->expecting && b->seen >= EXPECT_AFTER_BYTES && b->shaping.bytes > 2 * b->seen)
+        expect_the_rest(b);
     if (b->why.code != 0 && why != NULL)
         *why = b->why;
     return b->why.code;

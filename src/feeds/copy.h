@@ -44,6 +44,7 @@ struct copy_shaping {
     const struct map *cleared; /* address → newest cleared day; or NULL */
     const struct protect *protect;
     const struct suffixes *suffixes;
+    uint64_t bytes; /* of the whole copy, when that is known: room is made in one step; 0: not */
 };
 
 struct copy_builder;

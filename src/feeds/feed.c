@@ -186,6 +186,7 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
         .cleared = cleared,
         .protect = house->config->protect,
         .suffixes = house->suffixes,
+        .bytes = body->size, /* packed it is more: then it only helps less */
     };
 
     if (format == NULL) {

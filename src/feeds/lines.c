@@ -147,10 +147,16 @@ static bool is_space(char c)
 
 struct view feed_line_text(struct view line)
 {
-    for (size_t i = 0; i < line.len; i++)
-        if (line.ptr[i] == '#' && (i == 0 || is_space(line.ptr[i - 1]))) {
-            line.len = i;
+    struct view rest = line;
+    ptrdiff_t at;
+
+    while ((at = view_find(rest, '#')) >= 0) {
+        const char *sign = rest.ptr + at;
+        if (sign == line.ptr || is_space(sign[-1])) {
+            line.len = (size_t)(sign - line.ptr);
             break;
         }
+        rest = view_from(rest, (size_t)at + 1);
+    }
     return view_trim(line);
 }

@@ -40,15 +40,26 @@ struct view sniff_head(const struct sniff *s)
     return end < 0 ? head : view_first(head, (size_t)end);
 }
 
+/* Adding up instead of stopping at the first lets the compiler look at many bytes at once: every
+ * byte of every list passes here. TAB, LF, FF and CR are 9, 10, 12 and 13. */
+static bool holds_control(struct view bytes)
+{
+    unsigned char found = 0;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        unsigned char c = (unsigned char)bytes.ptr[i];
+        found |= (unsigned char)((c < ' ') & ((unsigned char)(c - '\t') > 4)) |
+                 (unsigned char)(c == '\v') | (unsigned char)(c == 0x7f);
+    }
+    return found != 0;
+}
+
 void sniff_chunk(struct sniff *s, struct view bytes)
 {
     keep_head(s, bytes);
     if (bytes.len > 0 && s->raw_len < sizeof s->raw)
         keep_raw(s, bytes);
-    for (size_t i = 0; i < bytes.len && !s->control; i++) {
-        char c = bytes.ptr[i];
-        s->control = ascii_control(c) && c != '\t' && c != '\r' && c != '\n' && c != '\f';
-    }
+    s->control |= holds_control(bytes);
 }
 
 bool sniff_is_html(const struct sniff *s)

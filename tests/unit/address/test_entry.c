@@ -322,13 +322,54 @@ static void test_without_why(void **state)
     assert_int_equal(entry_parse(VIEW_NONE, &usual, &e, NULL), ENTRY_BAD);
 }
 
+/* A blank in front goes the long way: both ways are one. */
+static void test_the_short_way_is_the_long_way(void **state)
+{
+    static const char *const parts[] = {
+        "a",   "A1",        ".", "..",   "@", "*",        "-", "_", "gmail.com", "GoogleMail.com",
+        "x.y", "192.0.2.7", "#", "+",    "'", "\xc3\xbc", "[", " ", "/",         "example.org",
+        "\"",  ":",         "%", "xn--", "."};
+    const struct address_options some[] = {{"+", true}, {"", false}};
+    uint32_t seed = 1;
+    (void)state;
+
+    for (int i = 0; i < 200000; i++) {
+        char longer[256] = " ";
+        struct text t = text_on(longer + 1, sizeof longer - 1);
+        struct entry a, b;
+        for (int k = 0; k < 5; k++) {
+            seed = seed * 1664525u + 1013904223u;
+            if ((seed >> 29) != 0)
+                text_add(&t, parts[(seed >> 12) % (sizeof parts / sizeof parts[0])]);
+        }
+        const struct address_options *o = &some[i & 1];
+        enum entry_result short_way = entry_parse(view_of(longer + 1), o, &a, NULL);
+        enum entry_result long_way = entry_parse(view_of(longer), o, &b, NULL);
+        if (short_way != long_way ||
+            (short_way == ENTRY_GOOD && (a.kind != b.kind || !view_eq(a.key, b.key))))
+            fail_msg("'%s'", longer + 1);
+        /* So does a dot at the end of a domain. */
+        if (short_way != ENTRY_GOOD || t.len == 0 || !ascii_alnum(longer[t.len]))
+            continue;
+        text_add(&t, ".");
+        if (entry_parse(view_of(longer + 1), o, &b, NULL) != ENTRY_GOOD || a.kind != b.kind ||
+            !view_eq(a.key, b.key))
+            fail_msg("'%s'", longer + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_four_kinds),      cmocka_unit_test(test_folding),
-        cmocka_unit_test(test_odd_local_parts), cmocka_unit_test(test_root_and_ignored),
-        cmocka_unit_test(test_bad_rows),        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_domain_entries),  cmocka_unit_test(test_without_why),
+        cmocka_unit_test(test_four_kinds),
+        cmocka_unit_test(test_folding),
+        cmocka_unit_test(test_odd_local_parts),
+        cmocka_unit_test(test_root_and_ignored),
+        cmocka_unit_test(test_bad_rows),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_domain_entries),
+        cmocka_unit_test(test_the_short_way_is_the_long_way),
+        cmocka_unit_test(test_without_why),
     };
     return cmocka_run_group_tests_name("address/entry", tests, NULL, NULL);
 }

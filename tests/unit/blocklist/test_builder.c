@@ -250,6 +250,90 @@ static void test_copying_into_too_few_lists_fails(void **state)
     blocklist_free(old);
 }
 
+/* Random listings of four lists, some of them exceptions; the same for the same SEED. */
+static struct blocklist *effects_blocklist(uint32_t from)
+{
+    struct blocklist_builder *b = builder_with(4, 0);
+    char key[32];
+
+    seed = from;
+    for (int i = 0; i < 3000; i++) {
+        snprintf(key, sizeof key, "k%u.example", pick(1000));
+        const struct listing l = {.list = (uint16_t)pick(4),
+                                  .kind = (uint8_t)pick(4),
+                                  .effect = (uint8_t)pick(3),
+                                  .date = (int32_t)pick(100)};
+        assert_true(blocklist_builder_put(b, view_of(key), &l, NULL) >= 0);
+    }
+    return blocklist_builder_finish(b, NULL);
+}
+
+static int is_in(struct view key, const struct listing *listing, void *arg)
+{
+    struct listing found[64];
+    size_t n = blocklist_find(arg, key, ~0u, found, 64);
+
+    for (size_t i = 0; i < n; i++)
+        if (found[i].list == listing->list && found[i].kind == listing->kind &&
+            found[i].effect == listing->effect && found[i].date == listing->date)
+            return 0;
+    return 1;
+}
+
+static int count_one(struct view key, const struct listing *listing, void *arg)
+{
+    (void)key, (void)listing;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+static void assert_same(struct blocklist *a, struct blocklist *b)
+{
+    size_t in_a = 0, in_b = 0;
+
+    assert_int_equal(blocklist_keys(a), blocklist_keys(b));
+    assert_int_equal(blocklist_each(a, is_in, b), 0);
+    assert_int_equal(blocklist_each(b, is_in, a), 0);
+    blocklist_each(a, count_one, &in_a);
+    blocklist_each(b, count_one, &in_b);
+    assert_int_equal(in_a, in_b);
+    for (size_t i = 0; i < blocklist_lists(a); i++)
+        assert_int_equal(blocklist_list(a, i)->entries, blocklist_list(b, i)->entries);
+}
+
+/* Absorbing is copying, whatever the builder holds already and whatever is left out. */
+static void test_absorbing_is_copying(void **state)
+{
+    (void)state;
+    static const int numbers[][4] = {{0, 1, 2, 3},    {3, 2, 1, 0},   {0, -1, -1, -1},
+                                     {-1, -1, -1, 2}, {1, -1, 0, -1}, {-1, -1, -1, -1}};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        for (int before = 0; before <= 1; before++) {
+            struct blocklist_builder *want = builder_with(4, 0), *got = builder_with(4, 0);
+            struct blocklist *old = effects_blocklist(7), *again = effects_blocklist(7);
+            if (before) {
+                assert_int_equal(add(want, ENTRY_TREE, "k5.example", 1, 1), 1);
+                assert_int_equal(add(got, ENTRY_TREE, "k5.example", 1, 1), 1);
+            }
+            assert_int_equal(blocklist_builder_add_from(want, old, numbers[i], NULL), 0);
+            assert_int_equal(blocklist_builder_absorb(got, again, numbers[i], NULL), 0);
+            blocklist_builder_expect(got, 100000);
+            /* And both go on. */
+            assert_int_equal(add(want, ENTRY_TREE, "new.example", 1, 1), 1);
+            assert_int_equal(add(got, ENTRY_TREE, "new.example", 1, 1), 1);
+            add(want, ENTRY_BELOW, "k6.example", 3, 9000);
+            add(got, ENTRY_BELOW, "k6.example", 3, 9000);
+            struct blocklist *a = blocklist_builder_finish(want, NULL);
+            struct blocklist *b = blocklist_builder_finish(got, NULL);
+            assert_same(a, b);
+            blocklist_free(a);
+            blocklist_free(b);
+            blocklist_free(old);
+        }
+    }
+}
+
 static void test_a_thousand_lists_on_one_key(void **state)
 {
     (void)state;
@@ -470,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_random_against_model),
         cmocka_unit_test(test_copies_with_other_numbers),
         cmocka_unit_test(test_copying_into_too_few_lists_fails),
+        cmocka_unit_test(test_absorbing_is_copying),
         cmocka_unit_test(test_a_thousand_lists_on_one_key),
         cmocka_unit_test(test_long_keys_and_refused_ones),
         cmocka_unit_test(test_names_of_lists),

@@ -35,7 +35,7 @@ static struct blocklist *parse(const struct feed_format *format, unsigned types,
                                const struct map *cleared, struct view bytes,
                                struct copy_counts *counts)
 {
-    const struct copy_shaping shaping = {types, cleared, protect, suffixes};
+    const struct copy_shaping shaping = {types, cleared, protect, suffixes, bytes.len};
     struct error why;
     struct copy_builder *b = copy_builder_new(format, &options, &shaping, &why);
 
@@ -395,7 +395,7 @@ static void test_claims(void **state)
 
 static void test_given_up(void **state)
 {
-    const struct copy_shaping shaping = {0, NULL, protect, suffixes};
+    const struct copy_shaping shaping = {0, NULL, protect, suffixes, 0};
     struct copy_builder *b = copy_builder_new(&feed_format_entries, &options, &shaping, NULL);
 
     (void)state;
