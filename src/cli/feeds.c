@@ -176,6 +176,11 @@ static int show_outcome(struct cli *cli, const char *name, const struct api_call
     return CLI_OK;
 }
 
+static int show_rollback(struct cli *cli, const char *name, const struct api_call *call)
+{
+    return show_outcome(cli, name, call);
+}
+
 /* What the feeds that are being fetched say of themselves, on one line of the terminal. */
 static void show_progress(void *arg)
 {
@@ -256,20 +261,32 @@ int cli_refresh(struct cli *cli)
     return refresh_these(cli, (const char *const *)cli->args.operands, cli->args.n_operands);
 }
 
-int cli_accept(struct cli *cli)
+/* An order for one feed that only admins may give. */
+static int order_one(struct cli *cli, const char *order,
+                     int (*show)(struct cli *cli, const char *name, const struct api_call *call))
 {
     const char *name = cli->args.operands[0];
     struct api_call call;
     struct error why;
     int code;
 
-    begin_order(&call, name, "/accept");
+    begin_order(&call, name, order);
     if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
         code = cli_trouble("%s", why.text);
     else if (call.status == 403)
         code = cli_refused(&call);
     else
-        code = show_outcome(cli, name, &call);
+        code = show(cli, name, &call);
     api_call_end(&call);
     return code;
+}
+
+int cli_accept(struct cli *cli)
+{
+    return order_one(cli, "/accept", show_outcome);
+}
+
+int cli_rollback(struct cli *cli)
+{
+    return order_one(cli, "/rollback", show_rollback);
 }
