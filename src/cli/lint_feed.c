@@ -108,10 +108,6 @@ static void show_report(const struct lint *l, const char *format, const struct f
         show_label(s, "");
         fprintf(s->to, "it looks like %s: did you mean --format %s?\n", r->looks_like->name,
                 r->looks_like->name);
-    } else if (r->guard[0] != '\0') {
-        show_label(s, "");
-        show_view(s, view_of(r->remedy));
-        fputc('\n', s->to);
     }
 }
 

@@ -183,7 +183,6 @@ static void judge(struct lint *l, const struct feed_config *feed, const struct c
         return;
     feed_text(r->guard, sizeof r->guard, verdict.guard);
     feed_text(r->why, sizeof r->why, verdict.why);
-    feed_text(r->remedy, sizeof r->remedy, verdict.remedy);
 }
 
 /* Only of a copy that is not well: many lists can be read as several formats. */
