@@ -73,7 +73,7 @@ static const struct command {
      "Exit status: 0 no problems (warnings are none), 1 problems, 2 could not read.\n"
      "\nExamples:\n"
      "  rcptguard lint /etc/rcptguard/local/exclusions\n"
-     "  curl -s https://lists.example.org/list | rcptguard lint --format aper -\n"
+     "  curl -fsSL https://lists.example.org/list | rcptguard lint --format aper -\n"
      "  rcptguard lint --format entries --set apex=yes my-list\n"},
 };
 

@@ -176,7 +176,7 @@ static void show_lint(const struct show *s, const json_t *feed)
 
     show_label(s, "type");
     if (fetch) {
-        fputs("curl -sL '", s->to);
+        fputs("curl -fsSL '", s->to);
         show_view(s, url);
         fputs("' | ", s->to);
     }

@@ -98,7 +98,7 @@ static void test_attention(void **state)
          "lint"},
         {WELL ",'state':'refused','held':null,'last_error':'bad: 9 of 10'",
          {"\naper: refused, last good look", "bad: 9 of 10",
-          "  type        curl -sL 'https://lists.example.org/aper?a=1&b=2' | rcptguard lint "
+          "  type        curl -fsSL 'https://lists.example.org/aper?a=1&b=2' | rcptguard lint "
           "--format aper -   #",
           "rcptguard refresh aper"},
          "never"},
