@@ -76,6 +76,10 @@ void config_problems_free(struct config_problems *p);
  */
 int config_load(const char *path, struct config **out, struct config_problems *problems);
 
+/* The same of TEXT, as if it stood in a file NAME: settings that somebody tries. */
+int config_of_text(const char *name, struct view text, struct config **out,
+                   struct config_problems *problems);
+
 void config_release(struct config *c); /* NULL is fine */
 
 /*

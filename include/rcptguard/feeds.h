@@ -196,6 +196,46 @@ struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_do
                                      void *arg);
 void feeds_forget(struct feeds_request *r);
 
+/*
+ * lint: a file read as the first copy of a feed, without a daemon. Any thread; blocks.
+ */
+struct feed_lint_problem {
+    uint64_t line;    /* 0: of the file as a whole */
+    struct view text; /* the row, or "": bytes from outside, valid during the call */
+    const char *why;  /* may quote the row */
+    bool warning;     /* it keeps no copy from being taken */
+};
+typedef void feed_lint_tell(const struct feed_lint_problem *problem, void *arg);
+
+#define FEED_LINT_NAMES 5
+struct feed_lint_left_out {
+    uint64_t entries;
+    unsigned n_names;
+    char names[FEED_LINT_NAMES][80]; /* the first of them, escaped */
+};
+
+struct feed_lint_report {
+    uint64_t rows, bad_rows, ignored_rows; /* as in feed_status */
+    uint64_t entries, active;
+    uint64_t exceptions; /* of the rows */
+    struct feed_lint_left_out protected_, suffixes;
+    int32_t oldest, newest;            /* dates of rows, days since 1970; 0: they have none */
+    int64_t claimed, created, expires; /* what it says of itself: rows, and times; 0: nothing */
+    char guard[32], why[256];          /* the guard that would refuse it as a first copy, or "" */
+    const struct feed_format_info *looks_like; /* another format that fits better, or NULL */
+};
+
+/*
+ * Reads FD to its end as a copy of FEED, whose format is known, tells every problem in the order of
+ * the file, and fills *REPORT. Of CONFIG the addresses and the protected domains count. Negative
+ * with *why: FD could not be read, or holds more than max_bytes.
+ */
+int feed_lint(int fd, const struct feeds_config *config, const struct feed_config *feed,
+              feed_lint_tell *tell, void *arg, struct feed_lint_report *report, struct error *why);
+
+/* The format that most lines of HEAD, the beginning of a file, look like; NULL: no idea. */
+const struct feed_format_info *feed_looks_like(struct view head);
+
 /* Frees a blocklist on the worker, where it stalls nobody; NULL is fine. */
 void feeds_retire(struct feeds *f, struct blocklist *bl);
 

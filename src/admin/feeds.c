@@ -1,4 +1,4 @@
-/* /v1/feeds: how each list is, fetch one now, take a held copy. */
+/* /v1/feeds: how each list is, fetch one now, take a held copy, go back to the copy before. */
 #include "feeds.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ json_t *json_feed(const struct feed_status *feed)
     json_put(object, "last_error", json_text_or_null(view_of(feed->last_error)));
     json_put(object, "guard", json_text_or_null(view_of(feed->guard)));
     json_put(object, "held", held_json(feed));
-    json_put(object, "previous", json_false()); /* nothing to roll back to in this version */
+    json_put(object, "previous", json_boolean(feed->previous));
     json_put(object, "progress", json_text_or_null(view_of(feed->progress)));
     return object;
 }
@@ -57,14 +57,34 @@ void admin_feeds(struct request *r)
     request_reply(r, 200, object);
 }
 
-/* A fetch, or the taking of a held copy, that a client waits for. */
+typedef struct feeds_request *feeds_ask(struct feeds *f, struct view name, feeds_done *done,
+                                        void *arg);
+
+/* What a client may want of one feed. */
+struct order {
+    const char *name; /* in the log */
+    feeds_ask *ask;
+    const char *nothing; /* the answer when there is nothing to do it with */
+};
+
+static const struct order refresh = {"refresh", feeds_refresh, "there is nothing to fetch"},
+                          accept_held = {"accept", feeds_accept, "no copy of this feed is held"},
+                          rollback = {"rollback", feeds_rollback,
+                                      "there is no copy before this one"};
+
+/* An order that a client waits for. */
 struct errand {
     struct request *request;
     struct feeds_request *asked;
-    const char *what;
+    const struct order *order;
 };
 
-static void reply_feed(struct request *r, const char *what, enum feeds_result result)
+static const char *result_text(enum feeds_result result)
+{
+    return result == FEEDS_FAILED ? "failed" : result == FEEDS_NOTHING ? "nothing to do" : "done";
+}
+
+static void reply_feed(struct request *r, const struct order *order, enum feeds_result result)
 {
     const struct feed_status *feed = feeds_status_of(r->admin->house->feeds, r->name);
 
@@ -74,16 +94,13 @@ static void reply_feed(struct request *r, const char *what, enum feeds_result re
             json_error(view_of("there is no feed of that name; look at the list of feeds")));
         return;
     }
-    request_log(r, what, r->name,
-                result == FEEDS_FAILED    ? "failed"
-                : result == FEEDS_NOTHING ? "nothing held"
-                                          : "done");
+    request_log(r, order->name, r->name, result_text(result));
     json_t *object = json_feed(feed);
     if (result == FEEDS_FAILED)
         json_put(object, "error",
                  json_text(view_of(feed->last_error[0] == '\0' ? "failed" : feed->last_error)));
     if (result == FEEDS_NOTHING)
-        json_put(object, "error", json_text(view_of("no copy of this feed is held")));
+        json_put(object, "error", json_text(view_of(order->nothing)));
     request_reply(r, result == FEEDS_DONE ? 200 : result == FEEDS_FAILED ? 502 : 409, object);
 }
 
@@ -92,7 +109,7 @@ static void errand_done(enum feeds_result result, void *arg)
     struct errand *e = arg;
 
     e->request->admin->fetching--;
-    reply_feed(e->request, e->what, result);
+    reply_feed(e->request, e->order, result);
     free(e);
 }
 
@@ -105,15 +122,12 @@ static void errand_gone(void *work)
     free(e);
 }
 
-typedef struct feeds_request *feeds_ask(struct feeds *f, struct view name, feeds_done *done,
-                                        void *arg);
-
-static void run_errand(struct request *r, const char *what, feeds_ask *ask)
+static void run_errand(struct request *r, const struct order *order)
 {
     struct admin *a = r->admin;
 
     if (feeds_status_of(a->house->feeds, r->name) == NULL) {
-        reply_feed(r, what, FEEDS_UNKNOWN);
+        reply_feed(r, order, FEEDS_UNKNOWN);
         return;
     }
     if (a->fetching >= ADMIN_MAX_FETCHING) {
@@ -126,8 +140,8 @@ static void run_errand(struct request *r, const char *what, feeds_ask *ask)
         request_reply(r, 500, NULL);
         return;
     }
-    *e = (struct errand){.request = r, .what = what};
-    e->asked = ask(a->house->feeds, r->name, errand_done, e);
+    *e = (struct errand){.request = r, .order = order};
+    e->asked = order->ask(a->house->feeds, r->name, errand_done, e);
     if (e->asked == NULL) {
         free(e);
         request_fail(r, 503, "too many requests for a fetch are under way; try again later");
@@ -139,11 +153,17 @@ static void run_errand(struct request *r, const char *what, feeds_ask *ask)
 
 void admin_refresh(struct request *r)
 {
-    run_errand(r, "refresh", feeds_refresh);
+    run_errand(r, &refresh);
 }
 
 void admin_accept(struct request *r)
 {
     if (request_may_admin(r))
-        run_errand(r, "accept", feeds_accept);
+        run_errand(r, &accept_held);
+}
+
+void admin_rollback(struct request *r)
+{
+    if (request_may_admin(r))
+        run_errand(r, &rollback);
 }

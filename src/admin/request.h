@@ -60,10 +60,11 @@ void request_log(const struct request *r, const char *what, struct view name, co
 typedef void request_handler(struct request *r);
 void routes_serve(struct request *r);
 
-void admin_check(struct request *r);   /* GET /v1/check */
-void admin_feeds(struct request *r);   /* GET /v1/feeds */
-void admin_refresh(struct request *r); /* POST /v1/feeds/NAME/refresh */
-void admin_accept(struct request *r);  /* POST /v1/feeds/NAME/accept */
-void admin_status(struct request *r);  /* GET /v1/status */
+void admin_check(struct request *r);    /* GET /v1/check */
+void admin_feeds(struct request *r);    /* GET /v1/feeds */
+void admin_refresh(struct request *r);  /* POST /v1/feeds/NAME/refresh */
+void admin_accept(struct request *r);   /* POST /v1/feeds/NAME/accept */
+void admin_rollback(struct request *r); /* POST /v1/feeds/NAME/rollback */
+void admin_status(struct request *r);   /* GET /v1/status */
 
 #endif

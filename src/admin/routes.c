@@ -16,6 +16,7 @@ static const struct route {
     {EVHTTP_REQ_GET, "GET", "/v1/feeds", admin_feeds},
     {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/refresh", admin_refresh},
     {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/accept", admin_accept},
+    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/rollback", admin_rollback},
 };
 
 /* The body of a POST: nothing, or one JSON object. False: R was answered. */

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int read_all(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why)
+int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why)
 {
     char chunk[65536];
     size_t total = 0;
@@ -49,7 +49,7 @@ int file_read(const char *path, size_t max_bytes, struct buf *out, struct error 
     else if (!S_ISREG(st.st_mode))
         rc = error_set(why, ERR_REFUSED, "%s is not a regular file", path);
     else
-        rc = read_all(fd, path, max_bytes, out, why);
+        rc = file_read_fd(fd, path, max_bytes, out, why);
     close(fd);
     return rc;
 }

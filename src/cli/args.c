@@ -7,7 +7,7 @@ static const struct option_row {
     enum args_option option;
     const char *brief, *name;
     bool takes_value;
-    size_t offset; /* of the value in struct args */
+    size_t offset; /* of the value in struct args, or of the array of those that repeat */
 } option_rows[] = {
     {ARGS_SOCKET, "-s", "--socket", true, offsetof(struct args, socket)},
     {ARGS_CONFIG, "-c", "--config", true, offsetof(struct args, config)},
@@ -15,6 +15,8 @@ static const struct option_row {
     {ARGS_HELP, "-h", "--help", false, 0},
     {ARGS_VERSION, "-V", "--version", false, 0},
     {ARGS_SENDER, NULL, "--sender", true, offsetof(struct args, sender)},
+    {ARGS_FORMAT, NULL, "--format", true, offsetof(struct args, format)},
+    {ARGS_SET, NULL, "--set", true, offsetof(struct args, set)},
 };
 
 #define OPTION_ROWS (sizeof option_rows / sizeof *option_rows)
@@ -54,7 +56,10 @@ static int take_option(int argc, char **argv, int *i, struct args *out, struct e
             return error_set(why, ERR_SYNTAX, "option %s needs a value", row->name);
         value = argv[++*i];
     }
-    memcpy((char *)out + row->offset, &value, sizeof value);
+    if (row->option == ARGS_SET && out->n_set == ARGS_MAX_SET)
+        return error_set(why, ERR_SYNTAX, "more than %d options %s", ARGS_MAX_SET, row->name);
+    size_t index = row->option == ARGS_SET ? out->n_set++ : 0;
+    memcpy((char *)out + row->offset + index * sizeof value, &value, sizeof value);
     return 0;
 }
 

@@ -14,12 +14,18 @@ enum args_option {
     ARGS_HELP = 1 << 3,
     ARGS_VERSION = 1 << 4,
     ARGS_SENDER = 1 << 5,
+    ARGS_FORMAT = 1 << 6,
+    ARGS_SET = 1 << 7,
 };
 #define ARGS_EVERYWHERE (ARGS_SOCKET | ARGS_CONFIG | ARGS_JSON | ARGS_HELP | ARGS_VERSION)
 
+#define ARGS_MAX_SET 16
+
 struct args {
     unsigned given; /* enum args_option */
-    const char *socket, *config, *sender;
+    const char *socket, *config, *sender, *format;
+    const char *set[ARGS_MAX_SET]; /* each --set KEY=VALUE */
+    size_t n_set;
     const char *command; /* NULL: none */
     char **operands;     /* what follows the command word; within argv, which is reordered */
     size_t n_operands;

@@ -17,40 +17,64 @@ static const struct command {
     unsigned options; /* beside ARGS_EVERYWHERE */
     size_t min, max;  /* operands */
     int (*run)(struct cli *cli);
+    bool alone; /* needs no daemon */
     const char *help;
 } commands[] = {
-    {"status", "", "health at a glance", 0, 0, 0, cli_status,
+    {"status", "", "health at a glance", 0, 0, 0, cli_status, false,
      "Exit status: 0 all is well, 1 degraded (the reasons are shown), 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard status\n"
      "  rcptguard status --json | jq -r '.reasons[]'\n"},
     {"check", "ADDRESS... [--sender A]", "what the daemon answers for a recipient now, and why",
-     ARGS_SENDER, 1, EVERY_OPERAND, cli_check,
+     ARGS_SENDER, 1, EVERY_OPERAND, cli_check, false,
      "Shows the verdict, what was looked up, the exclusion or the lists that hold the address,\n"
      "the reply that a sender would see, and what to do next. With --json one object a line.\n"
      "Exit status: 0 none is blocked, 1 some are, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard check jane.doe@example.org\n"
      "  rcptguard check --sender bulk@example.com jane.doe@example.org john@example.net\n"},
-    {"feeds", "", "the state of each list", 0, 0, 0, cli_feeds,
-     "Entries are those of the accepted copy, active those that block now.\n"
+    {"feeds", "", "the state of each list, and what to type where one is not well", 0, 0, 0,
+     cli_feeds, false,
+     "Entries are those of the copy in force, active those that block now; left out are public\n"
+     "suffixes and protected domains. Below the table: what happened to a list, what is in force\n"
+     "meanwhile, when it ends by itself, and what to type.\n"
      "Exit status: 0, 1 some failed to be fetched, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard feeds\n"
      "  rcptguard feeds --json | jq '.feeds[] | select(.held)'\n"},
-    {"refresh", "[FEED...]", "fetch lists now, and wait", 0, 0, EVERY_OPERAND, cli_refresh,
+    {"refresh", "[FEED...]", "fetch lists now, and wait", 0, 0, EVERY_OPERAND, cli_refresh, false,
      "Without FEED all of them. Returns when what was accepted is in force.\n"
      "Exit status: 0, 1 some fetch failed, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard refresh\n"
      "  rcptguard refresh aper\n"},
-    {"accept", "FEED", "take the copy that a guard holds", 0, 1, 1, cli_accept,
+    {"accept", "FEED", "take the copy that a guard holds", 0, 1, 1, cli_accept, false,
      "For root and members of [admin] admin_group. Look at `rcptguard feeds` first: it says why\n"
      "the copy is held.\n"
      "Exit status: 0 taken, 1 nothing is held or it failed, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard accept aper\n"
      "  sudo rcptguard -c /etc/rcptguard/rcptguard.conf accept aper\n"},
+    {"rollback", "FEED", "go back to the copy before the last one taken", 0, 1, 1, cli_rollback,
+     false,
+     "For root and members of [admin] admin_group. The copy rolled back from waits as held until\n"
+     "its content changes or `rcptguard accept` takes it again.\n"
+     "Exit status: 0 done, 1 there is no copy before this one or it failed, 2 could not ask.\n"
+     "\nExamples:\n"
+     "  rcptguard rollback aper\n"},
+    {"lint", "[--format F] FILE...", "check an exclusion file, or with --format a list",
+     ARGS_FORMAT | ARGS_SET, 0, EVERY_OPERAND, cli_lint, true,
+     "Needs no daemon. Without --format FILE is read as an exclusion file, with it as the first\n"
+     "copy of a feed of that format: what is wrong, line by line, what it holds, and whether the\n"
+     "guards would take it. - is the standard input.\n"
+     "  --format list     the formats, what their rows look like and mean, and their keys\n"
+     "  --set KEY=VALUE   a key of [feed ...] that the format or the guards read; may repeat\n"
+     "  -c FILE           [addresses], [protect] and the names of lists from this configuration\n"
+     "Exit status: 0 no problems (warnings are none), 1 problems, 2 could not read.\n"
+     "\nExamples:\n"
+     "  rcptguard lint /etc/rcptguard/local/exclusions\n"
+     "  curl -fsSL https://lists.example.org/list | rcptguard lint --format aper -\n"
+     "  rcptguard lint --format entries --set apex=yes my-list\n"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -165,26 +189,40 @@ static int check_usage(const struct command *command, const struct args *args)
     return CLI_OK;
 }
 
-/* The socket of a configuration file into PATH. */
-static int socket_of_config(const char *file, char *path, size_t size)
+struct config *cli_config(const char *file)
 {
     struct config *config = NULL;
     struct config_problems problems = {0};
-    int code = config_load(file, &config, &problems);
 
-    if (code != 0) {
+    if (config_load(file, &config, &problems) != 0)
         for (size_t i = 0; i < problems.count; i++)
             if (!problems.items[i].warning)
                 fprintf(stderr, "%s\n", problems.items[i].text);
-        cli_trouble("cannot use %s; give the socket by -s SOCKET instead", file);
-    } else if (config->admin.listen[0] == '\0') {
-        code = cli_trouble("%s: admin.listen is empty: the daemon has no admin socket", file);
-    } else {
-        snprintf(path, size, "%s", config->admin.listen);
-    }
-    config_release(config);
     config_problems_free(&problems);
-    return code == 0 ? CLI_OK : CLI_TROUBLE;
+    return config;
+}
+
+/* The socket of a configuration file into PATH. */
+static int socket_of_config(const char *file, char *path, size_t size)
+{
+    struct config *config = cli_config(file);
+    int code = CLI_OK;
+
+    if (config == NULL)
+        return cli_trouble("cannot use %s; give the socket by -s SOCKET instead", file);
+    if (config->admin.listen[0] == '\0')
+        code = cli_trouble("%s: admin.listen is empty: the daemon has no admin socket", file);
+    else
+        snprintf(path, size, "%s", config->admin.listen);
+    config_release(config);
+    return code;
+}
+
+static int finish(const struct cli *cli, int code)
+{
+    if (fflush(cli->show.to) != 0 || ferror(cli->show.to))
+        return cli_trouble("cannot write the output");
+    return code;
 }
 
 static int run(const struct command *command, struct cli *cli)
@@ -192,6 +230,8 @@ static int run(const struct command *command, struct cli *cli)
     char path[256] = CLI_DEFAULT_SOCKET;
     const char *socket = path;
 
+    if (command->alone)
+        return finish(cli, command->run(cli));
     if (cli->args.socket != NULL)
         socket = cli->args.socket;
     else if (cli->args.config != NULL &&
@@ -204,9 +244,7 @@ static int run(const struct command *command, struct cli *cli)
         return cli_trouble("no memory");
     int code = command->run(cli);
     api_free(cli->api);
-    if (fflush(cli->show.to) != 0 || ferror(cli->show.to))
-        return cli_trouble("cannot write the output");
-    return code;
+    return finish(cli, code);
 }
 
 int cli_main(int argc, char **argv)

@@ -1,13 +1,14 @@
 /*
  * rcptguard, the admin's and help desk's command: a table of commands, each of which asks the
- * daemon over the admin socket and shows the answer. Exit codes are a contract: 0 and 1 are
- * answers, 2 is "could not ask".
+ * daemon over the admin socket and shows the answer; `lint` needs no daemon. Exit codes are a
+ * contract: 0 and 1 are answers, 2 is "could not ask".
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
 #include "api.h"
 #include "args.h"
+#include "rcptguard/config.h"
 #include "show.h"
 
 #define CLI_DEFAULT_SOCKET "/run/rcptguard/admin.sock"
@@ -25,6 +26,9 @@ int cli_main(int argc, char **argv);
 
 /* Says on stderr what is wrong, escaped; returns CLI_TROUBLE. */
 int cli_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The configuration of FILE (config_release frees it); NULL: its errors are on stderr. */
+struct config *cli_config(const char *file);
 
 /* The daemon's {"error": "..."} of a call that failed, or its status; returns CLI_TROUBLE. */
 int cli_refused(const struct api_call *call);
@@ -45,6 +49,8 @@ int cli_check(struct cli *cli);
 int cli_feeds(struct cli *cli);
 int cli_refresh(struct cli *cli);
 int cli_accept(struct cli *cli);
+int cli_rollback(struct cli *cli);
+int cli_lint(struct cli *cli);
 int cli_status(struct cli *cli);
 
 #endif

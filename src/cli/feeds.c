@@ -1,88 +1,10 @@
-/* rcptguard feeds, refresh, accept: how the lists are, and what to type when one is not well. */
+/* rcptguard feeds, refresh, accept, rollback: what is asked of the daemon about lists. */
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-
-static enum show_colour state_colour(struct view state)
-{
-    if (view_is(state, "accepted") || view_is(state, "unchanged"))
-        return SHOW_GREEN;
-    return view_is(state, "held") ? SHOW_YELLOW : SHOW_RED;
-}
-
-static void add_number(struct show_table *t, const json_t *object, const char *key)
-{
-    char number[32];
-
-    snprintf(number, sizeof number, "%lld", (long long)show_number(object, key));
-    show_table_add(t, view_of(number), SHOW_PLAIN);
-}
-
-static void add_row(const struct show *s, struct show_table *t, const json_t *feed, bool progress)
-{
-    char age[SHOW_SPAN_MAX];
-    struct view state = show_field(feed, "state");
-
-    show_table_add(t, show_field(feed, "name"), SHOW_BOLD);
-    show_table_add(t, state, state_colour(state));
-    add_number(t, feed, "entries");
-    add_number(t, feed, "active");
-    show_table_add(t, view_of(show_field_age(s, feed, "accepted", age)), SHOW_PLAIN);
-    show_table_add(t, view_of(show_field_age(s, feed, "last_fetch", age)), SHOW_PLAIN);
-    if (progress)
-        show_table_add(t, show_field(feed, "progress"), SHOW_PLAIN);
-}
-
-/* What is wrong with a feed and what to type, a line each; nothing when all is well. */
-static void show_trouble(const struct show *s, const json_t *feed)
-{
-    const json_t *held = json_object_get(feed, "held");
-
-    if (json_is_object(held)) {
-        show_view(s, show_field(feed, "name"));
-        fprintf(s->to, ": held (%lld entries): ", (long long)show_number(held, "entries"));
-        show_view(s, show_field(held, "why"));
-        fputs("\n  is it right? then: rcptguard accept ", s->to);
-        show_view(s, show_field(feed, "name"));
-        if (show_is_set(held, "until")) {
-            fputs("   (by itself on ", s->to);
-            show_when(s, show_field(held, "until"));
-            fputc(')', s->to);
-        }
-        fputc('\n', s->to);
-    }
-    if (show_field(feed, "last_error").len > 0) {
-        show_view(s, show_field(feed, "name"));
-        fputs(": ", s->to);
-        show_view(s, show_field(feed, "last_error"));
-        fputs("\n  mended? then: rcptguard refresh ", s->to);
-        show_view(s, show_field(feed, "name"));
-        fputc('\n', s->to);
-    }
-}
-
-static void show_feeds(const struct show *s, const json_t *feeds)
-{
-    static const char *const heads[] = {"feed",  "state",   "entries", "active",
-                                        "taken", "fetched", "now"};
-    struct show_table t = {.columns = 6, .right = 1u << 2 | 1u << 3};
-    const json_t *feed;
-    size_t i;
-
-    if (json_array_size(feeds) == 0) {
-        fputs("no feed is configured: add a section [feed NAME] to the configuration\n", s->to);
-        return;
-    }
-    json_array_foreach(feeds, i, feed) if (show_is_set(feed, "progress")) t.columns = 7;
-    for (i = 0; i < t.columns; i++)
-        show_table_add(&t, view_of(heads[i]), SHOW_PLAIN);
-    json_array_foreach(feeds, i, feed) add_row(s, &t, feed, t.columns == 7);
-    show_table_print(s, &t);
-    json_array_foreach(feeds, i, feed) show_trouble(s, feed);
-}
+#include "feeds_show.h"
 
 /* GET /v1/feeds; the caller ends CALL in every case. */
 static int get_feeds(struct cli *cli, struct api_call *call)
@@ -115,7 +37,7 @@ int cli_feeds(struct cli *cli)
     if (code == CLI_OK && (cli->args.given & ARGS_JSON) != 0)
         cli_print_json(cli, &call);
     else if (code == CLI_OK)
-        show_feeds(&cli->show, feeds);
+        feeds_show(&cli->show, feeds);
     if (some_failed(feeds))
         code = CLI_NO;
     api_call_end(&call);
@@ -145,35 +67,75 @@ static void begin_order(struct api_call *call, const char *feed, const char *ord
     add_claim(call);
 }
 
+/* Shows an outcome that is not good, or not for people, or begins one line; false: go on with it.
+ */
+static bool is_shown(struct cli *cli, const char *name, const struct api_call *call, int *code)
+{
+    const struct show *s = &cli->show;
+    bool failed = call->status != 200;
+
+    *code = failed ? CLI_NO : CLI_OK;
+    if ((cli->args.given & ARGS_JSON) != 0) {
+        cli_print_json(cli, call);
+        return true;
+    }
+    show_view(s, view_of(name));
+    fputs(": ", s->to);
+    if (!failed)
+        return false;
+    show_words(s, SHOW_RED, call->status == 502 ? "failed: " : "");
+    show_view(s, show_field(call->answer, "error"));
+    fputc('\n', s->to);
+    return true;
+}
+
 /* One feed after its fetch: 0 when it went well, 1 when it did not. */
 static int show_outcome(struct cli *cli, const char *name, const struct api_call *call)
 {
     const struct show *s = &cli->show;
     struct view state = show_field(call->answer, "state");
-    bool failed = call->status != 200;
+    int code;
 
-    if ((cli->args.given & ARGS_JSON) != 0) {
-        cli_print_json(cli, call);
-        return failed ? CLI_NO : CLI_OK;
-    }
-    show_view(s, view_of(name));
-    fputs(": ", s->to);
-    if (failed) {
-        show_words(s, SHOW_RED, call->status == 502 ? "failed: " : "");
-        show_view(s, show_field(call->answer, "error"));
-        fputc('\n', s->to);
-        return CLI_NO;
-    }
+    if (is_shown(cli, name, call, &code))
+        return code;
     if (view_is(state, "held"))
         show_words(s, SHOW_YELLOW, "held, the last good copy stays: ");
     else if (view_is(state, "refused"))
         show_words(s, SHOW_RED, "refused, the last good copy stays: ");
     else
         show_words(s, SHOW_GREEN, view_is(state, "unchanged") ? "unchanged: " : "accepted: ");
-    fprintf(s->to, "%lld entries, %lld active\n", (long long)show_number(call->answer, "entries"),
-            (long long)show_number(call->answer, "active"));
-    show_trouble(s, call->answer);
-    return CLI_OK;
+    feeds_show_size(s, call->answer);
+    fputc('\n', s->to);
+    feeds_show_attention(s, call->answer);
+    return code;
+}
+
+static int show_accepted(struct cli *cli, const char *name, const struct api_call *call)
+{
+    int code = show_outcome(cli, name, call);
+
+    if (code == CLI_OK && (cli->args.given & ARGS_JSON) == 0 &&
+        json_is_true(json_object_get(call->answer, "previous")))
+        feeds_show_order(&cli->show, call->answer, "rollback", "goes back to the copy before");
+    return code;
+}
+
+/* What is in force now, and what leads back to where we were. */
+static int show_rollback(struct cli *cli, const char *name, const struct api_call *call)
+{
+    const struct show *s = &cli->show;
+    char age[SHOW_SPAN_MAX];
+    int code;
+
+    if (is_shown(cli, name, call, &code))
+        return code;
+    show_words(s, SHOW_GREEN, "rolled back: ");
+    fprintf(s->to, "in force is the copy taken %s, ",
+            show_field_age(s, call->answer, "accepted", age));
+    feeds_show_size(s, call->answer);
+    fputs("\n  the copy that was in force waits as held until its content changes\n", s->to);
+    feeds_show_order(s, call->answer, "accept", "takes it again");
+    return code;
 }
 
 /* What the feeds that are being fetched say of themselves, on one line of the terminal. */
@@ -256,20 +218,32 @@ int cli_refresh(struct cli *cli)
     return refresh_these(cli, (const char *const *)cli->args.operands, cli->args.n_operands);
 }
 
-int cli_accept(struct cli *cli)
+/* An order for one feed that only admins may give. */
+static int order_one(struct cli *cli, const char *order,
+                     int (*show)(struct cli *cli, const char *name, const struct api_call *call))
 {
     const char *name = cli->args.operands[0];
     struct api_call call;
     struct error why;
     int code;
 
-    begin_order(&call, name, "/accept");
+    begin_order(&call, name, order);
     if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
         code = cli_trouble("%s", why.text);
     else if (call.status == 403)
         code = cli_refused(&call);
     else
-        code = show_outcome(cli, name, &call);
+        code = show(cli, name, &call);
     api_call_end(&call);
     return code;
+}
+
+int cli_accept(struct cli *cli)
+{
+    return order_one(cli, "/accept", show_accepted);
+}
+
+int cli_rollback(struct cli *cli)
+{
+    return order_one(cli, "/rollback", show_rollback);
 }

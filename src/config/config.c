@@ -131,6 +131,14 @@ int config_parse(const struct config_source *source, struct config **out,
     return rc;
 }
 
+int config_of_text(const char *name, struct view text, struct config **out,
+                   struct config_problems *problems)
+{
+    const struct config_source source = {.path = name, .text = text};
+
+    return config_parse(&source, out, problems);
+}
+
 int config_load(const char *path, struct config **out, struct config_problems *problems)
 {
     struct complaints complaints = {.file = path, .list = problems};

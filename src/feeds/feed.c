@@ -113,12 +113,11 @@ static const char *or_null(const char *text)
     return text == NULL || text[0] == '\0' ? NULL : text;
 }
 
-static struct feed_options options_of(const struct feed_house *house, const struct feed *f)
+struct feed_options feed_options_of(const struct feeds_config *config, const struct feed_config *c,
+                                    const struct suffixes *suffixes)
 {
-    const struct feed_config *c = f->config;
-
     return (struct feed_options){
-        .addresses = house->config->addresses,
+        .addresses = config->addresses,
         .apex = c->apex,
         .as_domains = c->as_domains,
         .of_domain = c->of_domain,
@@ -126,9 +125,14 @@ static struct feed_options options_of(const struct feed_house *house, const stru
         .separator = c->separator == NULL ? '\0' : c->separator[0],
         .column = or_null(c->column),
         .field = or_null(c->field),
-        .suffixes = house->suffixes,
-        .protect = house->config->protect,
+        .suffixes = suffixes,
+        .protect = config->protect,
     };
+}
+
+static struct feed_options options_of(const struct feed_house *house, const struct feed *f)
+{
+    return feed_options_of(house->config, f->config, house->suffixes);
 }
 
 static struct map *parse_cleared(const struct feed_house *house, const struct feed *f,

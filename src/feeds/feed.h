@@ -107,6 +107,10 @@ void feed_remember(struct store_source *stored);
 /* Logs "WORDS: WHY", escaped. */
 void feed_warn(const struct feed *f, const char *words, const struct error *why);
 
+/* What the parser of a feed so configured reads. */
+struct feed_options feed_options_of(const struct feeds_config *config, const struct feed_config *c,
+                                    const struct suffixes *suffixes);
+
 /* Parses BODY as F's cleared list, for its counts. */
 int feed_count_cleared(const struct feed_house *house, const struct feed *f,
                        const struct body *body, struct copy_counts *counts, struct error *why);

@@ -1,4 +1,4 @@
-"""The admin socket and the command on it: check, feeds, refresh, accept, status."""
+"""The admin socket and the command on it: check, feeds, refresh, accept, rollback, status."""
 
 import json
 import re
@@ -152,6 +152,77 @@ def test_feeds(server):
     assert feeds[0]["kind"] == "feed" and feeds[0]["entries"] == 3
 
 
+def held(server, count=100):
+    """The feed main of 200 entries holds a copy of fewer."""
+    path = server.directory / "main.list"
+    write_by_rename(path, "".join(f"u{i}@example.org\n" for i in range(200)))
+    server.wait_blocked("u199@example.org")
+    write_by_rename(path, "".join(f"u{i}@example.org\n" for i in range(count)))
+    return server.wait_feed("main", state="held")
+
+
+def test_feeds_say_what_to_type(server):
+    """Of a held and of a refused copy: what happened, what is in force, when it ends, what next."""
+    assert "type " not in server.command("feeds").stdout
+    held(server)
+    shown = server.command("feeds").stdout
+    assert re.search(r"^main +held +200 +200 ", shown, re.MULTILINE)
+    assert re.search(r"^main: held since 20\d\d-", shown, re.MULTILINE)
+    for words in (
+        "shrink: 100 entries are 50.0% fewer than the 200",
+        "stays: 200 entries, 200 active",
+        "taken by itself on 20",
+        "rcptguard accept main ",
+    ):
+        assert words in shown, shown
+    write_by_rename(server.directory / "watch.list", "no entry\n" * 10)
+    server.wait_feed("watch", state="refused")
+    shown = server.command("feeds").stdout
+    assert "watch: refused, last good look 20" in shown and "stays: 2 entries, 2 active" in shown
+    command = re.search(r"^ +type +rcptguard (lint .*?) +#", shown, re.MULTILINE).group(1)
+    lint = run(COMMAND, *command.split())  # as it stands there
+    assert lint.returncode == 1 and "watch.list:10: no entry: " in lint.stdout
+    assert "main: " in shown  # the other is still told
+
+
+def test_feeds_name_what_is_left_out(server):
+    assert "left out" not in server.command("feeds").stdout
+    write_by_rename(server.directory / "main.list", f"{LISTED}\ngmail.com\ncom\n")
+    server.wait_feed("main", dropped=2)
+    assert re.search(r"^feed .* left out .*\nmain +\w+ +3 +1 +2 ", server.command("feeds").stdout)
+
+
+def test_rollback(server):
+    """To the copy before; what it was rolled back from waits, and can be taken again."""
+    held(server)
+    assert server.command("accept", "main").returncode == 0
+    assert not server.blocks("u150@example.org")
+    assert server.feed_status("main")["previous"] is True
+    result = server.command("rollback", "main")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "200 entries" in result.stdout and "rcptguard accept main" in result.stdout
+    assert server.blocks("u150@example.org")
+    assert server.feed_status("main")["state"] == "held"
+    assert server.command("status").returncode == 1
+    shown = server.command("feeds").stdout
+    assert "rcptguard accept main " in shown and "not by itself" in shown
+    server.refresh("main")  # the same bytes again
+    assert server.blocks("u150@example.org")
+    result = server.command("accept", "main")
+    assert result.returncode == 0 and "rcptguard rollback main" in result.stdout
+    assert not server.blocks("u150@example.org")
+
+
+def test_rollback_of_nothing(server):
+    assert server.feed_status("main")["previous"] is False
+    result = server.command("rollback", "main")
+    assert result.returncode == 1 and "there is no copy before this one" in result.stdout
+    assert server.api("POST", "/v1/feeds/main/rollback")[0] == 409
+    assert server.api("POST", "/v1/feeds/nosuch/rollback")[0] == 404
+    assert server.command("rollback", "nosuch").returncode in (1, 2)
+    assert server.blocks(LISTED)
+
+
 def test_refresh_names_and_codes(server):
     assert server.command("refresh").returncode == 0
     assert server.command("refresh", "main", "watch").returncode == 0
@@ -164,7 +235,7 @@ def test_refresh_names_and_codes(server):
 
 
 def test_no_daemon(daemon):
-    for arguments in (("check", LISTED), ("status",), ("feeds",), ("refresh",), ("accept", "main")):
+    for arguments in (("check", LISTED), ("status",), ("feeds",), ("refresh",), ("accept", "main"), ("rollback", "main")):
         result = daemon.command(*arguments)
         assert result.returncode == 2, arguments
         assert str(daemon.admin) in result.stderr
@@ -186,6 +257,10 @@ def test_usage():
         assert run(COMMAND, *arguments).returncode not in (0, 1), arguments
     shown = run(COMMAND, "--help")
     assert shown.returncode == 0 and "check" in shown.stdout
+    for command in ("check", "feeds", "refresh", "accept", "rollback", "lint", "status"):
+        assert f"\n  {command} " in shown.stdout
+        of_it = run(COMMAND, "help", command)
+        assert of_it.returncode == 0 and "Exit status: 0" in of_it.stdout
 
 
 def test_unknown_paths_and_methods(server):
@@ -217,6 +292,8 @@ def test_who_may(server):
     write_by_rename(server.directory / "main.list", "".join(f"u{i}@example.org\n" for i in range(100)))
     server.wait_feed("main", state="held")
     assert run(*as_group, *command, "accept", "main").returncode != 0
+    assert server.feed_status("main")["state"] == "held"
+    assert run(*as_group, *command, "rollback", "main").returncode == 2
     assert server.feed_status("main")["state"] == "held"
     assert server.command("accept", "main").returncode == 0
 

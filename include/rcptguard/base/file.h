@@ -18,6 +18,9 @@
  */
 int file_read(const char *path, size_t max_bytes, struct buf *out, struct error *why);
 
+/* The same of FD, to its end, whatever it is; NAME is for messages. Stays open. */
+int file_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out, struct error *why);
+
 /* One piece of what is written. */
 struct file_part {
     const void *ptr;

@@ -23,6 +23,7 @@ static struct {
     size_t n_feeds;
     struct feeds_request waiting[FAKE_WAITING]; /* done NULL: none */
     size_t n_waiting, forgotten;
+    const char *asked; /* what the last request was for */
     size_t n_exclusions;
     const struct exclusion_error *errors;
     size_t n_errors;
@@ -63,12 +64,22 @@ struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_don
         return NULL;
     struct feeds_request *r = &fake.waiting[fake.n_waiting++];
     *r = (struct feeds_request){done, arg};
+    fake.asked = "refresh";
     return r;
 }
 
 struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done *done, void *arg)
 {
-    return feeds_refresh(f, name, done, arg);
+    struct feeds_request *r = feeds_refresh(f, name, done, arg);
+    fake.asked = "accept";
+    return r;
+}
+
+struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_done *done, void *arg)
+{
+    struct feeds_request *r = feeds_refresh(f, name, done, arg);
+    fake.asked = "rollback";
+    return r;
 }
 
 void feeds_forget(struct feeds_request *r)

@@ -184,6 +184,8 @@ static void test_answers(void **state)
         {"GET /v1/check HTTP/1.1\r\n\r\n", "400", "recipient"},
         {"GET /v1/check?recipient=%zz HTTP/1.1\r\n\r\n", "400", "two hex digits"},
         {"POST /v1/feeds/none/refresh HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "404", "\"error\""},
+        {"POST /v1/feeds/none/rollback HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "404", "\"error\""},
+        {"GET /v1/feeds/aper/rollback HTTP/1.1\r\n\r\n", "405", "Allow: POST"},
         {"POST /v1/feeds/none/accept HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "404", "\"error\""},
         {"POST /v1/feeds/aper/refresh HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]", "400", "JSON"},
         {"POST /v1/feeds/aper/refresh HTTP/1.1\r\nContent-Length: 3\r\n\r\n{\"a", "400", "JSON"},
@@ -374,20 +376,43 @@ static void test_refresh(void **state)
     }
 }
 
-static void test_accept(void **state)
+static void test_orders(void **state)
 {
-    char answer[8192];
-    int fd = dial();
+    static const struct {
+        const char *order;
+        enum feeds_result result;
+        const char *status, *part, *logged;
+    } rows[] = {
+        {"accept", FEEDS_DONE, "200", "\"previous\":true", "accept: aper: done uid="},
+        {"accept", FEEDS_NOTHING, "409", "\"error\":\"no copy of this feed is held\"",
+         "accept: aper: nothing to do uid="},
+        {"rollback", FEEDS_DONE, "200", "\"previous\":true", "rollback: aper: done uid="},
+        {"rollback", FEEDS_NOTHING, "409", "\"error\":\"there is no copy before this one\"",
+         "rollback: aper: nothing to do uid="},
+        {"rollback", FEEDS_FAILED, "502", "\"error\":\"failed\"", "rollback: aper: failed uid="},
+    };
 
     (void)state;
     fake_feed("aper", FEED_HELD);
-    say(fd, "POST /v1/feeds/aper/accept?by=ann HTTP/1.1\r\nContent-Length: 0\r\n\r\n");
-    turn(30);
-    assert_int_equal(fake.n_waiting, 1);
-    fake_finish(FEEDS_DONE);
-    assert_true(hear(fd, answer, sizeof answer));
-    assert_non_null(strstr(logged, "accept: aper: done uid="));
-    assert_non_null(strstr(logged, "by=<ann>"));
+    fake.feeds[0].previous = true;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char answer[8192], request[128];
+        int fd = dial();
+        snprintf(request, sizeof request,
+                 "POST /v1/feeds/aper/%s?by=ann HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+                 rows[i].order);
+        logged[0] = '\0';
+        say(fd, request);
+        turn(30);
+        assert_int_equal(fake.n_waiting, 1);
+        assert_string_equal(fake.asked, rows[i].order);
+        fake_finish(rows[i].result);
+        assert_true(hear(fd, answer, sizeof answer));
+        assert_memory_equal(answer + strlen("HTTP/1.1 "), rows[i].status, 3);
+        assert_non_null(strstr(answer, rows[i].part));
+        assert_non_null(strstr(logged, rows[i].logged));
+        assert_non_null(strstr(logged, "by=<ann>"));
+    }
 }
 
 /* Who waits and goes is forgotten; who waits and only closed his sending side is not. */
@@ -539,7 +564,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answers), TEST(test_broken), TEST(test_slow),          TEST(test_endless_line),
         TEST(test_many),    TEST(test_deaf),   TEST(test_lazy),          TEST(test_refresh),
-        TEST(test_accept),  TEST(test_gone),   TEST(test_too_many_wait), TEST(test_check),
+        TEST(test_orders),  TEST(test_gone),   TEST(test_too_many_wait), TEST(test_check),
         TEST(test_stop),    TEST(test_socket), TEST(test_groups),
     };
 

@@ -105,6 +105,26 @@ static void test_what_is_no_file_is_refused(void **state)
     buf_free(&b);
 }
 
+/* What cannot be named again, such as a pipe: to its end, with a cap, and it stays open. */
+static void test_read_what_is_open(void **state)
+{
+    struct buf b = BUF_INIT(0);
+    struct error why;
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "a\0bc", 4), 4);
+    close(ends[1]);
+    assert_int_equal(file_read_fd(ends[0], "it", 4, &b, &why), 0);
+    assert_int_equal(b.len, 4);
+    assert_int_equal(file_read_fd(ends[0], "it", 4, &b, &why), 0); /* nothing is left */
+    close(ends[0]);
+    assert_int_equal(file_read_fd(ends[0], "it", 4, &b, &why), ERR_IO);
+    assert_non_null(strstr(why.text, "it"));
+    buf_free(&b);
+}
+
 static void test_directories(void **state)
 {
     (void)state;
@@ -129,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_left_over_link_is_not_followed),
         cmocka_unit_test(test_failure_leaves_the_old_one),
         cmocka_unit_test(test_what_is_no_file_is_refused),
+        cmocka_unit_test(test_read_what_is_open),
         cmocka_unit_test(test_directories),
     };
     return cmocka_run_group_tests_name("base/file", tests, setup, teardown);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -43,6 +44,15 @@ static void test_lines(void **state)
         {{"check", "--", "-a@b", "--json"}, 0, 0, "check", NULL, NULL, NULL, "-a@b --json"},
         {{"check", "-"}, 0, 0, "check", NULL, NULL, NULL, "-"},
         {{"check", ""}, 0, 0, "check", NULL, NULL, NULL, ""},
+        {{"lint", "--format", "aper", "--set", "a=b", "-", "--set=c=d"},
+         0,
+         ARGS_FORMAT | ARGS_SET,
+         "lint",
+         NULL,
+         NULL,
+         NULL,
+         "-"},
+        {{"lint", "--set"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
         {{"--version"}, 0, ARGS_VERSION, NULL, NULL, NULL, NULL, ""},
         {{"check", "-h"}, 0, ARGS_HELP, "check", NULL, NULL, NULL, ""},
         {{"check", "-s"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
@@ -80,6 +90,32 @@ static void test_lines(void **state)
     }
 }
 
+static void test_repeated(void **state)
+{
+    char words[2 * ARGS_MAX_SET + 4][12] = {"rcptguard", "lint"};
+    char *argv[2 * ARGS_MAX_SET + 5] = {words[0], words[1]};
+    struct args args;
+    struct error why;
+    int argc = 2;
+
+    (void)state;
+    for (int i = 0; i <= ARGS_MAX_SET; i++) {
+        char *const added[] = {strcpy(words[argc], "--set"), words[argc + 1]};
+        snprintf(added[1], sizeof words[0], "k=%d", i);
+        argv[argc++] = added[0];
+        argv[argc++] = added[1];
+        char *copy[2 * ARGS_MAX_SET + 5];
+        memcpy(copy, argv, sizeof copy);
+        int code = args_parse(argc, copy, &args, &why);
+        assert_int_equal(code, i < ARGS_MAX_SET ? 0 : ERR_SYNTAX);
+        if (code == 0)
+            assert_string_equal(args.set[i], words[argc - 1]);
+    }
+    assert_int_equal(args.n_set, ARGS_MAX_SET);
+    assert_string_equal(args.set[0], "k=0");
+    assert_null(args.format);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -91,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("cli/args", tests, NULL, NULL);

@@ -1,0 +1,254 @@
+/*
+ * rcptguard lint: is this file what it is meant to be? Without a daemon, as what is wrong should
+ * be known before the file is in force. A file's lines are said as "FILE:LINE: what is wrong",
+ * which editors can jump to.
+ */
+#include "lint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/file.h"
+#include "rcptguard/base/nearest.h"
+
+#define SHOWN_PROBLEMS 20   /* a screen; the first tell what is wrong with the others too */
+#define JSON_PROBLEMS  1000 /* for programs, which have no screen */
+#define ROW_BYTES      64
+#define LONG_TEXT      4096
+
+#define EXCLUSIONS_MAX_BYTES (64u << 20)
+
+json_t *lint_text(struct view v)
+{
+    char shown[LONG_TEXT];
+    struct text t = text_on(shown, sizeof shown);
+
+    escape_to_max(&t, v, ESCAPE_TERMINAL, sizeof shown);
+    return json_stringn(t.dst, t.len);
+}
+
+static void say(const struct lint *l, uint64_t line, struct view text, const char *why,
+                bool warning)
+{
+    const struct show *s = &l->cli->show;
+    char row[ROW_BYTES + 1];
+    struct text t = text_on(row, sizeof row);
+
+    show_view(s, view_of(l->name));
+    if (line > 0)
+        fprintf(s->to, ":%" PRIu64, line);
+    fputs(": ", s->to);
+    show_words(s, SHOW_YELLOW, warning ? "warning: " : "");
+    if (text.len > 0) {
+        escape_to_max(&t, text, ESCAPE_TERMINAL, ROW_BYTES);
+        fprintf(s->to, "%s%s: ", row, t.cut ? "..." : "");
+    }
+    show_view(s, view_of(why));
+    fputc('\n', s->to);
+}
+
+void lint_tell(struct lint *l, uint64_t line, struct view text, const char *why, bool warning)
+{
+    l->problems += !warning;
+    l->warnings += warning;
+    if (l->told == (l->list == NULL ? SHOWN_PROBLEMS : JSON_PROBLEMS))
+        return;
+    l->told++;
+    if (l->list == NULL)
+        say(l, line, text, why, warning);
+    else
+        json_array_append_new(l->list, json_pack("{s:I, s:o, s:o, s:b}", "line", (json_int_t)line,
+                                                 "row", lint_text(text), "why",
+                                                 lint_text(view_of(why)), "warning", warning));
+}
+
+void lint_tell_rest(const struct lint *l)
+{
+    uint64_t more = l->problems + l->warnings - l->told;
+
+    if (more > 0)
+        fprintf(l->cli->show.to, "and %" PRIu64 " more\n", more);
+}
+
+void lint_print_json(const struct lint *l, json_t *details)
+{
+    json_t *object = json_pack("{s:o, s:I, s:I, s:O}", "file", lint_text(view_of(l->name)),
+                               "problem_count", (json_int_t)l->problems, "warning_count",
+                               (json_int_t)l->warnings, "problems", l->list);
+
+    json_object_update(object, details);
+    json_decref(details);
+    json_dumpf(object, l->cli->show.to, JSON_COMPACT);
+    fputc('\n', l->cli->show.to);
+    json_decref(object);
+}
+
+/* ---- exclusion files ------------------------------------------------------------------------ */
+
+static void tell_lines(struct lint *l, const struct exclusions *ex)
+{
+    const struct exclusion_error *e;
+    size_t n = exclusions_errors(ex);
+
+    for (size_t i = 0; i < n && (e = exclusions_error_at(ex, i)) != NULL; i++)
+        lint_tell(l, e->line, VIEW_NONE, e->text, e->warning);
+    for (size_t i = 0; i < exclusions_count(ex); i++) {
+        const struct exclusion *line = exclusions_at(ex, i);
+        const char *advice = exclusion_advice(line);
+        if (advice != NULL)
+            lint_tell(l, line->line, line->what, advice, true);
+        if (line->until < l->cli->show.now)
+            lint_tell(l, line->line, line->what, "its time is over: it frees nobody any more",
+                      true);
+    }
+    /* Those that the table counts and has no room for. */
+    l->problems = exclusions_left_out(ex);
+}
+
+static void sum_up(struct lint *l, const struct exclusions *ex, const struct feed_format_info *like)
+{
+    const struct show *s = &l->cli->show;
+
+    lint_tell_rest(l);
+    show_view(s, view_of(l->name));
+    fprintf(s->to, ": an exclusion file: %zu exclusions, ", exclusions_count(ex));
+    if (l->problems == 0)
+        show_words(s, SHOW_GREEN, "no line is left out\n");
+    else
+        fprintf(s->to, "lines left out for errors: %" PRIu64 "\n", l->problems);
+    if (like == NULL)
+        return;
+    fprintf(s->to, "this looks like a feed of format %s: rcptguard lint --format %s ", like->name,
+            like->name);
+    show_view(s, view_of(l->name));
+    fputc('\n', s->to);
+}
+
+static int check_exclusions(struct lint *l, struct view text)
+{
+    const struct config *c = l->config;
+    bool names = (l->cli->args.given & ARGS_CONFIG) != 0;
+    struct exclusions *ex = exclusions_parse(text, &c->addresses, names ? c->list_names : NULL,
+                                             names ? c->n_list_names : 0);
+
+    if (ex == NULL)
+        return cli_trouble("no memory");
+    tell_lines(l, ex);
+    const struct feed_format_info *like =
+        exclusions_left_out(ex) > exclusions_count(ex) ? feed_looks_like(text) : NULL;
+    if (l->list == NULL)
+        sum_up(l, ex, like);
+    else
+        lint_print_json(l, json_pack("{s:s, s:I, s:s?}", "kind", "exclusions", "exclusions",
+                                     (json_int_t)exclusions_count(ex), "looks_like",
+                                     like == NULL ? NULL : like->name));
+    exclusions_free(ex);
+    return l->problems == 0 ? CLI_OK : CLI_NO;
+}
+
+int lint_exclusions(struct lint *l, int fd)
+{
+    struct buf text = BUF_INIT(0);
+    struct error why;
+    int code = file_read_fd(fd, l->name, EXCLUSIONS_MAX_BYTES, &text, &why) < 0
+                   ? cli_trouble("%s", why.text)
+                   : check_exclusions(l, buf_view(&text));
+
+    buf_free(&text);
+    return code;
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int lint_file(struct cli *cli, const struct config *config, const struct feed_config *feed,
+                     const char *name)
+{
+    bool json = (cli->args.given & ARGS_JSON) != 0;
+    struct lint l = {
+        .cli = cli, .config = config, .name = name, .list = json ? json_array() : NULL};
+    bool input = strcmp(name, "-") == 0;
+    int fd = input ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return cli_trouble("cannot open %s: %s", name, strerror(errno));
+    int code = feed == NULL ? lint_exclusions(&l, fd) : lint_feed(&l, fd, feed);
+    json_decref(l.list);
+    if (!input)
+        close(fd);
+    return code;
+}
+
+static int lint_files(struct cli *cli, const struct config *config, const struct feed_config *feed)
+{
+    int worst = CLI_OK;
+
+    for (size_t i = 0; i < cli->args.n_operands; i++) {
+        if (i > 0 && (cli->args.given & ARGS_JSON) == 0)
+            fputc('\n', cli->show.to);
+        int code = lint_file(cli, config, feed, cli->args.operands[i]);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+static const struct feed_format_info *find_format(const char *name)
+{
+    for (size_t i = 0; i < feed_formats(); i++)
+        if (strcmp(feed_format_info(i)->name, name) == 0)
+            return feed_format_info(i);
+    return NULL;
+}
+
+static int unknown_format(const char *name)
+{
+    const char *names[64];
+    size_t n = 0;
+
+    for (; n < feed_formats() && n < sizeof names / sizeof *names; n++)
+        names[n] = feed_format_info(n)->name;
+    cli_trouble("unknown format %s; did you mean %s? The formats are:", name,
+                nearest_name(view_of(name), names, n));
+    lint_print_formats(stderr);
+    return CLI_TROUBLE;
+}
+
+/* With -c the relay's own settings around the feed, else the defaults. */
+static int lint_with(struct cli *cli, const struct feed_format_info *format)
+{
+    struct config *settings = lint_settings(&cli->args, format);
+    struct config *around = cli->args.config == NULL ? NULL : cli_config(cli->args.config);
+    int code;
+
+    if (settings == NULL)
+        code = CLI_TROUBLE;
+    else if (cli->args.config != NULL && around == NULL)
+        code = cli_trouble("cannot use %s", cli->args.config);
+    else
+        code = lint_files(cli, around == NULL ? settings : around,
+                          format == NULL ? NULL : &settings->feeds[0].feed);
+    config_release(around);
+    config_release(settings);
+    return code;
+}
+
+int cli_lint(struct cli *cli)
+{
+    const char *name = cli->args.format;
+    const struct feed_format_info *format = name == NULL ? NULL : find_format(name);
+
+    if (name != NULL && strcmp(name, "list") == 0) {
+        lint_print_formats(cli->show.to);
+        return CLI_OK;
+    }
+    if (name != NULL && format == NULL)
+        return unknown_format(name);
+    if (cli->args.n_operands == 0)
+        return cli_trouble("lint what? Name a FILE, or - for the standard input");
+    if (name == NULL && cli->args.n_set > 0)
+        return cli_trouble("--set goes with --format; see rcptguard help lint");
+    return lint_with(cli, format);
+}
