@@ -58,7 +58,8 @@ struct feed_options {
 struct feed_reader {
     const struct feed_options *options;
     const struct feed_sink *sink;
-    void *state; /* state_bytes of the format, zeroed before the first byte */
+    void *state;     /* state_bytes of the format, zeroed before the first byte */
+    uint64_t offset; /* of lines: bytes of the copy before the line under way; a BOM is none */
 };
 
 /* A longer line is one bad row, so that a file without line ends cannot fill the memory. Formats
@@ -92,6 +93,8 @@ extern const struct feed_format feed_format_aper_cleared;
 
 /* One a file in formats/. */
 extern const struct feed_format feed_format_entries, feed_format_aper;
+extern const struct feed_format feed_format_csv, feed_format_json, feed_format_ndjson;
+extern const struct feed_format feed_format_hashes;
 
 const struct feed_format *feed_format_find(const char *name); /* NULL: unknown */
 
