@@ -190,6 +190,23 @@ static void test_no_array(void **state)
     CHECK(&strings, examples);
 }
 
+/* However much of a copy came: what came is listed, and that it is not all is told. */
+static void test_every_copy_cut_short(void **state)
+{
+    const struct view whole = view_of("[\"a.example\" ,\n{\"x\":[1,\"]\"]}, \"b\\u002eexample\" ]");
+
+    (void)state;
+    for (size_t len = 0; len < whole.len; len++) {
+        struct buf got = trace(&feed_format_json, &strings, view_first(whole, len), 0);
+        assert_non_null(strstr(got.data, len == 0 ? "1 broken: there is no array\n"
+                                                  : " broken: the array does not end\n"));
+        buf_free(&got);
+    }
+    assert_said(&strings, whole,
+                "1 a.example\n2 bad: an object; name the member with the entry in field =\n"
+                "2 b.example\n");
+}
+
 static void test_metadata(void **state)
 {
     static const struct example examples[] = {
@@ -314,17 +331,12 @@ static void test_looks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_bad_elements),
-        cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_as_domains),
-        cmocka_unit_test(test_no_array),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_long_and_deep_elements),
-        cmocka_unit_test(test_one_long_line),
-        cmocka_unit_test(test_looks),
+        cmocka_unit_test(test_strings),       cmocka_unit_test(test_bad_elements),
+        cmocka_unit_test(test_nul),           cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_networks),      cmocka_unit_test(test_as_domains),
+        cmocka_unit_test(test_no_array),      cmocka_unit_test(test_every_copy_cut_short),
+        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_long_and_deep_elements),
+        cmocka_unit_test(test_one_long_line), cmocka_unit_test(test_looks),
     };
     return cmocka_run_group_tests_name("feeds/json", tests, NULL, NULL);
 }
