@@ -2,8 +2,8 @@
 #include "format.h"
 
 static const struct feed_format *const formats[] = {
-    &feed_format_entries,
-    &feed_format_aper,
+    &feed_format_entries, &feed_format_aper,   &feed_format_csv,
+    &feed_format_json,    &feed_format_ndjson, &feed_format_hashes,
 };
 
 #define N_FORMATS (sizeof formats / sizeof formats[0])

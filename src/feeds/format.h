@@ -47,7 +47,7 @@ struct feed_options {
     bool as_domains;                 /* csv, json, ndjson: as = domains */
     bool of_domain;                  /* hashes: of = domain */
     bool parents_match;              /* access: parent_domain_matches_subdomains */
-    char separator;                  /* csv; 0: a comma */
+    char separator;                  /* csv; 0: a comma; '\\', of "\t": a tab */
     const char *column;              /* csv: header or number from 1; NULL: 1 */
     const char *field;               /* json, ndjson: member of each object; NULL: plain strings */
     const struct suffixes *suffixes; /* urls; NULL: no host is known to be shared */
@@ -58,7 +58,8 @@ struct feed_options {
 struct feed_reader {
     const struct feed_options *options;
     const struct feed_sink *sink;
-    void *state; /* state_bytes of the format, zeroed before the first byte */
+    void *state;     /* state_bytes of the format, zeroed before the first byte */
+    uint64_t offset; /* of lines: bytes of the copy before the line under way; a BOM is none */
 };
 
 /* A longer line is one bad row, so that a file without line ends cannot fill the memory. Formats
@@ -92,6 +93,8 @@ extern const struct feed_format feed_format_aper_cleared;
 
 /* One a file in formats/. */
 extern const struct feed_format feed_format_entries, feed_format_aper;
+extern const struct feed_format feed_format_csv, feed_format_json, feed_format_ndjson;
+extern const struct feed_format feed_format_hashes;
 
 const struct feed_format *feed_format_find(const char *name); /* NULL: unknown */
 

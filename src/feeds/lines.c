@@ -13,6 +13,7 @@ struct feed_parser {
     struct feed_sink sink;
     struct feed_reader reader;
     uint64_t number; /* of the line under way, from 1 */
+    uint64_t taken;  /* bytes of all lines, without a BOM */
     bool skipping;   /* the line under way was too long: its rest is nobody's */
     unsigned bom;    /* bytes of the BOM seen at the beginning; 4: it is over */
     size_t len;      /* bytes of it in WAITING */
@@ -37,8 +38,9 @@ struct feed_parser *feed_parser_new(const struct feed_format *format,
     p->format = format;
     p->options = *options;
     p->sink = *sink;
-    p->reader = (struct feed_reader){&p->options, &p->sink, state};
+    p->reader = (struct feed_reader){&p->options, &p->sink, state, 0};
     p->number = 1;
+    p->taken = 0;
     p->skipping = false;
     p->bom = 0;
     p->len = 0;
@@ -94,9 +96,12 @@ static void take_lines(struct feed_parser *p, struct view bytes)
 
     while ((end = view_find(bytes, '\n')) >= 0) {
         finish_line(p, view_first(bytes, (size_t)end));
+        p->taken += (uint64_t)end + 1;
+        p->reader.offset = p->taken;
         bytes = view_from(bytes, (size_t)end + 1);
     }
     keep(p, bytes);
+    p->taken += bytes.len;
 }
 
 static void take(struct feed_parser *p, struct view bytes)
