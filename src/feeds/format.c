@@ -2,8 +2,8 @@
 #include "format.h"
 
 static const struct feed_format *const formats[] = {
-    &feed_format_entries,
-    &feed_format_aper,
+    &feed_format_entries, &feed_format_aper,    &feed_format_domains, &feed_format_hosts,
+    &feed_format_adblock, &feed_format_dnsmasq, &feed_format_unbound, &feed_format_urls,
 };
 
 #define N_FORMATS (sizeof formats / sizeof formats[0])

@@ -92,6 +92,8 @@ extern const struct feed_format feed_format_aper_cleared;
 
 /* One a file in formats/. */
 extern const struct feed_format feed_format_entries, feed_format_aper;
+extern const struct feed_format feed_format_domains, feed_format_hosts, feed_format_adblock;
+extern const struct feed_format feed_format_dnsmasq, feed_format_unbound, feed_format_urls;
 
 const struct feed_format *feed_format_find(const char *name); /* NULL: unknown */
 
