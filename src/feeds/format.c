@@ -98,6 +98,10 @@ void feed_domain_tell(const struct feed_reader *r, struct view name, struct view
     struct entry entry;
     struct error why;
 
+    if (bare.len == 0) { /* an empty cell or string is nobody, not everybody */
+        r->sink->bad(row.line, text, "no domain is there", r->sink->arg);
+        return;
+    }
     if (view_starts(bare, "*."))
         bare = view_from(bare, 2);
     else if (view_starts(bare, "."))

@@ -61,6 +61,18 @@ static bool take_domain(struct view rule, struct view *name)
     return is_world(*name) || view_find_any(*name, PATTERN_CHARS "^$#") < 0;
 }
 
+/* An exception for the whole world blocks nothing. */
+static void tell_domain(const struct feed_reader *r, struct view name, struct view text,
+                        struct feed_row row)
+{
+    if (!is_world(name))
+        feed_domain_tell(r, name, text, row);
+    else if (row.effect == LISTING_BLOCKS)
+        r->sink->root(row.line, r->sink->arg);
+    else
+        r->sink->ignored(row.line, r->sink->arg);
+}
+
 static void adblock_line(const struct feed_reader *r, struct view line, uint64_t number)
 {
     struct view text = view_trim(line), rule = text, name;
@@ -77,10 +89,10 @@ static void adblock_line(const struct feed_reader *r, struct view line, uint64_t
     bool has_options = view_find(rule, '$') >= 0;
     if (!has_options && !is_cosmetic(rule) && is_broken(rule))
         r->sink->bad(number, text, "no rule holds a blank or a control character", r->sink->arg);
-    else if (!take_domain(rule, &name) || (row.effect != LISTING_BLOCKS && is_world(name)))
-        r->sink->ignored(number, r->sink->arg);
+    else if (take_domain(rule, &name))
+        tell_domain(r, name, text, row);
     else
-        feed_domain_tell(r, name, text, row);
+        r->sink->ignored(number, r->sink->arg);
 }
 
 static bool adblock_looks(struct view line)

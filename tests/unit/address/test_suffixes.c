@@ -41,13 +41,19 @@ static void test_names(void **state)
         check(*state, view_of(is_not[i]), false);
 }
 
+static void check_shared(struct suffixes *s, struct view name, bool expected)
+{
+    if (suffixes_is_shared(s, name) != expected)
+        print_error("%.*s\n", (int)name.len, name.ptr);
+    assert_int_equal(suffixes_is_shared(s, name), expected);
+}
+
 static void test_shared_hosts(void **state)
 {
     static const char *const shared[] = {
-        "netlify.app",  "x.netlify.app",   "a.b.netlify.app", "pages.dev",
-        "x.pages.dev",  "blogspot.com",    "a.blogspot.com",  "www.a.blogspot.com",
-        "x.github.io",  "x.myshopify.com", "x.weebly.com",    "x.s3.amazonaws.com",
-        "x.vercel.app",
+        "netlify.app", "x.netlify.app",   "a.b.netlify.app",    "pages.dev",
+        "x.pages.dev", "blogspot.com",    "a.blogspot.com",     "www.a.blogspot.com",
+        "x.github.io", "x.myshopify.com", "x.s3.amazonaws.com", "x.vercel.app",
     };
     static const char *const own[] = {
         "example.com",
@@ -72,16 +78,10 @@ static void test_shared_hosts(void **state)
         "a..b",
     };
 
-    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
-        if (!suffixes_is_shared(*state, view_of(shared[i])))
-            print_error("%s\n", shared[i]);
-        assert_true(suffixes_is_shared(*state, view_of(shared[i])));
-    }
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (suffixes_is_shared(*state, view_of(own[i])))
-            print_error("%s\n", own[i]);
-        assert_false(suffixes_is_shared(*state, view_of(own[i])));
-    }
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        check_shared(*state, view_of(shared[i]), true);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        check_shared(*state, view_of(own[i]), false);
 }
 
 static void test_views_need_no_nul(void **state)

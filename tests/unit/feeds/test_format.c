@@ -104,7 +104,7 @@ static void test_domain_tell(void **state)
         {"com.", "ignored"},
         {"192.0.2.1", "ignored"},
         {"192.0.2.1:25", "ignored"},
-        {"", "root"},
+        {" \t", "bad"},
         {".", "root"},
         {"*", "root"},
         {"*.", "root"},
