@@ -56,12 +56,17 @@ def lines(data, tally):
 
 def is_ip(text):
     """An address, with a port, zone or brackets or without."""
-    text = text.rstrip(".") if text.count(".") == 4 else text
+    text = text.removesuffix(".")
     match = re.fullmatch(r"\[(?:IPv6:)?(.*)\](?::\d+)?", text, re.IGNORECASE) or re.fullmatch(
         r"([\d.]+):\d+", text
     )
+    text = match.group(1) if match else text
+    if re.fullmatch(r"\d{1,3}(\.\d{1,3}){3}", text):  # leading zeros are nobody's domain either
+        text = ".".join(str(int(part)) for part in text.split("."))
+    if "%" in text and not re.search(r"^[^%]*%[A-Za-z0-9._:-]+$", text):
+        return False
     try:
-        ipaddress.ip_address(match.group(1) if match else text)
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True
@@ -161,7 +166,7 @@ def count_dnsmasq(data):
             names, target = of_domains.groups()
             if target in ("", "#") or (key == "address" and leads_nowhere(target)):
                 for name in names.split("/"):
-                    if name == "#":
+                    if name.strip() == "#":
                         t.roots += 1
                     elif not name.strip():
                         t.ignored += 1
@@ -187,10 +192,10 @@ def count_unbound(data):
         if not text:
             continue
         zone = re.fullmatch(
-            r"""local-zone:\s*(?:"([^"]+)"\s*|'([^']+)'\s*|([^\s"']\S*)\s+)["']?(\w+)["']?""", text
+            r"""local-zone:\s*(?:"([^"]+)"\s*|'([^']+)'\s*|([^\s"']\S*)\s+)("?|'?)(\w+)\4""", text
         )
-        if zone and zone.group(4) in UNBOUND_TYPES:
-            t.domain(zone.group(1) or zone.group(2) or zone.group(3))
+        if zone and zone.group(5) in UNBOUND_TYPES:
+            t.domain((zone.group(1) or zone.group(2) or zone.group(3)).strip())
         elif zone or (re.match(r"[A-Za-z0-9-]+:", text) and not text.startswith("local-zone:")):
             t.ignored += 1
         else:
@@ -209,6 +214,8 @@ def count_urls(data, is_left_out=lambda host: False):
         host = re.fullmatch(r"(\[.*\]|[^:\[\]]+)(?::(\d*))?", url.group(1).rpartition("@")[2]) if url else None
         if not host or int(host.group(2) or 0) > 65535:
             t.bad += 1
+        elif not host.group(1).strip("*."):
+            t.roots += 1
         elif is_ip(host.group(1)):
             t.ignored += 1
         elif (name := fold(host.group(1))) is None:

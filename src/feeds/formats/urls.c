@@ -15,7 +15,7 @@ static bool take_scheme(struct view *rest)
 {
     ptrdiff_t colon = view_find(*rest, ':');
 
-    if (colon <= 0 || ascii_digit(rest->ptr[0]))
+    if (colon <= 0 || !ascii_alnum(rest->ptr[0]) || ascii_digit(rest->ptr[0]))
         return false;
     for (ptrdiff_t i = 0; i < colon; i++)
         if (!is_scheme_char(rest->ptr[i]))
@@ -29,16 +29,18 @@ static bool take_scheme(struct view *rest)
     return true;
 }
 
-/* Takes a port off its end; false: what stands behind the colon is none. */
+/* Takes a port off its end; false: what stands behind a colon is none. */
 static bool take_port(struct view *host)
 {
-    ptrdiff_t colon = view_find_last(*host, ':');
+    ptrdiff_t bracket = view_find_last(*host, ']'); /* the colons of IPv6 stand before it */
+    size_t from = (size_t)(bracket + 1);
+    ptrdiff_t colon = view_find(view_from(*host, from), ':');
     uint64_t port;
 
-    if (colon < 0 || view_find(view_from(*host, (size_t)colon), ']') >= 0)
+    if (colon < 0)
         return true;
-    struct view digits = view_from(*host, (size_t)colon + 1);
-    *host = view_first(*host, (size_t)colon);
+    struct view digits = view_from(*host, from + (size_t)colon + 1);
+    *host = view_first(*host, from + (size_t)colon);
     return digits.len == 0 || view_to_uint(digits, 65535, &port);
 }
 

@@ -100,6 +100,8 @@ static void test_bad_rows(void **state)
         {"local-zone: \"\" static", "bad"},
         {"local-zone: \"a.example.org.\" static b.example.org.", "bad"},
         {"local-zone: a.example.org. b.example.org. static", "bad"},
+        {"local-zone: \"a.example.org.\" static\"", "bad"},
+        {"local-zone: \"a.example.org.\" 192.0.2.1", "bad"},
         {"local-zone: \"a b.example.org.\" static", "bad"},
         {"local-zone: \"a..example.org.\" static", "bad"},
         {"local-zone: \"a.example.org/\" static", "bad"},
