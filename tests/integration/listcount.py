@@ -211,7 +211,8 @@ def count_urls(data, is_left_out=lambda host: False):
         if not text:
             continue
         url = re.match(r"(?!hxx)[a-z][a-z0-9+.-]*://([^/?#\\\s]+)(?=[/?#]|$)", text, re.IGNORECASE)
-        host = re.fullmatch(r"(\[.*\]|[^:\[\]]+)(?::(\d*))?", url.group(1).rpartition("@")[2]) if url else None
+        authority = url.group(1).rpartition("@")[2] if url else ""
+        host = re.fullmatch(r"(\[.*\]|[^:\[\]]+)(?::(\d*))?", authority)
         if not host or int(host.group(2) or 0) > 65535:
             t.bad += 1
         elif not host.group(1).strip("*."):
@@ -232,7 +233,8 @@ def left_out_by(suffix_list, protected):
     Every daemon's list is of another day: where it matters, compare with one as old."""
     sections = suffix_list.split("===BEGIN PRIVATE DOMAINS===")
     public, private = (
-        {r.split()[0] for r in text.splitlines() if r.strip() and not r.startswith("//")} for text in sections
+        {rule.split()[0] for rule in text.splitlines() if rule.strip() and not rule.startswith("//")}
+        for text in sections
     )
 
     def is_suffix(name, rules):
@@ -243,6 +245,7 @@ def left_out_by(suffix_list, protected):
     def left_out(host):
         labels = host.split(".")
         parents = [".".join(labels[i:]) for i in range(len(labels))]
-        return host in protected or is_suffix(host, public) or any(is_suffix(p, private) for p in parents)
+        shared = any(is_suffix(parent, private) for parent in parents)
+        return shared or host in protected or is_suffix(host, public)
 
     return left_out
