@@ -52,11 +52,20 @@ static int count_groups(struct view v, bool at_end)
     return groups;
 }
 
+/* The name of an interface; anything else behind the % is a row of several things. */
+static bool is_zone(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (!ascii_alnum(v.ptr[i]) && view_find(view_of("._:-"), v.ptr[i]) < 0)
+            return false;
+    return v.len > 0;
+}
+
 static bool is_ipv6(struct view v)
 {
     ptrdiff_t zone = view_find(v, '%');
     if (zone >= 0) {
-        if ((size_t)zone + 1 == v.len)
+        if (!is_zone(view_from(v, (size_t)zone + 1)))
             return false;
         v = view_first(v, (size_t)zone);
     }

@@ -10,11 +10,21 @@ static const char *const names[] = {"entries", "domains",        "domain count",
 
 static const char *const leads[] = {"number of ", "total number of ", "total "};
 
+/* More rows than anybody serves: a number of another kind. */
+#define MAX_ROWS INT64_C(1000000000000)
+
 /* Signs that begin comments, frames of headings, and blanks. */
-static struct view without_lead(struct view v)
+static bool is_frame(char c)
 {
-    while (v.len > 0 && (view_find(view_of("#;!|/*-= \t"), v.ptr[0]) >= 0))
+    return view_find(view_of("#;!|/*-= \t"), c) >= 0;
+}
+
+static struct view without_frame(struct view v)
+{
+    while (v.len > 0 && is_frame(v.ptr[0]))
         v = view_from(v, 1);
+    while (v.len > 0 && is_frame(v.ptr[v.len - 1]))
+        v.len--;
     return v;
 }
 
@@ -29,7 +39,8 @@ static bool take_word(struct view *v, const char *word)
     return true;
 }
 
-static bool take_name(struct view *v)
+/* Takes "Entries:"; in a heading of several parts ("A list | entries 6125") the colon may lack. */
+static bool take_name(struct view *v, bool colon_may_lack)
 {
     for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
         if (take_word(v, leads[i]))
@@ -38,41 +49,71 @@ static bool take_name(struct view *v)
         struct view rest = *v;
         if (!take_word(&rest, names[i]))
             continue;
+        bool blank = rest.len > 0 && rest.ptr[0] == ' ';
         rest = view_trim(rest);
-        if (rest.len == 0 || rest.ptr[0] != ':')
+        bool colon = rest.len > 0 && rest.ptr[0] == ':';
+        if (!colon && !(blank && colon_may_lack))
             continue;
-        *v = view_trim(view_from(rest, 1));
+        *v = view_trim(view_from(rest, colon));
         return true;
     }
     return false;
 }
 
-/* 190215, or 190,215 with the comma before each three digits; what follows is at most a word. */
-static bool take_number(struct view v, int64_t *number)
+static size_t count_digits(struct view v)
 {
-    size_t i = 0;
+    size_t n = 0;
+
+    while (n < v.len && ascii_digit(v.ptr[n]))
+        n++;
+    return n;
+}
+
+/* Takes N digits, which may make NUMBER at most MAX_ROWS; none at all are none. */
+static bool take_digits(struct view *v, size_t n, int64_t *number)
+{
+    if (n == 0)
+        return false;
+    for (size_t i = 0; i < n && *number <= MAX_ROWS; i++)
+        *number = *number * 10 + (v->ptr[i] - '0');
+    *v = view_from(*v, n);
+    return *number <= MAX_ROWS;
+}
+
+/* Takes 190215, or 190,215 with the comma before each three digits. */
+static bool take_number(struct view *v, int64_t *number)
+{
+    size_t first = count_digits(*v);
 
     *number = 0;
-    for (; i < v.len && *number < INT64_C(1000000000000); i++) {
-        bool comma = v.ptr[i] == ',' && i > 0 && i + 3 < v.len && ascii_digit(v.ptr[i + 1]) &&
-                     ascii_digit(v.ptr[i + 2]) && ascii_digit(v.ptr[i + 3]);
-        if (!comma && !ascii_digit(v.ptr[i]))
-            break;
-        if (!comma)
-            *number = *number * 10 + (v.ptr[i] - '0');
-    }
-    struct view unit = view_trim(view_from(v, i));
-    for (size_t k = 0; k < unit.len; k++)
-        if (ascii_lower(unit.ptr[k]) < 'a' || ascii_lower(unit.ptr[k]) > 'z')
+    if (!take_digits(v, first, number))
+        return false;
+    while (first <= 3 && v->len > 0 && v->ptr[0] == ',') {
+        *v = view_from(*v, 1);
+        if (count_digits(*v) != 3 || !take_digits(v, 3, number))
             return false;
-    return i > 0;
+    }
+    return true;
+}
+
+/* What was counted ("domains"), or nothing: more words are a sentence and not a count. */
+static bool is_unit(struct view v)
+{
+    v = view_trim(v);
+    for (size_t i = 0; i < v.len; i++)
+        if (ascii_digit(v.ptr[i]) || !ascii_alnum(v.ptr[i]))
+            return false;
+    return true;
 }
 
 void feed_comment_tell(const struct feed_reader *r, struct view comment)
 {
-    struct view v = without_lead(view_trim(comment));
+    struct view rest = without_frame(view_trim(comment)), part;
     int64_t number;
 
-    if (v.len > 0 && take_name(&v) && take_number(v, &number))
-        r->sink->claim(CLAIM_ROWS, number, r->sink->arg);
+    for (bool first = true; view_split(&rest, '|', &part); first = false) {
+        part = without_frame(part);
+        if (take_name(&part, !first) && take_number(&part, &number) && is_unit(part))
+            r->sink->claim(CLAIM_ROWS, number, r->sink->arg);
+    }
 }

@@ -2,8 +2,9 @@
 #include "format.h"
 
 static const struct feed_format *const formats[] = {
-    &feed_format_entries, &feed_format_aper,   &feed_format_csv,
-    &feed_format_json,    &feed_format_ndjson, &feed_format_hashes,
+    &feed_format_entries, &feed_format_aper,    &feed_format_csv,   &feed_format_json,
+    &feed_format_ndjson,  &feed_format_domains, &feed_format_hosts, &feed_format_adblock,
+    &feed_format_dnsmasq, &feed_format_unbound, &feed_format_urls,  &feed_format_hashes,
 };
 
 #define N_FORMATS (sizeof formats / sizeof formats[0])
@@ -114,6 +115,10 @@ void feed_domain_tell(const struct feed_reader *r, struct view name, struct view
     struct entry entry;
     struct error why;
 
+    if (bare.len == 0) { /* an empty cell or string is nobody, not everybody */
+        r->sink->bad(row.line, text, "no domain is there", r->sink->arg);
+        return;
+    }
     if (view_starts(bare, "*."))
         bare = view_from(bare, 2);
     else if (view_starts(bare, "."))

@@ -92,9 +92,10 @@ struct feed_format {
 extern const struct feed_format feed_format_aper_cleared;
 
 /* One a file in formats/. */
-extern const struct feed_format feed_format_entries, feed_format_aper;
-extern const struct feed_format feed_format_csv, feed_format_json, feed_format_ndjson;
-extern const struct feed_format feed_format_hashes;
+extern const struct feed_format feed_format_entries, feed_format_aper, feed_format_csv,
+    feed_format_json, feed_format_ndjson, feed_format_domains, feed_format_hosts,
+    feed_format_adblock, feed_format_dnsmasq, feed_format_unbound, feed_format_urls,
+    feed_format_hashes;
 
 const struct feed_format *feed_format_find(const char *name); /* NULL: unknown */
 

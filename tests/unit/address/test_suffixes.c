@@ -41,6 +41,49 @@ static void test_names(void **state)
         check(*state, view_of(is_not[i]), false);
 }
 
+static void check_shared(struct suffixes *s, struct view name, bool expected)
+{
+    if (suffixes_is_shared(s, name) != expected)
+        print_error("%.*s\n", (int)name.len, name.ptr);
+    assert_int_equal(suffixes_is_shared(s, name), expected);
+}
+
+static void test_shared_hosts(void **state)
+{
+    static const char *const shared[] = {
+        "netlify.app", "x.netlify.app",   "a.b.netlify.app",    "pages.dev",
+        "x.pages.dev", "blogspot.com",    "a.blogspot.com",     "www.a.blogspot.com",
+        "x.github.io", "x.myshopify.com", "x.s3.amazonaws.com", "x.vercel.app",
+    };
+    static const char *const own[] = {
+        "example.com",
+        "x.com",
+        "foo.co.uk",
+        "a.foo.co.uk",
+        "co.uk",
+        "com",
+        "netlify",
+        "app",
+        "xnetlify.app",
+        "netlify.app.com",
+        "netlify.app.example",
+        "pages.dev.example.org",
+        "city.kawasaki.jp",
+        "a.b.kawasaki.jp",
+        "foo.unknowntld",
+        "example.home.arpa",
+        "github.io.example",
+        "",
+        ".",
+        "a..b",
+    };
+
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        check_shared(*state, view_of(shared[i]), true);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        check_shared(*state, view_of(own[i]), false);
+}
+
 static void test_views_need_no_nul(void **state)
 {
     struct suffixes *s = *state;
@@ -52,6 +95,12 @@ static void test_views_need_no_nul(void **state)
     assert_true(suffixes_is_public(s, view_make(many, sizeof many)));
     many[sizeof many - 4] = '.';
     assert_false(suffixes_is_public(s, view_make(many, sizeof many)));
+    assert_true(suffixes_is_shared(s, view_make("a.pages.devx", 11)));
+    assert_false(suffixes_is_shared(s, view_make("a.pages.dev\0.example", 20)));
+    memcpy(many + sizeof many - 10, ".pages.dev", 10);
+    assert_false(suffixes_is_shared(s, view_make(many, sizeof many))); /* no name of the DNS */
+    assert_true(suffixes_is_shared(s, view_make(many + sizeof many - 253, 253)));
+    assert_false(suffixes_is_shared(s, view_make(many + sizeof many - 254, 254)));
 }
 
 static void test_version(void **state)
@@ -76,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_shared_hosts),
         cmocka_unit_test(test_views_need_no_nul),
         cmocka_unit_test(test_version),
     };
