@@ -2,8 +2,8 @@
 #include "format.h"
 
 static const struct feed_format *const formats[] = {
-    &feed_format_entries,
-    &feed_format_aper,
+    &feed_format_entries, &feed_format_aper,   &feed_format_rpz,
+    &feed_format_dnset,   &feed_format_access,
 };
 
 #define N_FORMATS (sizeof formats / sizeof formats[0])
@@ -73,6 +73,8 @@ void feed_row_tell(enum entry_result result, const struct entry *entry, const st
                    struct view what, struct view text, struct feed_row row,
                    const struct feed_sink *sink)
 {
+    if (result == ENTRY_ROOT && row.effect != LISTING_BLOCKS)
+        result = ENTRY_IGNORED;
     switch (result) {
     case ENTRY_GOOD:
         row.kind = entry->kind;
