@@ -11,10 +11,8 @@
  */
 #include "../format.h"
 
-#define NAME_BYTES 253 /* of a name as text, without the dot at its end */
-#define RECORD_WORDS                                                                               \
-    12 /* owner, TTL, class, SOA, its seven, and one to see that there are more                    \
-        */
+#define NAME_BYTES   253 /* of a name as text, without the dot at its end */
+#define RECORD_WORDS 12  /* owner, TTL, class, SOA, its seven fields, and one too many */
 #define RECORD_BYTES 4096
 
 /* A name with its origin, in lower case; "" is the root, or the zone where that is not known. */
