@@ -3,6 +3,7 @@
  * of their rows exactly, so a copy with fewer is a copy that was cut short.
  */
 #include "format.h"
+#include "rcptguard/base/clock.h"
 
 /* What stands before the colon, in lower case; "number of", "total" and the like are left out. */
 static const char *const names[] = {"entries", "domains",        "domain count", "count", "records",
@@ -116,4 +117,37 @@ void feed_comment_tell(const struct feed_reader *r, struct view comment)
         if (take_name(&part, !first) && take_number(&part, &number) && is_unit(part))
             r->sink->claim(CLAIM_ROWS, number, r->sink->arg);
     }
+}
+
+/* Seconds since 1970 of YYYYMMDD at midnight; 0: not a day of the calendar. */
+static int64_t seconds_of_day(unsigned number)
+{
+    int year, month, day;
+    int32_t days =
+        clock_days((int)(number / 10000), (int)(number / 100 % 100), (int)(number % 100));
+
+    /* There and back: 20230229 comes back as the first of March. */
+    clock_date(days, &year, &month, &day);
+    bool same = (unsigned)year * 10000 + (unsigned)month * 100 + (unsigned)day == number;
+    return same ? (int64_t)days * 86400 : 0;
+}
+
+/*
+ * Most serials of ten digits are a day and a number of the day (RFC 1912, 2.2); the rest are
+ * seconds since 1970. What only nearly is a day (2026113100, after a hundred changes on the 30th)
+ * is not read as the year 2034: a copy from the future would be refused.
+ */
+void feed_serial_tell(const struct feed_reader *r, struct view serial)
+{
+    uint64_t number;
+    int64_t made;
+
+    if (!view_to_uint(serial, UINT32_MAX, &number) || number < 1000000000)
+        return;
+    if (number >= 1970010100 && number <= 2099123199)
+        made = seconds_of_day((unsigned)(number / 100));
+    else
+        made = (int64_t)number;
+    if (made > 0)
+        r->sink->claim(CLAIM_CREATED, made, r->sink->arg);
 }

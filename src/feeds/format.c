@@ -2,9 +2,10 @@
 #include "format.h"
 
 static const struct feed_format *const formats[] = {
-    &feed_format_entries, &feed_format_aper,    &feed_format_csv,   &feed_format_json,
-    &feed_format_ndjson,  &feed_format_domains, &feed_format_hosts, &feed_format_adblock,
-    &feed_format_dnsmasq, &feed_format_unbound, &feed_format_urls,  &feed_format_hashes,
+    &feed_format_entries, &feed_format_aper,    &feed_format_csv,    &feed_format_json,
+    &feed_format_ndjson,  &feed_format_domains, &feed_format_hosts,  &feed_format_adblock,
+    &feed_format_dnsmasq, &feed_format_unbound, &feed_format_rpz,    &feed_format_dnset,
+    &feed_format_access,  &feed_format_urls,    &feed_format_hashes,
 };
 
 #define N_FORMATS (sizeof formats / sizeof formats[0])
@@ -90,6 +91,8 @@ void feed_row_tell(enum entry_result result, const struct entry *entry, const st
                    struct view what, struct view text, struct feed_row row,
                    const struct feed_sink *sink)
 {
+    if (result == ENTRY_ROOT && row.effect != LISTING_BLOCKS)
+        result = ENTRY_IGNORED;
     switch (result) {
     case ENTRY_GOOD:
         row.kind = entry->kind;

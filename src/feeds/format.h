@@ -94,8 +94,8 @@ extern const struct feed_format feed_format_aper_cleared;
 /* One a file in formats/. */
 extern const struct feed_format feed_format_entries, feed_format_aper, feed_format_csv,
     feed_format_json, feed_format_ndjson, feed_format_domains, feed_format_hosts,
-    feed_format_adblock, feed_format_dnsmasq, feed_format_unbound, feed_format_urls,
-    feed_format_hashes;
+    feed_format_adblock, feed_format_dnsmasq, feed_format_unbound, feed_format_rpz,
+    feed_format_dnset, feed_format_access, feed_format_urls, feed_format_hashes;
 
 const struct feed_format *feed_format_find(const char *name); /* NULL: unknown */
 
@@ -108,7 +108,8 @@ bool feed_format_fits(const struct feed_format *format, struct view head);
 /* Without the comment ('#' at the start or after white space, rule 11) and blanks at both ends. */
 struct view feed_line_text(struct view line);
 
-/* What became of WHAT, a part of the row TEXT, told to SINK; ROW holds all but kind and key. */
+/* What became of WHAT, a part of the row TEXT, told to SINK; ROW holds all but kind and key. An
+ * exception for the whole world frees from nothing in particular: ignored. */
 void feed_row_tell(enum entry_result result, const struct entry *entry, const struct error *why,
                    struct view what, struct view text, struct feed_row row,
                    const struct feed_sink *sink);
@@ -127,6 +128,9 @@ void feed_entry_tell(const struct feed_reader *r, struct view what, struct view 
 
 /* Tells the sink what a COMMENT (without its sign) claims, if anything ("Entries: 1,234"). */
 void feed_comment_tell(const struct feed_reader *r, struct view comment);
+
+/* Tells the sink when a zone with this SERIAL was made, if the serial is a time or a day. */
+void feed_serial_tell(const struct feed_reader *r, struct view serial);
 
 /* One copy on its way through a format, a chunk at a time. */
 struct feed_parser;
