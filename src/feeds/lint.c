@@ -146,7 +146,7 @@ static struct body *read_all(int fd, uint64_t max_bytes, struct error *why)
 static int take_all(struct lint *l, int fd, uint64_t max_bytes, struct error *why)
 {
     struct body *body = read_all(fd, max_bytes, why);
-    int rc = body == NULL ? why->code : body_each(body, take_chunk, l, why);
+    int rc = body == NULL ? why->code : unpack_each(body, max_bytes, take_chunk, l, why);
 
     if (body != NULL && rc < 0 && rc != ERR_NOMEM && rc != ERR_IO && rc != ERR_LIMIT) {
         tell(l, 0, VIEW_NONE, why->text, false);

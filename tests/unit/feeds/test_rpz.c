@@ -269,6 +269,7 @@ static void test_zone_without_a_name(void **state)
                 "$ORIGIN example.net\r\n"
                 "sub CNAME .",
                 "claim rows 2\n"
+                "claim rows 2\n"
                 "claim created 1787419808\n"
                 "4 ignored\n"
                 "9 ignored\n"
