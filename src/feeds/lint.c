@@ -13,6 +13,7 @@
 
 #include "feed.h"
 #include "guard.h"
+#include "unpack.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"
 
