@@ -51,6 +51,9 @@ static void test_guess(void **state)
         {"jane@example.org,A,20080822\njoe@example.org,B,20080822\n", "aper"},
         {"jane@example.org\n*@example.net\n", "entries"},
         {"jane@example.org", "entries"}, /* the last line may be cut */
+        {"\xef\xbb\xbf"
+         "0.0.0.0 a.example\n",
+         "hosts"},
         {"a.example\nb.example\n", NULL},
         {"# 0.0.0.0 a.example\n; b.example\n! c.example\n", NULL},
         {"", NULL},

@@ -57,6 +57,8 @@ static void test_preamble_and_real_hosts(void **state)
         {"192.0.2.1 intranet.example.org", "ignored"},
         {"192.0.2.1 intranet.example.org other.example.org", "ignored"},
         {"0.0.0.1 a.example.org", "ignored"},
+        {"127.0.0.1:53 a.example.org", "ignored"},
+        {"[::1] a.example.org", "ignored"},
         {"2001:db8::1 a.example.org", "ignored"},
         {"::2 a.example.org", "ignored"},
         {"::11 a.example.org", "ignored"},

@@ -98,6 +98,7 @@ static void test_bad_rows(void **state)
         {"local-zone: \"a.example.org. static", "bad"},
         {"local-zone: \"a.example.org.\" \"static", "bad"},
         {"local-zone: \"\" static", "bad"},
+        {"local-zone: \"a.example.org.\" \"\"", "bad"},
         {"local-zone: \"a.example.org.\" static b.example.org.", "bad"},
         {"local-zone: a.example.org. b.example.org. static", "bad"},
         {"local-zone: \"a.example.org.\" static\"", "bad"},
