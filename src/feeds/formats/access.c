@@ -13,7 +13,7 @@
 struct access {
     uint64_t last; /* line that was seen */
     uint64_t line; /* where the logical line under way began */
-    bool lost;     /* what is being continued was no row: it was too long, or had a NUL */
+    bool lost;     /* with LEN 0: what is being continued was no row: too long, or with a NUL */
     bool broken;
     size_t len;
     char text[FEED_LINE_MAX];
@@ -55,7 +55,7 @@ static enum action action_of(struct view value)
 
     if (is_digits(value))
         return ACTION_PERMITS;
-    if (word.len == 3 && is_digits(word) && word.len < value.len)
+    if (word.len == 3 && is_digits(word))
         return word.ptr[0] == '4' || word.ptr[0] == '5' ? ACTION_LISTS : ACTION_OTHER;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (view_eq_nocase(word, view_of(words[i].word)))
@@ -197,7 +197,6 @@ static void access_line(const struct feed_reader *r, struct view line, uint64_t 
     if (!is_blank(line.ptr[0])) {
         finish(r);
         state->line = number;
-        state->lost = false;
         add(r, line);
     } else if (state->len > 0) {
         add(r, line);

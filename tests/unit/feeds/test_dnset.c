@@ -154,6 +154,8 @@ static void test_specials(void **state)
         {"#$ 5 a month", ""},
         {";$Entries: 7", ""},
         {"$SOA 3600 ns.example", "bad"},
+        {"$SOA 1w ns.example a.example 1787419808 2h 2h 1w", "bad"},
+        {"$SOA 1w ns.example a.example 1787419808 2h 2h 1w 1h 9", "bad"},
         {"$TTL", "bad"},
         {"$TTL300", "bad"},
         {"$ TTL 300", "bad"},

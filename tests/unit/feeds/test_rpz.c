@@ -229,11 +229,13 @@ static void test_zone_named_by_its_soa(void **state)
     assert_zone("rpz.example. 300 IN SOA a. b. 1 2 3 4 5\n"
                 "bad.example.org.rpz.example. 300 IN CNAME .\n"
                 "relative.example.org CNAME .\n"
+                "self.example.org CNAME self.example.org.rpz.example.\n"
                 "rpz.example. 300 IN SOA a. b. 1 2 3 4 5\n",
                 "1 ignored\n"
                 "2 bad.example.org\n"
                 "3 relative.example.org\n"
-                "4 ignored\n");
+                "4 except self.example.org\n"
+                "5 ignored\n");
     assert_zone("$ORIGIN .\n"
                 "rpz.example IN SOA a b ( 1 2 3 4 5 )\n"
                 "$ORIGIN org.rpz.example.\n"
@@ -288,7 +290,8 @@ static void test_owner_above(void **state)
                 "\t300 IN CNAME rpz-passthru.\n"
                 "a\\.b TXT why\n"
                 "  CNAME .\n"
-                "e.example TXT \"no end\n"
+                "e.example CNAME .\n"
+                "good.example TXT \"no end\n"
                 "  CNAME .\n"
                 "f.example CNAME .\n"
                 "  TXT why\n",
@@ -297,10 +300,11 @@ static void test_owner_above(void **state)
                 "4 except d.example\n"
                 "5 bad: the owner has an escape or is too long: no mail domain has\n"
                 "6 bad: begins with a blank, but no owner is known\n"
-                "7 bad: a quoted string that does not end\n"
-                "8 bad: begins with a blank, but no owner is known\n"
-                "9 f.example\n"
-                "10 ignored\n");
+                "7 e.example\n"
+                "8 bad: a quoted string that does not end\n"
+                "9 bad: begins with a blank, but no owner is known\n"
+                "10 f.example\n"
+                "11 ignored\n");
 }
 
 static void assert_bytes(struct buf *bytes, const char *expected)
@@ -352,11 +356,14 @@ static void test_long_records(void **state)
     buf_add_text(&bytes, " CNAME .\n");
     for (int i = 0; i < 100; i++)
         buf_add_text(&bytes, "abc.");
-    buf_add_text(&bytes, " CNAME .\n");
+    buf_add_text(&bytes, " CNAME .\ne.example CNAME . ");
+    for (int i = 0; i < 5000; i++)
+        buf_add_text(&bytes, "x");
     assert_bytes(&bytes, "1 ignored\n"
                          "5003 bad: not one target behind CNAME\n"
                          "10005 bad: the owner has an escape or is too long: no mail domain has\n"
-                         "10006 bad: the owner has an escape or is too long: no mail domain has\n");
+                         "10006 bad: the owner has an escape or is too long: no mail domain has\n"
+                         "10007 bad: not one target behind CNAME\n");
 }
 
 static void test_broken_zones(void **state)
