@@ -163,7 +163,7 @@ static int read_member(struct archive *a, struct archive_input *in, enum packing
         if (said != ARCHIVE_OK)
             return refuse(a, in, ways[packing].name);
         struct view plain = view_make(bytes, len);
-        if (in->u->zip != NULL && len > 0)
+        if (in->u->zip != NULL)
             zip_plain(in->u->zip, plain);
         int rc = unpacking_tell(in->u, plain, in->why);
         if (rc != 0)

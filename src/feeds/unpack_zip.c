@@ -24,6 +24,8 @@ void zip_packed(struct zip_outline *z, struct view packed)
 {
     struct view start = view_first(packed, sizeof z->head - z->head_len);
 
+    if (packed.len == 0)
+        return;
     memcpy(z->head + z->head_len, start.ptr, start.len);
     z->head_len += start.len;
     z->packed_bytes += packed.len;
@@ -39,6 +41,8 @@ void zip_packed(struct zip_outline *z, struct view packed)
 
 void zip_plain(struct zip_outline *z, struct view plain)
 {
+    if (plain.len == 0)
+        return; /* of no bytes at no address crc32 says that it begins anew */
     z->crc = crc32(z->crc, (const Bytef *)plain.ptr, (uInt)plain.len);
     z->plain_bytes += plain.len;
 }
