@@ -101,12 +101,10 @@ static const unsigned char *find_end(const struct zip_outline *z)
 /* The end record of zip64, which some write before the ordinary one of any zip; or NULL. */
 static const unsigned char *find_end64(const struct zip_outline *z, const unsigned char *end)
 {
-    const unsigned char *locator = end - LOCATOR_BYTES, *end64 = locator - END64_BYTES;
-
-    if (end - z->tail < LOCATOR_BYTES + END64_BYTES || !is(locator, "PK\6\7") ||
-        !is(end64, "PK\6\6"))
+    if (end - z->tail < LOCATOR_BYTES + END64_BYTES)
         return NULL;
-    return end64;
+    const unsigned char *locator = end - LOCATOR_BYTES, *end64 = locator - END64_BYTES;
+    return is(locator, "PK\6\7") && is(end64, "PK\6\6") ? end64 : NULL;
 }
 
 /* A size of the directory's entry E; when it does not fit there it is the next one in zip64's extra
