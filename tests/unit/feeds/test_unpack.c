@@ -103,7 +103,7 @@ static void test_plain(void **state)
 
 static void test_every_kind(void **state)
 {
-    struct buf big = long_list(50000);
+    struct buf big = long_list(15000);
 
     (void)state;
     for (unsigned kind = 0; kind < KINDS; kind++) {
@@ -500,11 +500,11 @@ static int stop_at_once(struct view bytes, void *arg, struct error *why)
 
 static void test_stop(void **state)
 {
-    struct buf big = long_list(20000);
+    struct buf big = long_list(8000);
 
     (void)state;
     for (unsigned kind = 0; kind <= KINDS; kind++) {
-        struct buf packed = kind == KINDS ? long_list(20000) : packed_as(kind, buf_view(&big));
+        struct buf packed = kind == KINDS ? long_list(8000) : packed_as(kind, buf_view(&big));
         struct body *b = body_new("", UINT64_MAX);
         struct error why;
         int calls = 0;
@@ -551,7 +551,7 @@ static void test_stored(void **state)
     };
     char path[] = "/tmp/rcptguard-unpack.XXXXXX";
     int fd = mkstemp(path);
-    struct buf big = long_list(50000), got = BUF_INIT(0);
+    struct buf big = long_list(40000), got = BUF_INIT(0);
 
     (void)state;
     assert_true(fd >= 0);
