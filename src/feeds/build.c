@@ -90,7 +90,7 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
         p->fresh = true;
         return 0;
     }
-    if (lost.code != ERR_IO && lost.code != ERR_DAMAGED && lost.code != ERR_ABSENT) {
+    if (lost.code == ERR_NOMEM || lost.code == ERR_TIMEOUT) {
         if (why != NULL)
             *why = lost;
         return error_prefix(why, "%s", f->config->name);

@@ -12,9 +12,11 @@
 
 #include "unpack_parts.h"
 
-#define XZ_STREAM_HEADER 12
-#define XZ_LZMA2         0x21
-#define XZ_MAX_FILTERS   4
+#define XZ_STREAM_HEADER   12
+#define XZ_HAS_PACKED_SIZE 0x40
+#define XZ_HAS_PLAIN_SIZE  0x80
+#define XZ_MAX_FILTERS     4
+#define XZ_LZMA2           0x21
 
 struct archive_input {
     struct unpacking *u;
@@ -52,25 +54,37 @@ static bool take_number(struct view *v, uint64_t *n)
     return false;
 }
 
-/* LZMA2's one byte of properties: 2 or 3 times a power of two. */
-static bool is_window_small(unsigned char bits)
+static int refuse_header(struct error *why)
 {
-    return bits <= 40 && (UINT64_C(2) | (bits & 1)) << (bits / 2 + 11) <= UNPACK_MAX_WINDOW;
+    return error_set(why, ERR_SYNTAX, "xz: its header is damaged");
 }
 
-/* *BLOCK stands at the list of filters; COUNT of them. */
-static bool are_filters_small(struct view block, unsigned count)
+/* LZMA2's one byte of properties: 2 or 3 times a power of two, and 40 for all that 32 bits hold. */
+static int check_window(struct view properties, struct error *why)
+{
+    if (properties.len != 1 || (unsigned char)properties.ptr[0] > 40)
+        return refuse_header(why);
+    unsigned bits = (unsigned char)properties.ptr[0];
+    if ((UINT64_C(2) | (bits & 1)) << (bits / 2 + 11) > UNPACK_MAX_WINDOW)
+        return error_set(why, ERR_LIMIT, "xz: it asks for more than %d MiB of memory",
+                         UNPACK_MAX_WINDOW >> 20);
+    return 0;
+}
+
+/* FILTERS begins with the first of COUNT. */
+static int check_filters(struct view filters, unsigned count, struct error *why)
 {
     uint64_t id, len;
+    int rc = 0;
 
-    while (count-- > 0) {
-        if (!take_number(&block, &id) || !take_number(&block, &len) || len > block.len)
-            return false;
-        if (id == XZ_LZMA2 && (len != 1 || !is_window_small((unsigned char)block.ptr[0])))
-            return false;
-        block = view_from(block, (size_t)len);
+    while (rc == 0 && count-- > 0) {
+        if (!take_number(&filters, &id) || !take_number(&filters, &len) || len > filters.len)
+            return refuse_header(why);
+        if (id == XZ_LZMA2)
+            rc = check_window(view_first(filters, (size_t)len), why);
+        filters = view_from(filters, (size_t)len);
     }
-    return true;
+    return rc;
 }
 
 /*
@@ -87,13 +101,10 @@ static int check_xz(struct view head, struct error *why)
         return 0;
     unsigned flags = (unsigned char)block.ptr[1];
     block = view_from(view_first(block, ((unsigned char)block.ptr[0] + 1U) * 4), 2);
-    bool sane = ((flags & 0x40) == 0 || take_number(&block, &unused)) &&
-                ((flags & 0x80) == 0 || take_number(&block, &unused)) &&
-                are_filters_small(block, flags % XZ_MAX_FILTERS + 1);
-    return sane
-               ? 0
-               : error_set(why, ERR_LIMIT, "xz: damaged, or it asks for more than %d MiB of memory",
-                           UNPACK_MAX_WINDOW >> 20);
+    if (((flags & XZ_HAS_PACKED_SIZE) != 0 && !take_number(&block, &unused)) ||
+        ((flags & XZ_HAS_PLAIN_SIZE) != 0 && !take_number(&block, &unused)))
+        return refuse_header(why);
+    return check_filters(block, flags % XZ_MAX_FILTERS + 1, why);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -152,7 +163,7 @@ static int read_member(struct archive *a, struct archive_input *in, enum packing
         if (said != ARCHIVE_OK)
             return refuse(a, in, ways[packing].name);
         struct view plain = view_make(bytes, len);
-        if (in->u->zip != NULL && len > 0)
+        if (in->u->zip != NULL)
             zip_plain(in->u->zip, plain);
         int rc = unpacking_tell(in->u, plain, in->why);
         if (rc != 0)
@@ -167,6 +178,9 @@ static int check_end(struct archive *a, struct archive_input *in, enum packing p
     uint64_t before = (uint64_t)archive_filter_bytes(a, -1);
     int rc;
 
+    /* Of an error that it meets after the last byte that it needs libarchive says nothing. */
+    if (in->rc != 0)
+        return in->rc;
     do {
         rc = unpacking_next(in->u, &rest, in->why);
         if (rc == 0 && in->u->zip != NULL)

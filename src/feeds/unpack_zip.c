@@ -24,6 +24,8 @@ void zip_packed(struct zip_outline *z, struct view packed)
 {
     struct view start = view_first(packed, sizeof z->head - z->head_len);
 
+    if (packed.len == 0)
+        return;
     memcpy(z->head + z->head_len, start.ptr, start.len);
     z->head_len += start.len;
     z->packed_bytes += packed.len;
@@ -39,6 +41,8 @@ void zip_packed(struct zip_outline *z, struct view packed)
 
 void zip_plain(struct zip_outline *z, struct view plain)
 {
+    if (plain.len == 0)
+        return; /* of no bytes at no address crc32 says that it begins anew */
     z->crc = crc32(z->crc, (const Bytef *)plain.ptr, (uInt)plain.len);
     z->plain_bytes += plain.len;
 }
@@ -97,12 +101,10 @@ static const unsigned char *find_end(const struct zip_outline *z)
 /* The end record of zip64, which some write before the ordinary one of any zip; or NULL. */
 static const unsigned char *find_end64(const struct zip_outline *z, const unsigned char *end)
 {
-    const unsigned char *locator = end - LOCATOR_BYTES, *end64 = locator - END64_BYTES;
-
-    if (end - z->tail < LOCATOR_BYTES + END64_BYTES || !is(locator, "PK\6\7") ||
-        !is(end64, "PK\6\6"))
+    if (end - z->tail < LOCATOR_BYTES + END64_BYTES)
         return NULL;
-    return end64;
+    const unsigned char *locator = end - LOCATOR_BYTES, *end64 = locator - END64_BYTES;
+    return is(locator, "PK\6\7") && is(end64, "PK\6\6") ? end64 : NULL;
 }
 
 /* A size of the directory's entry E; when it does not fit there it is the next one in zip64's extra
