@@ -131,6 +131,7 @@ struct feed_status {
     } held;
     char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
     bool previous;      /* there is a copy to roll back to */
+    bool stale;         /* the copy is older than max_age: nothing of it blocks */
 };
 
 /* How the loop is told; all are called on its thread, from queue_run of its queue. They must not

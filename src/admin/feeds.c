@@ -33,6 +33,10 @@ json_t *json_feed(const struct feed_status *feed)
     json_put(object, "entries", json_count(feed->entries));
     json_put(object, "active", json_count(feed->active));
     json_put(object, "dropped", json_count(feed->dropped));
+    json_put(object, "left_out", json_text_or_null(view_of(feed->left_out)));
+    json_put(object, "exceptions", json_count(feed->exceptions));
+    json_put(object, "stale", json_boolean(feed->stale));
+    json_put(object, "state_since", json_time(feed->state_since));
     json_put(object, "last_fetch", json_time(feed->last_fetch));
     json_put(object, "last_success", json_time(feed->last_success));
     json_put(object, "accepted", json_time(feed->accepted_at));

@@ -206,6 +206,26 @@ static void show_bad(const struct show *s, const json_t *feed, bool refused)
     feeds_show_order(s, feed, "refresh", "looks now");
 }
 
+/* All is well with the feed, but not all that it lists blocks. */
+static void show_notes(const struct show *s, const json_t *feed)
+{
+    if (!show_is_set(feed, "left_out"))
+        return;
+    fputc('\n', s->to);
+    show_view(s, show_field(feed, "name"));
+    fputs(": ", s->to);
+    show_words(s, SHOW_YELLOW, "left out");
+    fputs(" because they would block protected domains: ", s->to);
+    show_view(s, show_field(feed, "left_out"));
+    fputs("\n", s->to);
+}
+
+static void show_stale(const struct show *s, const json_t *feed)
+{
+    show_head(s, feed, SHOW_RED, "too old", ", last confirmed ", show_field(feed, "last_success"));
+    show_text(s, "in force", view_of("nothing: max_age is over, so it blocks nobody"));
+}
+
 void feeds_show_attention(const struct show *s, const json_t *feed)
 {
     const json_t *held = json_object_get(feed, "held");
@@ -215,6 +235,9 @@ void feeds_show_attention(const struct show *s, const json_t *feed)
         show_held(s, feed, held);
     else if (view_is(state, "refused") || view_is(state, "failed"))
         show_bad(s, feed, view_is(state, "refused"));
+    if (json_is_true(json_object_get(feed, "stale")))
+        show_stale(s, feed);
+    show_notes(s, feed);
 }
 
 void feeds_show(const struct show *s, const json_t *feeds)

@@ -48,12 +48,13 @@ static void count_bad(struct tally *t, uint64_t line, struct view row, const cha
     escape_to(&text, view_of(why), ESCAPE_TERMINAL);
 }
 
-/* Of several the largest number of rows and the latest day count. */
+/* Of several the largest number of rows and the latest day count. A number of rows behind the first
+ * row is that of a list that was merged into this one, and tells nothing about the whole. */
 static void count_claim(struct tally *t, enum feed_claim claim, int64_t value)
 {
     int64_t *kept = &t->counts.claims[claim];
 
-    if (value > *kept)
+    if (value > *kept && !(claim == CLAIM_ROWS && t->counts.rows > 0))
         *kept = value;
 }
 

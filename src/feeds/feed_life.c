@@ -187,6 +187,15 @@ static void tell_held(const struct feed *f, struct feed_status *status)
     }
 }
 
+/* As the verdict judges it: counted from when the publisher last confirmed the copy. */
+static bool is_stale(const struct feed *f, int64_t now)
+{
+    int64_t accepted = f->meta.sources[STORE_LIST].accepted.accepted_at;
+    int64_t confirmed = f->meta.last_success > accepted ? f->meta.last_success : accepted;
+
+    return f->config->max_age_s > 0 && confirmed != 0 && now - confirmed > f->config->max_age_s;
+}
+
 void feed_tell(const struct feed *f, struct feed_status *status)
 {
     const struct store_meta *m = &f->meta;
@@ -203,7 +212,8 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     status->ignored_rows = copy->ignored_rows;
     status->entries = copy->entries;
     status->exceptions = copy->exceptions;
-    status->active = f->active;
+    status->stale = is_stale(f, clock_now());
+    status->active = status->stale ? 0 : f->active;
     status->dropped = copy->dropped;
     feed_text(status->left_out, sizeof status->left_out, copy->left_out);
     status->previous = refresh_can_roll_back(f);

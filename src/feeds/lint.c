@@ -13,9 +13,9 @@
 
 #include "feed.h"
 #include "guard.h"
-#include "unpack.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"
+#include "unpack.h"
 
 #define READ_BYTES 65536
 #define HEAD_BYTES 65536 /* enough rows to tell what they look like */

@@ -389,6 +389,9 @@ static void test_claims(void **state)
                          view_of("# Entries: 1,234\n# Total entries: 5\na.example\n"), &counts));
     assert_int_equal(counts.claims[CLAIM_ROWS], 1234);
     assert_int_equal(counts.claims[CLAIM_CREATED], 0);
+    blocklist_free(parse(&feed_format_entries, 0, NULL,
+                         view_of("# Entries: 2\na.example\n# Entries: 99\nb.example\n"), &counts));
+    assert_int_equal(counts.claims[CLAIM_ROWS], 2);
     map_free(parse_cleared("# Entries: 7\n", &counts));
     assert_int_equal(counts.claims[CLAIM_ROWS], 7);
 }
