@@ -17,6 +17,7 @@
 
 struct packing_job {
     const char *from;
+    const atomic_bool *stop;
     int fd;
     z_stream z;
     unsigned char in[PIECE_BYTES], out[PIECE_BYTES];
@@ -58,6 +59,8 @@ static int write_packed(int fd, const char *name, void *arg, struct error *why)
     int rc = 0;
 
     while (rc == 0 && !ended && (rc = read_piece(job, why)) == 0) {
+        if (job->stop != NULL && atomic_load_explicit(job->stop, memory_order_relaxed))
+            return error_set(why, ERR_TIMEOUT, "stopped");
         ended = job->z.avail_in == 0;
         rc = pack_piece(job, ended ? Z_FINISH : Z_NO_FLUSH, fd, name, why);
     }
@@ -74,7 +77,7 @@ static int open_and_pack(struct packing_job *job, const char *to, struct error *
     return rc;
 }
 
-int pack_file(const char *from, const char *to, struct error *why)
+int pack_file(const char *from, const char *to, const atomic_bool *stop, struct error *why)
 {
     struct packing_job *job = calloc(1, sizeof *job);
 
@@ -84,6 +87,7 @@ int pack_file(const char *from, const char *to, struct error *why)
         return error_set(why, ERR_NOMEM, "no memory to pack %s", from);
     }
     job->from = from;
+    job->stop = stop;
     int rc = open_and_pack(job, to, why);
     deflateEnd(&job->z);
     free(job);

@@ -128,19 +128,19 @@ static int keep(struct feed *f, struct error *why)
 }
 
 /* What is only there to go back to need not take its whole size; uncompressed it serves as well. */
-static void pack_previous(struct feed *f)
+static void pack_previous(const struct feed_house *house, struct feed *f)
 {
     struct error why;
 
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
         struct store_copy *previous = &f->meta.sources[i].previous;
         if (previous->known && previous->on_disk && !previous->packed &&
-            store_pack(f->store, previous, &why) < 0)
+            store_pack(f->store, previous, house->stop, &why) < 0 && why.code != ERR_TIMEOUT)
             feed_warn(f, "the copy before is not compressed", &why);
     }
 }
 
-void refresh_keep(struct feed *f, int64_t now)
+void refresh_keep(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct error why;
 
@@ -154,7 +154,7 @@ void refresh_keep(struct feed *f, int64_t now)
     }
     if (f->save_again_at != 0)
         log_notice(f->config->name, "the copy in force is kept again");
-    pack_previous(f);
+    pack_previous(house, f);
     store_tidy(f->store, &f->meta);
     f->changed = false;
     f->save_again_at = 0;

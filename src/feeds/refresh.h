@@ -36,6 +36,6 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
 int64_t refresh_held_until(const struct feed *f);
 
 /* Stores bodies and meta. What fails is warned about and tried again later. */
-void refresh_keep(struct feed *f, int64_t now);
+void refresh_keep(const struct feed_house *house, struct feed *f, int64_t now);
 
 #endif

@@ -212,11 +212,12 @@ int store_put(const struct store *s, struct body *body, struct error *why)
     return rc;
 }
 
-int store_pack(const struct store *s, struct store_copy *copy, struct error *why)
+int store_pack(const struct store *s, struct store_copy *copy, const atomic_bool *stop,
+               struct error *why)
 {
     char *from = body_path(s, copy->digest), *to = packed_path(s, copy->digest);
     int rc = from == NULL || to == NULL ? error_set(why, ERR_NOMEM, "no memory")
-                                        : pack_file(from, to, why);
+                                        : pack_file(from, to, stop, why);
 
     if (rc == 0)
         copy->packed = true;

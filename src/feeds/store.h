@@ -8,6 +8,8 @@
 #ifndef FEEDS_STORE_H
 #define FEEDS_STORE_H
 
+#include <stdatomic.h>
+
 #include "body.h"
 #include "guard.h"
 #include "rcptguard/feeds.h"
@@ -72,8 +74,9 @@ int store_save(const struct store *s, const struct store_meta *meta, struct erro
 /* Keeps the body under its digest; META must be saved afterwards to make it count. */
 int store_put(const struct store *s, struct body *body, struct error *why);
 
-/* Compresses the body of COPY, which nobody reads for now. */
-int store_pack(const struct store *s, struct store_copy *copy, struct error *why);
+/* Compresses the body of COPY, which nobody reads for now. ERR_TIMEOUT: STOP was set. */
+int store_pack(const struct store *s, struct store_copy *copy, const atomic_bool *stop,
+               struct error *why);
 
 /* The body of COPY, for body_each. */
 struct body *store_open(const struct store *s, const struct store_copy *copy, struct error *why);

@@ -146,7 +146,7 @@ static void turn(struct worker *w)
     worker_tell(w, now);
     post_send(w->post);
     for (size_t i = 0; i < w->n_feeds; i++)
-        refresh_keep(w->feeds[i], now);
+        refresh_keep(&w->house, w->feeds[i], now);
     post_ended(w);
     post_send(w->post);
     save_index(w, now);

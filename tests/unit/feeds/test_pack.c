@@ -83,7 +83,7 @@ static void test_comes_back(void **state)
             buf_addf(&plain, "user%zu@example.org\n", plain.len);
         struct view v = view_first(buf_view(&plain), sizes[i]);
         write_file(f->from, v);
-        assert_int_equal(pack_file(f->from, f->to, NULL), 0);
+        assert_int_equal(pack_file(f->from, f->to, NULL, NULL), 0);
         assert_int_equal(read_packed(f, v, &got), 0);
         assert_true(view_eq(buf_view(&got), v));
         buf_free(&plain);
@@ -104,7 +104,7 @@ static void test_packed_inside(void **state)
     for (unsigned kind = 0; kind < KINDS; kind++) {
         struct buf packed = packed_as(kind, view_of(list)), got = BUF_INIT(0);
         write_file(f->from, buf_view(&packed));
-        assert_int_equal(pack_file(f->from, f->to, NULL), 0);
+        assert_int_equal(pack_file(f->from, f->to, NULL, NULL), 0);
         struct body *b = open_packed(f, buf_view(&packed));
         assert_int_equal(unpack_each(b, MANY, keep_plain, &got, NULL), 0);
         assert_string_equal(got.data, list);
@@ -122,7 +122,7 @@ static void test_damage(void **state)
     struct buf packed = BUF_INIT(0), got = BUF_INIT(0);
 
     write_file(f->from, view_of(list));
-    assert_int_equal(pack_file(f->from, f->to, NULL), 0);
+    assert_int_equal(pack_file(f->from, f->to, NULL, NULL), 0);
     assert_int_equal(file_read(f->to, 1000, &packed, NULL), 0);
     assert_int_equal(read_packed(f, view_of("other"), &got), ERR_DAMAGED);
     for (size_t len = 0; len < packed.len; len++) {
@@ -150,9 +150,9 @@ static void test_failure_leaves_the_old(void **state)
     struct error why;
 
     write_file(f->to, view_of("old"));
-    assert_int_equal(pack_file(f->from, f->to, &why), ERR_IO);
+    assert_int_equal(pack_file(f->from, f->to, NULL, &why), ERR_IO);
     assert_non_null(strstr(why.text, f->from));
-    assert_int_equal(pack_file(f->dir, f->to, &why), ERR_IO);
+    assert_int_equal(pack_file(f->dir, f->to, NULL, &why), ERR_IO);
     assert_int_equal(file_read(f->to, 100, &got, NULL), 0);
     assert_string_equal(got.data, "old");
     buf_free(&got);

@@ -227,6 +227,50 @@ static void test_lost_and_damaged_bodies(void **state)
     assert_null(store_open(f->store, &got.sources[STORE_CLEARED].held, NULL));
 }
 
+/* The copy to go back to: compressed, found again, checked when it is read. */
+static void test_packed_copy(void **state)
+{
+    struct fixture *f = *state;
+    struct body *b =
+        make_body(store_spill_path(f->store, STORE_LIST), "user@example.org\n", 300000);
+    struct store_meta m, got;
+    struct store_copy *previous = &m.sources[STORE_LIST].previous;
+    atomic_bool stop = true;
+    char name[2 * SHA256_BYTES + 4], hex[2 * SHA256_BYTES + 1];
+    struct stat st;
+    size_t len = 0;
+
+    memset(&m, 0, sizeof m);
+    name_copy(previous, b);
+    snprintf(name, sizeof name, "%s.gz", hex_text(b->sha256, SHA256_BYTES, hex));
+    assert_int_equal(store_put(f->store, b, NULL), 0);
+    body_free(b);
+    assert_int_equal(store_pack(f->store, previous, &stop, NULL), ERR_TIMEOUT);
+    assert_false(previous->packed);
+    assert_int_equal(access(path_in(f, name), F_OK), -1);
+    stop = false;
+    assert_int_equal(store_pack(f->store, previous, &stop, NULL), 0);
+    assert_int_equal(store_save(f->store, &m, NULL), 0);
+    store_tidy(f->store, &m);
+    assert_int_equal(access(path_in(f, hex), F_OK), -1);
+    assert_int_equal(stat(path_in(f, name), &st), 0);
+    assert_true((uint64_t)st.st_size < previous->size / 10);
+
+    assert_int_equal(store_load(f->store, &got, NULL), 0);
+    previous = &got.sources[STORE_LIST].previous;
+    assert_true(previous->on_disk && previous->packed);
+    b = store_open(f->store, previous, NULL);
+    assert_non_null(b);
+    assert_int_equal(body_each(b, take, &len, NULL), 0);
+    assert_int_equal(len, previous->size);
+    body_free(b);
+
+    write_file(path_in(f, name), "no gzip");
+    b = store_open(f->store, previous, NULL);
+    assert_true(b == NULL || body_each(b, take, &len, NULL) == ERR_DAMAGED);
+    body_free(b);
+}
+
 static void test_names(void **state)
 {
     static const char *const bad[] = {"", ".", "..", "../x", "a/b", ".hidden", "/"};
@@ -275,6 +319,7 @@ int main(void)
         ONE(test_growing_bodies_stay_apart),
         ONE(test_crash_leaves_the_old_state),
         ONE(test_lost_and_damaged_bodies),
+        ONE(test_packed_copy),
         ONE(test_names),
         ONE(test_prune),
     };
