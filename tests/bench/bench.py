@@ -357,10 +357,54 @@ class Bench:
             if field not in ("keys", "key_bytes"):
                 print(f"  {field:18} {value:8.3f}")
 
+    # Feeds
+
+    def feed_run(self, *args):
+        out = subprocess.run([self.program("bench/feed_bench"), *args], stdout=subprocess.PIPE,
+                             check=True, preexec_fn=pin(self.one_cpu)).stdout
+        return json.loads(out)
+
+    def feeds(self):
+        """A list on its way into the index, beside a bare set of its lines; each run a process."""
+        self.results["feeds"] = {}
+        for rows in self.options.feed_rows:
+            path = f"{self.dir}/list"
+            subprocess.run([self.program("bench/feed_bench"), "make", str(rows), path], check=True)
+            bare, ours = [], []
+            for _ in range(self.options.rounds):
+                bare.append(self.feed_run("bare", path))
+                ours.append(self.feed_run("index", "entries", path))
+            os.unlink(path)
+            b = statistics.median(run["seconds"] for run in bare)
+            o = statistics.median(run["seconds"] for run in ours)
+            ratio = statistics.median(x["seconds"] / y["seconds"] for x, y in zip(ours, bare))
+            peak = max(run["peak_ratio"] for run in ours)
+            self.results["feeds"][rows] = {"bare": bare, "ours": ours, "ratio": ratio}
+            print(f"\nentries, {rows} rows, medians of {self.options.rounds}: parsed, folded, "
+                  f"deduplicated, indexed in {o:.3f} s; a bare set of lines {b:.3f} s; ratio "
+                  f"{ratio:.2f}; peak memory {peak:.2f} of the index")
+        if self.options.endless_mib:
+            self.endless()
+
+    def endless(self):
+        """More bytes than memory should ever hold, straight from a pipe into the parser."""
+        rows = self.options.endless_mib * 1048576 // 36
+        command = self.program("bench/feed_bench")
+        with subprocess.Popen([command, "make", str(rows), "/dev/stdout"],
+                              stdout=subprocess.PIPE) as maker:
+            row = json.loads(subprocess.run([command, "parse", "entries", "/dev/stdin"],
+                                            stdin=maker.stdout, stdout=subprocess.PIPE,
+                                            check=True).stdout)
+        self.results["endless"] = row
+        print(f"{row['bytes'] / 1e9:.2f} GB, {row['rows']} rows parsed in {row['seconds']:.1f} s, "
+              f"peak memory {row['peak_mib']:.1f} MiB")
+
     def run(self):
         try:
             if "index" in self.options.parts:
                 self.index()
+            if "feeds" in self.options.parts:
+                self.feeds()
             if {"throughput", "swaps"} & set(self.options.parts):
                 self.start_echo()
                 self.start_daemon()
@@ -388,8 +432,10 @@ def words(kind):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("build", help="where make has put the programs")
-    p.add_argument("--parts", type=words(str), default=["index", "throughput", "swaps"])
+    p.add_argument("--parts", type=words(str), default=["index", "feeds", "throughput", "swaps"])
     p.add_argument("--entries", type=int, default=1000000)
+    p.add_argument("--feed-rows", type=words(int), default=[1000000, 10000000])
+    p.add_argument("--endless-mib", type=int, default=3072, help="0: left out")
     p.add_argument("--hits", type=float, default=0.01, help="share of listed recipients")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--seconds", type=float, default=3)
