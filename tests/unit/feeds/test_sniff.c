@@ -79,11 +79,16 @@ static void test_every_control_byte(void **state)
 {
     (void)state;
     for (int c = 0; c < 256; c++) {
-        char bytes[] = {'a', (char)c, 'b'};
+        char bytes[23];
         bool allowed = c == '\t' || c == '\n' || c == '\r' || c == '\f' || (c >= 0x20 && c != 0x7f);
-        for (size_t cut = 0; cut <= sizeof bytes; cut++) {
-            struct sniff s = sniff_cut(view_make(bytes, sizeof bytes), cut);
-            assert_int_equal(s.control, !allowed);
+        for (size_t at = 0; at < sizeof bytes; at++) {
+            memset(bytes, 0xa0 + (int)at, sizeof bytes); /* bytes beyond ASCII beside it */
+            memset(bytes, 'a', at / 2);
+            bytes[at] = (char)c;
+            for (size_t cut = 0; cut <= sizeof bytes; cut += 5) {
+                struct sniff s = sniff_cut(view_make(bytes, sizeof bytes), cut);
+                assert_int_equal(s.control, !allowed);
+            }
         }
     }
 }
