@@ -41,7 +41,7 @@ static void print_setting(const struct key *key, const struct setting *setting, 
     fprintf(to, "%s =%s", key->name, setting->text[0] != '\0' ? " " : "");
     if ((key->flags & KEY_SECRET) != 0 && setting->text[0] != '\0') {
         fputs("***", to);
-    } else if (key->type == VALUE_URL) {
+    } else if (key->type == VALUE_URL || key->type == VALUE_URLS) {
         place_mask_url(&masked, view_of(setting->text));
         print_value(buf_view(&masked), to);
     } else {

@@ -6,22 +6,27 @@
 #include "rcptguard/base/log.h"
 #include "refresh.h"
 #include "schedule.h"
+#include "source.h"
 
 #define SAY_AGAIN_S  3600
 #define SAVE_TIMES_S 60
 
-/* What became of one source, and the words for it. */
-struct outcome {
-    enum feed_state state;
-    char guard[32];
-    struct error why;
-};
-
-static void outcome_fail(struct outcome *o, const struct error *why)
+static void outcome_fail(struct feed_outcome *o, const struct error *why)
 {
     o->state = FEED_FAILED;
     o->guard[0] = '\0';
     o->why = *why;
+}
+
+/* Whoever cannot sign is not the publisher: what came is not even looked at. */
+static void outcome_unsigned(struct feed_outcome *o, const struct feed *f, const struct error *why)
+{
+    o->state = FEED_REFUSED;
+    feed_text(o->guard, sizeof o->guard, "signature");
+    error_set(&o->why, ERR_REFUSED,
+              "signature: %.300s; ask the publisher to sign the list anew, or set pubkey of [feed "
+              "%s] to the new key",
+              why->text, f->config->name);
 }
 
 /* ---- one copy ----------------------------------------------------------------------- */
@@ -131,7 +136,7 @@ static struct feed_config limits_of(const struct feed *f, unsigned i)
 
 /* BODY is taken over. */
 static void judge_copy(const struct feed_house *house, struct feed *f, unsigned i,
-                       struct body *body, int64_t now, bool manual, struct outcome *o)
+                       struct body *body, int64_t now, bool manual, struct feed_outcome *o)
 {
     struct feed_config limits = limits_of(f, i);
     struct guard_verdict verdict;
@@ -170,7 +175,7 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
 /* ---- judging a look ------------------------------------------------------------------------- */
 
 static void judge_held_source(const struct feed_house *house, struct feed *f, unsigned i,
-                              int64_t now, bool manual, struct outcome *o)
+                              int64_t now, bool manual, struct feed_outcome *o)
 {
     struct error why = {.code = 0};
     bool borrowed;
@@ -191,7 +196,7 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
 
 /* The server's copy is the accepted one: whatever was held is over. */
 static void take_unchanged(struct feed *f, unsigned i, struct body *body,
-                           const struct fetch_result *result, struct outcome *o)
+                           const struct fetch_result *result, struct feed_outcome *o)
 {
     struct store_source *stored = &f->meta.sources[i];
 
@@ -199,6 +204,7 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
         log_info(f->config->name, "the copy that was held is gone: the accepted one is back");
     feed_forget_held(f, i);
     if (body != NULL) {
+        source_came_from(f, i);
         set_validators(&stored->accepted, result);
         keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);
     }
@@ -206,7 +212,7 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
 }
 
 static void take_body(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
-                      struct outcome *o)
+                      struct feed_outcome *o)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
@@ -218,6 +224,8 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
         return;
     }
     judge_copy(house, f, i, body, now, false, o);
+    if (o->state == FEED_ACCEPTED || o->state == FEED_HELD)
+        source_came_from(f, i);
     if (o->state == FEED_ACCEPTED)
         set_validators(&stored->accepted, &s->result);
     else if (o->state == FEED_HELD)
@@ -225,13 +233,15 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
 }
 
 static void take_source(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
-                        struct outcome *o)
+                        struct feed_outcome *o)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
 
     if (s->result.kind == FETCH_FAILED)
         outcome_fail(o, &s->result.why);
+    else if (s->result.kind == FETCH_UNSIGNED)
+        outcome_unsigned(o, f, &s->result.why);
     else if (s->result.kind == FETCH_BODY)
         take_body(house, f, i, now, o);
     else if (s->asked_held && stored->held.known)
@@ -242,7 +252,8 @@ static void take_source(const struct feed_house *house, struct feed *f, unsigned
 }
 
 /* The worse of both; one that is new is news. */
-static const struct outcome *combine(const struct outcome *list, const struct outcome *cleared)
+static const struct feed_outcome *combine(const struct feed_outcome *list,
+                                          const struct feed_outcome *cleared)
 {
     bool good = list->state < FEED_HELD && cleared->state < FEED_HELD;
 
@@ -251,7 +262,7 @@ static const struct outcome *combine(const struct outcome *list, const struct ou
     return cleared->state > list->state ? cleared : list;
 }
 
-static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
+static void log_outcome(struct feed *f, const struct feed_outcome *o, int64_t now)
 {
     const char *state = feed_state_text(o->state);
     unsigned char copy[SHA256_BYTES];
@@ -274,7 +285,7 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
     feed_text(f->logged, sizeof f->logged, line);
 }
 
-static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
+static void note_outcome(struct feed *f, const struct feed_outcome *o, int64_t now)
 {
     struct text error = text_on(f->meta.last_error, sizeof f->meta.last_error);
     bool good = o->state < FEED_HELD;
@@ -292,7 +303,7 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 }
 
 /* Both sources' words into one outcome of the feed. */
-static void conclude(struct feed *f, const struct outcome *list, struct outcome *cleared,
+static void conclude(struct feed *f, const struct feed_outcome *list, struct feed_outcome *cleared,
                      int64_t now)
 {
     if (feed_has_cleared(f) && cleared->state >= FEED_HELD)
@@ -308,7 +319,7 @@ static bool waits_for_cleared(const struct feed *f)
 
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 {
-    struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
+    struct feed_outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
     int64_t retry_after = 0;
 
     for (unsigned i = 0; i < STORE_SOURCES; i++)
@@ -322,6 +333,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
         cleared.state = FEED_FAILED;
     } else {
         take_source(house, f, STORE_LIST, now, &list);
+        if (refresh_next_mirror(house, f, &list, now))
+            return;
     }
     f->running = false;
     if (atomic_load(house->stop))
@@ -337,7 +350,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)
 {
-    struct outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED}, {.state = FEED_UNCHANGED}};
+    struct feed_outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED},
+                                                   {.state = FEED_UNCHANGED}};
     static const unsigned order[STORE_SOURCES] = {STORE_CLEARED, STORE_LIST};
     bool any = false;
 
