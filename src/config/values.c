@@ -312,9 +312,6 @@ static int add_line(struct arena *arena, const char *text, struct value *value, 
         return error_set(why, ERR_NOMEM, "no memory");
     if (value->n_list == VALUE_MAX_LINES)
         return error_set(why, ERR_LIMIT, "more than %d of them; write fewer", VALUE_MAX_LINES);
-    for (size_t i = 0; i < value->n_list; i++)
-        if (strcmp(text, value->list[i]) == 0)
-            return error_set(why, ERR_CONFLICT, "is there twice; write it once");
     value->list[value->n_list++] = text;
     return 0;
 }
