@@ -65,14 +65,6 @@ static bool has_secret(const char *text)
     return strstr(text, SECRET_WORD) != NULL;
 }
 
-static bool has_controls(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (ascii_control(*text))
-            return true;
-    return false;
-}
-
 /* ---- ${secret} ------------------------------------------------------------------------------ */
 
 static void check_variables(const struct line *line, const struct feed_config *feed,
@@ -131,8 +123,6 @@ static void read_secret(struct loaded *l, const struct part *part, struct feed_c
     struct place place = part_place(part, "secret");
     struct buf text = BUF_INIT(0);
 
-    if (is_set(feed->secret) && has_controls(feed->secret))
-        complain(c, ERROR, &place, "holds a control byte; write it without");
     if (!is_set(feed->secret) || feed->secret[0] != '@')
         return;
     const char *path = feed->secret + 1;
@@ -167,7 +157,7 @@ static void check_header(const struct line *line, const struct feed_config *feed
     struct view value = colon < 0 ? VIEW_NONE : view_trim(view_from(v, (size_t)colon + 1));
 
     (void)feed;
-    if (has_controls(line->setting->text) || !is_header_name(name) || value.len == 0)
+    if (!is_header_name(name) || value.len == 0)
         complain(c, ERROR, &place, "is not a header; write Name: value, for example X-Key: %s",
                  SECRET_WORD);
     for (size_t i = 0; i < sizeof own_headers / sizeof own_headers[0]; i++)
@@ -183,7 +173,7 @@ static void check_userpwd(const struct line *line, const struct feed_config *fee
     const char *text = line->setting->text;
 
     (void)feed;
-    if (has_controls(text) || strchr(text, ':') == NULL || text[0] == ':')
+    if (strchr(text, ':') == NULL || text[0] == ':')
         complain(c, ERROR, &place, "is not a user and a password; write user:password");
 }
 
