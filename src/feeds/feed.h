@@ -33,7 +33,7 @@ struct feed_outcome {
 struct feed_url {
     const char *url;                    /* of the configuration */
     unsigned char digest[SHA256_BYTES]; /* of it and of the key that signs what it serves */
-    struct watch *watch;                /* file: */
+    struct watch *watch, *signature;    /* file:, and what lies beside it */
     struct file_glob_watch files;       /* file: with a pattern */
     char failed[200];                   /* why, in this look; "": it did not */
     bool down;                          /* that it fails was logged */

@@ -2,6 +2,7 @@
 #include "source.h"
 
 #include <limits.h>
+#include <stdio.h>
 
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
@@ -15,13 +16,29 @@ static void on_saved(void *arg)
     f->due = true;
 }
 
-static struct watch *watch_file(struct feed *f, const char *url, struct watcher *watcher)
+/* A list and its signature are saved one after the other: whichever comes last makes them fit. */
+static void watch_file(struct feed *f, struct feed_url *u, const char *url, bool is_signed,
+                       struct watcher *watcher)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], beside[PATH_MAX + sizeof ".sig"];
 
     if (!url_is_file(url) || feed_url_is_glob(url) || !url_file_path(url, path, sizeof path))
-        return NULL;
-    return watch_add(watcher, path, on_saved, f);
+        return;
+    u->watch = watch_add(watcher, path, on_saved, f);
+    snprintf(beside, sizeof beside, "%s.sig", path);
+    if (is_signed)
+        u->signature = watch_add(watcher, beside, on_saved, f);
+}
+
+static void unwatch(struct feed_url *u)
+{
+    watch_remove(u->watch);
+    watch_remove(u->signature);
+}
+
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
 }
 
 /* A copy that another key signed, or none, is one of another publisher. */
@@ -33,7 +50,7 @@ static void digest_url(const char *url, const char *pubkey, unsigned char digest
     if (d == NULL)
         return;
     digest_add_view(d, view_of(url));
-    if (pubkey != NULL && pubkey[0] != '\0')
+    if (is_set(pubkey))
         digest_add_view(d, view_of(pubkey));
     digest_end(d, digest);
 }
@@ -61,9 +78,9 @@ static bool add_url(struct feed *f, struct feed_source *s, const char *url, cons
     struct feed_url *was = find(old, n_old, u->digest);
     if (was != NULL) {
         *u = *was;
-        was->watch = NULL;
+        was->watch = was->signature = NULL;
     } else {
-        u->watch = watch_file(f, url, watcher);
+        watch_file(f, u, url, is_set(pubkey), watcher);
     }
     u->url = url;
     return was == NULL;
@@ -85,7 +102,7 @@ bool source_set_urls(struct feed *f, unsigned source, const struct source_urls *
     for (size_t i = 0; i < urls->n_mirrors && s->n_urls < FEED_MAX_URLS; i++)
         fresh |= add_url(f, s, urls->mirrors[i], urls->pubkey, old, n_old, watcher);
     for (unsigned i = 0; i < n_old; i++)
-        watch_remove(old[i].watch);
+        unwatch(&old[i]);
 
     const struct feed_url *asked = n_old > 0 ? source_url(s, old[s->at].digest) : NULL;
     fresh |= n_old > 0 && asked == NULL;
@@ -97,7 +114,7 @@ bool source_set_urls(struct feed *f, unsigned source, const struct source_urls *
 void source_unwatch(struct feed_source *s)
 {
     for (unsigned i = 0; i < s->n_urls; i++)
-        watch_remove(s->urls[i].watch);
+        unwatch(&s->urls[i]);
 }
 
 /* ---- a look --------------------------------------------------------------------------------- */

@@ -184,6 +184,37 @@ def test_a_new_mirror_is_asked_at_once(daemon, servers):
     daemon.wait_blocked("u199@example.org")
 
 
+def test_a_mirror_taken_away_while_it_is_asked(daemon, servers):
+    first, second = servers
+    first.pages["/list"] = lambda r: r.hang()
+    second.pages["/list"] = page(text_of(200))
+    daemon.feed("main", [first.url("/list"), second.url("/list")])
+    daemon.start()
+    wait_until("the first is asked", lambda: "/list" in first.open)
+    daemon.feed("main", second.url("/list"))
+    daemon.reload()
+    daemon.wait_blocked("u199@example.org")
+    wait_until("its fetch has ended", lambda: "/list" not in first.open)
+
+
+def test_mirror_and_cleared_list(daemon, servers):
+    """Whichever serves the list, it goes with the cleared one."""
+    first, second = servers
+    first.pages["/list"] = page(HTML)
+    second.pages["/list"] = page("a@example.org,A,20200101\nb@example.org,A,20200101\n")
+    first.pages["/cleared"] = conditional("b@example.org,20210101\n", '"c"')
+    daemon.feed(
+        "aper",
+        [first.url("/list"), second.url("/list")],
+        format="aper",
+        cleared=first.url("/cleared"),
+    )
+    daemon.start()
+    daemon.wait_blocked("a@example.org")
+    assert not daemon.blocks("b@example.org")
+    assert daemon.refresh("aper")[1]["state"] == "unchanged"
+
+
 def test_retry_after_of_one_mirror(daemon, servers):
     """It is left alone so long, while the other one serves."""
     first, second = servers
@@ -495,9 +526,15 @@ def test_signed_file(daemon, signer):
     daemon.start()
     feed = daemon.wait_feed("main", state="refused")
     assert feed["guard"] == "signature" and "main.list.sig" in feed["last_error"]
-    path.with_name(path.name + ".sig").write_bytes(signer.sign("a@example.org\n"))
-    assert daemon.refresh("main")[0] == 200
+    # One is saved after the other, and whichever comes last makes them fit.
+    beside = path.with_name(path.name + ".sig")
+    beside.write_bytes(signer.sign("a@example.org\n"))
     daemon.wait_blocked("a@example.org")
+    write_by_rename(path, "b@example.org\n")
+    daemon.wait_feed("main", state="refused")
+    assert daemon.blocks("a@example.org")
+    beside.write_bytes(signer.sign("b@example.org\n"))
+    daemon.wait_blocked("b@example.org")
 
 
 def test_a_key_makes_the_list_new(daemon, servers, signer):
