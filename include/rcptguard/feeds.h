@@ -49,12 +49,22 @@ void protect_release(struct protect *p); /* NULL is fine */
  * does not block "mail.example"; ".example" blocks "mail.example"; "example" does not.) */
 bool protect_covers(const struct protect *p, enum entry_kind kind, struct view domain);
 
+/* An ed25519 key as people keep it: 64 hex digits, base64 of the 32 bytes or of the
+ * SubjectPublicKeyInfo, or a PEM file of it (`openssl pkey -pubout`). Any thread. */
+#define FEED_PUBKEY_BYTES 32
+bool feed_pubkey_parse(struct view text, unsigned char key[FEED_PUBKEY_BYTES]);
+
+/* file: with * ? or [ in it: all files that match, one behind the other, are the list. */
+bool feed_url_is_glob(const char *url);
+
+#define FEED_MAX_URLS 16 /* url and mirrors together */
+
 /* [feed NAME] of the configuration; strings are borrowed from it. */
 struct feed_config {
     const char *name;
     const char *url;            /* https:, http: or file:; may hold ${secret} */
     const char *const *mirrors; /* further ones, asked in order when those before failed */
-    size_t n_mirrors;
+    size_t n_mirrors;           /* at most FEED_MAX_URLS - 1 */
     const char *format;
 
     /* What the parsers read; see src/feeds/format.h. */
@@ -72,7 +82,7 @@ struct feed_config {
     const char *const *headers; /* "Name: value" */
     size_t n_headers;
     const char *tls_ca, *tls_cert, *tls_key; /* paths of PEM files */
-    const char *pubkey;                      /* ed25519: a path, or the key itself */
+    const char *pubkey; /* the list is signed: ed25519, 64 hex digits; never a path */
 
     int64_t entry_max_age_s, refresh_s, hold_s, max_age_s, timeout_s;
     int64_t min_refresh_s; /* the schedule never asks more often, whatever else it says */

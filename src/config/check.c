@@ -12,64 +12,73 @@
 #define CONTACT_MAX_BYTES 100 /* leaves half of a reply for what happened */
 #define POLITE_REFRESH_S  600 /* the contract's: shorter is hard on a server that is not ours */
 
-/* Formats of the contract; feed_format_known says which of them are built. */
-static const char *const contract_formats[] = {"entries", "aper",  "csv",     "json",    "ndjson",
-                                               "domains", "hosts", "adblock", "dnsmasq", "unbound",
-                                               "rpz",     "dnset", "access",  "urls",    "hashes"};
-#define N_FORMATS (sizeof contract_formats / sizeof contract_formats[0])
-
-static bool in_contract(const char *format)
-{
-    for (size_t i = 0; i < N_FORMATS; i++)
-        if (strcmp(format, contract_formats[i]) == 0)
-            return true;
-    return false;
-}
+#define MOST_FORMATS 64
 
 static void check_format(const struct part *part, const char *format, struct complaints *c)
 {
     struct place place = part_place(part, "format");
+    const char *names[MOST_FORMATS];
     char built[256];
     struct text list = text_on(built, sizeof built);
+    size_t n = feed_formats() < MOST_FORMATS ? feed_formats() : MOST_FORMATS;
 
     if (format[0] == '\0' || feed_format_known(format))
         return;
-    for (size_t i = 0; i < feed_formats(); i++) {
+    for (size_t i = 0; i < n; i++) {
+        names[i] = feed_format_info(i)->name;
         text_add(&list, i == 0 ? "" : ", ");
-        text_add(&list, feed_format_info(i)->name);
-    }
-    if (in_contract(format)) {
-        complain(c, ERROR, &place, "%s is not in this version; write one of: %s", format, built);
-        return;
+        text_add(&list, names[i]);
     }
     complain(c, ERROR, &place, "no such format, the nearest one is %s; write one of: %s",
-             nearest_name(view_of(format), contract_formats, N_FORMATS), built);
+             nearest_name(view_of(format), names, n), built);
+}
+
+static bool format_reads(const struct feed_format_info *format, const char *key)
+{
+    for (size_t i = 0; format->keys != NULL && format->keys[i] != NULL; i++)
+        if (strcmp(format->keys[i], key) == 0)
+            return true;
+    return false;
 }
 
 /* Keys that only some formats read: a hint that something else was meant. */
-static void check_keys_of_formats(const struct part *part, const char *format, struct complaints *c)
-{
-    static const struct {
-        const char *key, *format;
-    } only[] = {
-        {"types", "aper"}, {"cleared", "aper"}, {"entry_max_age", "aper"}, {"apex", "entries"}};
-
-    for (size_t i = 0; i < sizeof only / sizeof only[0]; i++) {
-        struct place place = part_place(part, only[i].key);
-        if (part_setting(part, only[i].key)->line != 0 && feed_format_known(format) &&
-            strcmp(format, only[i].format) != 0)
-            complain(c, WARNING, &place, "has no effect with format %s; it is for %s", format,
-                     only[i].format);
-    }
-}
-
-static void check_url(const struct part *part, const char *key, const char *url,
-                      struct complaints *c)
+static void check_key_of_formats(const struct part *part, const char *key, const char *format,
+                                 struct complaints *c)
 {
     struct place place = part_place(part, key);
+    char words[256];
+    struct text readers = text_on(words, sizeof words);
 
-    if (url != NULL && strstr(url, "${") != NULL)
-        complain(c, ERROR, &place, "variables in URLs are not in this version; write it out");
+    for (size_t i = 0; i < feed_formats(); i++) {
+        const struct feed_format_info *info = feed_format_info(i);
+        if (!format_reads(info, key))
+            continue;
+        if (strcmp(info->name, format) == 0)
+            return;
+        text_add(&readers, readers.len == 0 ? "" : ", ");
+        text_add(&readers, info->name);
+    }
+    if (readers.len > 0)
+        complain(c, WARNING, &place, "has no effect with format %s; it is for %s", format, words);
+}
+
+static void check_keys_of_formats(const struct part *part, const char *format, struct complaints *c)
+{
+    if (!feed_format_known(format))
+        return;
+    for (size_t i = 0; i < part->section->n_keys; i++)
+        if (part->settings[i].line != 0)
+            check_key_of_formats(part, part->section->keys[i].name, format, c);
+}
+
+/* Are all of its servers on this host? */
+static bool is_local(const struct feed_config *feed)
+{
+    bool local = feed->url == NULL || place_url_is_local(view_of(feed->url));
+
+    for (size_t i = 0; i < feed->n_mirrors; i++)
+        local = local && place_url_is_local(view_of(feed->mirrors[i]));
+    return local;
 }
 
 static void check_times(const struct part *part, const struct feed_config *feed,
@@ -77,9 +86,13 @@ static void check_times(const struct part *part, const struct feed_config *feed,
 {
     struct place refresh = part_place(part, "refresh");
     struct place max_age = part_place(part, "max_age");
+    struct place floor = part_place(part, "min_refresh");
 
-    if (feed->url != NULL && feed->refresh_s < POLITE_REFRESH_S &&
-        !place_url_is_local(view_of(feed->url)))
+    if (feed->min_refresh_s > feed->refresh_s)
+        complain(c, WARNING, &floor,
+                 "is longer than refresh, and rules; write a refresh that is as long");
+    if (feed->refresh_s < POLITE_REFRESH_S && feed->min_refresh_s < POLITE_REFRESH_S &&
+        !is_local(feed))
         complain(c, WARNING, &refresh,
                  "shorter than 10m is hard on the list's server; ask its owner, or write 10m or "
                  "more");
@@ -118,8 +131,7 @@ static void check_feeds(struct loaded *l, struct complaints *c)
         struct config_feed *feed = part->base;
         check_format(part, feed->feed.format, c);
         check_keys_of_formats(part, feed->feed.format, c);
-        check_url(part, "url", feed->feed.url, c);
-        check_url(part, "cleared", feed->feed.cleared, c);
+        config_check_source(l, part, &feed->feed, c);
         check_times(part, &feed->feed, c);
         check_reply(part, feed, l->config.contact, c);
     }
@@ -180,7 +192,7 @@ static void check_user(const struct loaded *l, struct complaints *c)
 /* Does the configuration itself, not a file beside it, hold something secret here? */
 static bool holds_secret(const struct key *key, const char *text)
 {
-    if (key->type == VALUE_URL)
+    if (key->type == VALUE_URL || key->type == VALUE_URLS)
         return place_has_userinfo(view_of(text)) && strstr(text, "${secret}") == NULL;
     return (key->flags & KEY_SECRET) != 0 && text[0] != '\0' && strstr(text, "${secret}") == NULL &&
            !(key->type == VALUE_SECRET && text[0] == '@');

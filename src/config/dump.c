@@ -32,6 +32,19 @@ static void print_value(struct view v, FILE *to)
     }
 }
 
+/* In the form of what is hidden, so that the dump can be loaded. */
+static void print_hidden(const struct key *key, const char *text, FILE *to)
+{
+    ptrdiff_t colon = view_find(view_of(text), ':');
+
+    if (key->type == VALUE_TEXTS) { /* a header: its name tells nothing */
+        print_value(view_first(view_of(text), colon < 0 ? 0 : (size_t)colon), to);
+        fputs(": ***", to);
+    } else {
+        fputs(key->type == VALUE_SECRET ? "***" : "***:***", to);
+    }
+}
+
 static void print_setting(const struct key *key, const struct setting *setting, const char *path,
                           FILE *to)
 {
@@ -40,8 +53,8 @@ static void print_setting(const struct key *key, const struct setting *setting, 
 
     fprintf(to, "%s =%s", key->name, setting->text[0] != '\0' ? " " : "");
     if ((key->flags & KEY_SECRET) != 0 && setting->text[0] != '\0') {
-        fputs("***", to);
-    } else if (key->type == VALUE_URL) {
+        print_hidden(key, setting->text, to);
+    } else if (key->type == VALUE_URL || key->type == VALUE_URLS) {
         place_mask_url(&masked, view_of(setting->text));
         print_value(buf_view(&masked), to);
     } else {

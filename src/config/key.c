@@ -15,6 +15,7 @@ _Static_assert(sizeof(enum log_target) == sizeof(unsigned) &&
                    sizeof(enum decision_mode) == sizeof(unsigned) &&
                    sizeof(enum list_action) == sizeof(unsigned),
                "enums of the configuration are stored as unsigned");
+_Static_assert(VALUE_MAX_LINES <= FEED_MAX_URLS, "the lines of url fit");
 _Static_assert(sizeof((struct address_options){0}.delimiter) == VALUE_DELIMITER_MAX + 1,
                "the delimiter fits");
 
@@ -85,17 +86,35 @@ static void store_text(const struct key *key, const struct value *value, void *t
     *(const char **)to = none ? NULL : value->text;
 }
 
+/* Does also_at count? */
+static bool is_list(const struct key *key)
+{
+    return key->type == VALUE_LISTENS || key->type == VALUE_URLS || key->type == VALUE_TEXTS;
+}
+
+static void store_list(const struct key *key, const struct value *value, void *base)
+{
+    bool split = key->type == VALUE_URLS, some = value->n_list > 0;
+
+    if (split)
+        *(const char **)field(base, key->at) = some ? value->list[0] : NULL;
+    *(const char *const **)field(base, split ? key->rest_at : key->at) =
+        split && some ? value->list + 1 : value->list;
+    *(size_t *)field(base, key->also_at) = value->n_list - (split && some);
+}
+
 void key_store(const struct key *key, const struct value *value, bool written, void *base)
 {
     if (key->at == 0)
         return;
     void *to = field(base, key->at);
-    if (key->also_at != 0 && key->type != VALUE_LISTENS)
+    if (key->also_at != 0 && !is_list(key))
         *(bool *)field(base, key->also_at) = written;
     switch (key->type) {
     case VALUE_LISTENS:
-        *(const char *const **)to = value->list;
-        *(size_t *)field(base, key->also_at) = value->n_list;
+    case VALUE_URLS:
+    case VALUE_TEXTS:
+        store_list(key, value, base);
         break;
     case VALUE_DURATION_S:
     case VALUE_DURATION_MS:
@@ -114,6 +133,7 @@ void key_store(const struct key *key, const struct value *value, bool written, v
         *(double *)to = value->ratio;
         break;
     case VALUE_BOOL:
+    case VALUE_EITHER:
         *(bool *)to = value->number != 0;
         break;
     case VALUE_MODE:
@@ -128,6 +148,8 @@ void key_store(const struct key *key, const struct value *value, bool written, v
     case VALUE_URL:
     case VALUE_SECRET:
     case VALUE_LISTEN:
+    case VALUE_COLUMN:
+    case VALUE_SEPARATOR:
         store_text(key, value, to);
         break;
     }

@@ -33,7 +33,8 @@ struct key {
 
     /* Where it goes: in struct config, or in struct config_feed for [feed NAME]; 0: nowhere. */
     size_t at;
-    size_t also_at; /* VALUE_LISTENS: the count; others: a bool "written in the file"; 0: none */
+    size_t also_at; /* lists: the count; others: a bool "written in the file"; 0: none */
+    size_t rest_at; /* VALUE_URLS: all but the first, which goes to AT; also_at counts them */
 };
 
 struct section {

@@ -10,6 +10,7 @@
 #include "arena.h"
 #include "keys.h"
 #include "problems.h"
+#include "rcptguard/base/buf.h"
 #include "rcptguard/config.h"
 
 #define CONFIG_MAX_BYTES (1024 * 1024)
@@ -70,10 +71,21 @@ struct place part_place(const struct part *part, const char *key);
 /* Everything that needs more than one key, or knowledge of other rooms. */
 void config_check(struct loaded *l, const struct config_source *source, struct complaints *c);
 
+/* How a feed is fetched: reads its secret and its key into the arena, and checks that all that is
+ * written about its servers fits together. */
+void config_check_source(struct loaded *l, const struct part *part, struct feed_config *feed,
+                         struct complaints *c);
+
 /*
  * Is FILE fit to hold a secret: there, regular, readable, not empty, not open to others?
  * ERR_REFUSED names the chmod; ERR_ABSENT, ERR_IO, ERR_LIMIT.
  */
 int secret_file_check(const char *path, struct error *why);
+
+/* The same, and appends what it holds without the line end. */
+int secret_file_read(const char *path, struct buf *out, struct error *why);
+
+/* Is FILE one with something in PEM? One that holds a PRIVATE key must not be open to others. */
+int pem_file_check(const char *path, bool private, struct error *why);
 
 #endif

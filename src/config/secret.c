@@ -6,18 +6,66 @@
 #include "rcptguard/base/file.h"
 
 #define SECRET_MAX_BYTES 4096
+#define PEM_MAX_BYTES    (1024 * 1024) /* a CA file may hold all authorities of the world */
+
+/* Before reading: that it is open to all must be told even where it is ours to read. */
+static int check_mode(const char *path, struct error *why)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
+        return error_set(why, ERR_REFUSED, "others can read the secret; run chmod o-rwx %s", path);
+    return 0;
+}
+
+int secret_file_read(const char *path, struct buf *out, struct error *why)
+{
+    struct buf text = BUF_INIT(SECRET_MAX_BYTES);
+    int rc = check_mode(path, why);
+
+    if (rc == 0)
+        rc = file_read(path, SECRET_MAX_BYTES, &text, why);
+    struct view v = buf_view(&text);
+    if (rc == 0 && view_trim(v).len == 0)
+        rc = error_set(why, ERR_REFUSED, "%s is empty; write the secret into it", path);
+    if (rc == 0 && v.ptr[v.len - 1] == '\n')
+        v.len--;
+    if (rc == 0 && v.ptr[v.len - 1] == '\r')
+        v.len--;
+    for (size_t i = 0; rc == 0 && i < v.len; i++)
+        if (ascii_control(v.ptr[i]))
+            rc = error_set(why, ERR_REFUSED,
+                           "%s holds more than one line, or a control byte; write the secret alone "
+                           "into it",
+                           path);
+    if (rc == 0 && buf_add_view(out, v) < 0)
+        rc = error_set(why, ERR_NOMEM, "no memory for %s", path);
+    buf_free(&text);
+    return rc;
+}
 
 int secret_file_check(const char *path, struct error *why)
 {
-    struct buf text = BUF_INIT(SECRET_MAX_BYTES);
-    struct stat st;
+    struct buf unused = BUF_INIT(0);
+    int rc = secret_file_read(path, &unused, why);
 
-    /* Before reading: that it is open to all must be told even where it is ours to read. */
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IROTH | S_IWOTH)) != 0)
-        return error_set(why, ERR_REFUSED, "others can read the secret; run chmod o-rwx %s", path);
-    int rc = file_read(path, SECRET_MAX_BYTES, &text, why);
-    if (rc == 0 && view_trim(buf_view(&text)).len == 0)
-        rc = error_set(why, ERR_REFUSED, "%s is empty; write the secret into it", path);
+    buf_free(&unused);
+    return rc;
+}
+
+int pem_file_check(const char *path, bool private, struct error *why)
+{
+    static const char begin[] = "-----BEGIN ";
+    struct buf text = BUF_INIT(0);
+    int rc = private ? check_mode(path, why) : 0;
+
+    if (rc == 0)
+        rc = file_read(path, PEM_MAX_BYTES, &text, why);
+    if (rc == 0 && (text.len == 0 || memmem(text.data, text.len, begin, strlen(begin)) == NULL))
+        rc = error_set(why, ERR_SYNTAX,
+                       "%s holds nothing in PEM; write a file that begins with "
+                       "-----BEGIN",
+                       path);
     buf_free(&text);
     return rc;
 }

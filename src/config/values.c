@@ -303,6 +303,41 @@ static int parse_listens(struct view text, struct arena *arena, struct value *va
     return 0;
 }
 
+/* One line of several. */
+static int add_line(struct arena *arena, const char *text, struct value *value, struct error *why)
+{
+    if (value->list == NULL)
+        value->list = arena_zero(arena, VALUE_MAX_LINES * sizeof *value->list);
+    if (value->list == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    if (value->n_list == VALUE_MAX_LINES)
+        return error_set(why, ERR_LIMIT, "more than %d of them; write fewer", VALUE_MAX_LINES);
+    value->list[value->n_list++] = text;
+    return 0;
+}
+
+static int parse_column(const struct value_rule *rule, struct view text, struct error *why)
+{
+    uint64_t number;
+
+    if (all_digits(text) && (!view_to_uint(text, 1000, &number) || number == 0))
+        return bad(rule, text, why, "a column; write its header, or its number from 1 to 1000");
+    return 0;
+}
+
+/* What can stand in a cell or quotes one can separate none. */
+static int parse_separator(const struct value_rule *rule, struct view *text, struct error *why)
+{
+    if (view_is(*text, "\\t") || view_is(*text, "tab")) {
+        *text = view_of("\t");
+        return 0;
+    }
+    if (text->len != 1 || ascii_alnum(text->ptr[0]) || (unsigned char)text->ptr[0] >= 0x7f ||
+        view_find(view_of("\"@._-+*"), text->ptr[0]) >= 0)
+        return bad(rule, *text, why, "what can separate columns; write one sign, or tab");
+    return 0;
+}
+
 /* What is not kept as text. */
 static int parse_number(const struct value_rule *rule, struct view text, struct value *value,
                         struct error *why)
@@ -325,6 +360,7 @@ static int parse_number(const struct value_rule *rule, struct view text, struct 
     case VALUE_MODE:
         return parse_mode(rule, text, value, why);
     case VALUE_CHOICE:
+    case VALUE_EITHER:
         return parse_choice(rule, text, value, why);
     case VALUE_APER_TYPES:
         return parse_aper_types(rule, text, value, why);
@@ -341,7 +377,12 @@ static int check_text(const struct value_rule *rule, struct view *text, struct e
         return parse_name(rule, *text, why);
     case VALUE_PATH:
         return parse_path(rule, text, why);
+    case VALUE_COLUMN:
+        return parse_column(rule, *text, why);
+    case VALUE_SEPARATOR:
+        return parse_separator(rule, text, why);
     case VALUE_URL:
+    case VALUE_URLS:
         return place_check_url(*text, rule->schemes, rule->example, why);
     case VALUE_SECRET:
         return parse_secret(*text, why);
@@ -373,5 +414,8 @@ int value_parse(const struct value_rule *rule, struct view text, struct arena *a
     if (rc < 0)
         return rc;
     value->text = arena_copy(arena, text);
-    return value->text == NULL ? error_set(why, ERR_NOMEM, "no memory") : 0;
+    if (value->text == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    bool lines = rule->type == VALUE_URLS || rule->type == VALUE_TEXTS;
+    return lines ? add_line(arena, value->text, value, why) : 0;
 }

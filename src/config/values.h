@@ -16,6 +16,8 @@ enum value_type {
     VALUE_NAME,        /* const char *: one word: a user, a group, a format */
     VALUE_PATH,        /* const char *: absolute; NULL when empty */
     VALUE_URL,         /* const char *: one of the key's schemes; NULL when empty */
+    VALUE_URLS,        /* several of them: const char *, and const char *const * and size_t */
+    VALUE_TEXTS,       /* const char *const * and size_t: a line each */
     VALUE_SECRET,      /* const char *: itself, or @FILE */
     VALUE_LISTEN,      /* const char *: unix:/path or inet:ADDRESS:PORT */
     VALUE_LISTENS,     /* const char *const * and size_t: several of them */
@@ -28,6 +30,9 @@ enum value_type {
     VALUE_BOOL,        /* bool */
     VALUE_MODE,        /* mode_t */
     VALUE_CHOICE,      /* enum, by the key's words */
+    VALUE_EITHER,      /* bool, by the key's two words: 0 and 1 */
+    VALUE_COLUMN,      /* const char *: a name, or a number from 1 */
+    VALUE_SEPARATOR,   /* const char *: one sign */
     VALUE_DELIMITER,   /* char[16]: recipient_delimiter */
     VALUE_APER_TYPES,  /* unsigned: bit 0 for A to bit 4 for E */
 };
@@ -57,12 +62,13 @@ struct value {
 };
 
 #define VALUE_MAX_LISTENS   64
+#define VALUE_MAX_LINES     16 /* VALUE_URLS, VALUE_TEXTS */
 #define VALUE_DELIMITER_MAX 15
 
 /*
- * Parses TEXT into *VALUE, which starts zeroed; VALUE_LISTENS adds to what is there. On an error
- * *why says what is wrong and what to do, and never quotes a secret or a URL. ERR_SYNTAX, ERR_LIMIT
- * (out of range), ERR_NOMEM.
+ * Parses TEXT into *VALUE, which starts zeroed; VALUE_LISTENS, VALUE_URLS and VALUE_TEXTS add to
+ * what is there. On an error *why says what is wrong and what to do, and never quotes a secret or a
+ * URL. ERR_SYNTAX, ERR_LIMIT (out of range), ERR_NOMEM.
  */
 int value_parse(const struct value_rule *rule, struct view text, struct arena *arena,
                 struct value *value, struct error *why);

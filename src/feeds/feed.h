@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "fetch.h"
+#include "file_glob.h"
 #include "post.h"
 #include "rcptguard/base/watch.h"
 #include "store.h"
@@ -21,15 +22,38 @@ struct feed_house {
 
 enum { COPY_ACCEPTED = 0, COPY_HELD = 1, COPY_STATES = 2 };
 
-/* One URL of a feed. */
+/* What became of one source in a look, and the words for it. */
+struct feed_outcome {
+    enum feed_state state;
+    char guard[32];
+    struct error why;
+};
+
+/* One of the URLs of a source: the first, or a mirror. */
+struct feed_url {
+    const char *url;                    /* of the configuration */
+    unsigned char digest[SHA256_BYTES]; /* of it and of the key that signs what it serves */
+    struct watch *watch, *signature;    /* file:, and what lies beside it */
+    struct file_glob_watch files;       /* file: with a pattern */
+    char failed[200];                   /* why, in this look; "": it did not */
+    bool down;                          /* that it fails was logged */
+    int64_t not_before;                 /* Retry-After: not asked while another one can be */
+};
+
+/* What a feed is made of: its list, its cleared list. */
 struct feed_source {
-    const char *url; /* of the configuration; NULL: this feed has none */
-    struct fetch *fetch;
-    bool asked_held; /* the validators that were sent are those of the held copy */
-    bool arrived;    /* RESULT is there and not judged yet */
+    struct feed_url urls[FEED_MAX_URLS];
+    unsigned n_urls, at;       /* AT is asked, or was last */
+    const char *url;           /* urls[at].url; NULL: this feed has no such source */
+    unsigned failed;           /* URLs in this look */
+    struct feed_outcome first; /* of those: the first */
+    struct feed *feed;         /* whose it is, and what it is fetched by, while a look goes on */
+    struct fetcher *fetcher;
+    struct fetch *fetch; /* of the list, then of its signature */
+    bool asked_held;     /* the validators that were sent are those of the held copy */
+    bool arrived;        /* RESULT is there and not judged yet */
     struct fetch_result result;
     struct body *unsaved[COPY_STATES]; /* taken, not in the store yet */
-    struct watch *watch;
 };
 
 struct feed {

@@ -1,6 +1,5 @@
 /* The worker's record of one feed: how it begins, changes, ends, and what is told of it. */
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,34 +7,8 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
+#include "source.h"
 #include "url.h"
-
-static void on_saved(void *arg)
-{
-    struct feed *f = arg;
-    f->due = true;
-}
-
-static void watch_file(struct feed *f, struct feed_source *s, struct watcher *watcher)
-{
-    char path[PATH_MAX];
-
-    watch_remove(s->watch);
-    s->watch = NULL;
-    if (s->url != NULL && url_is_file(s->url) && url_file_path(s->url, path, sizeof path))
-        s->watch = watch_add(watcher, path, on_saved, f);
-}
-
-static void digest_url(const char *url, unsigned char digest[SHA256_BYTES])
-{
-    struct digest *d = digest_new();
-
-    memset(digest, 0, SHA256_BYTES);
-    if (d == NULL)
-        return;
-    digest_add_view(d, view_of(url));
-    digest_end(d, digest);
-}
 
 static void forget_source(struct feed *f, unsigned i)
 {
@@ -54,38 +27,56 @@ static void forget_source(struct feed *f, unsigned i)
  * The accepted copy of another URL stays in force until the new one brought its own: a typo that
  * is mended must not cost the list. But nothing of it is believed about the new server.
  */
-static void set_source(struct feed *f, unsigned i, const char *url, struct watcher *watcher)
+static void set_source(struct feed *f, unsigned i, const struct source_urls *urls,
+                       struct watcher *watcher)
 {
     struct store_source *stored = &f->meta.sources[i];
     struct feed_source *s = &f->sources[i];
-    unsigned char digest[SHA256_BYTES];
-    bool had = s->url != NULL;
+    bool had = s->n_urls > 0;
+    bool fresh = source_set_urls(f, i, urls, watcher);
 
-    s->url = url;
-    if (url == NULL) {
+    if (s->n_urls == 0) {
         if (had || stored->accepted.known || stored->held.known)
             forget_source(f, i);
-        watch_file(f, s, watcher);
         return;
     }
-    digest_url(url, digest);
-    if (memcmp(digest, stored->url, sizeof digest) != 0) {
-        memcpy(stored->url, digest, sizeof digest);
-        stored->accepted.etag[0] = stored->accepted.last_modified[0] = '\0';
-        feed_forget_held(f, i);
-        f->changed = true;
-        f->due = true;
-        watch_file(f, s, watcher);
-    } else if (!had) {
-        watch_file(f, s, watcher);
-    }
+    f->due |= fresh && had;
+    if (source_url(s, stored->url) != NULL)
+        return;
+    memcpy(stored->url, s->urls[0].digest, SHA256_BYTES);
+    stored->accepted.etag[0] = stored->accepted.last_modified[0] = '\0';
+    feed_forget_held(f, i);
+    f->changed = true;
+    f->due = true;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return view_eq(view_of(a), view_of(b));
+}
+
+/* How the server is asked: whoever mends a password does not want to wait for the next hour. */
+static bool same_access(const struct feed_config *a, const struct feed_config *b)
+{
+    bool same = same_text(a->secret, b->secret) && same_text(a->proxy, b->proxy) &&
+                same_text(a->userpwd, b->userpwd) && same_text(a->tls_ca, b->tls_ca) &&
+                same_text(a->tls_cert, b->tls_cert) && same_text(a->tls_key, b->tls_key) &&
+                a->n_headers == b->n_headers;
+
+    for (size_t i = 0; same && i < a->n_headers; i++)
+        same = same_text(a->headers[i], b->headers[i]);
+    return same;
 }
 
 void feed_configure(struct feed *f, const struct feeds_config *config, const struct feed_config *fc,
                     struct watcher *watcher)
 {
+    struct source_urls list = {fc->url, fc->mirrors, fc->n_mirrors, fc->pubkey};
+    struct source_urls cleared = {.pubkey = fc->pubkey};
     unsigned char shape[SHA256_BYTES];
+    bool was_due = f->due;
 
+    f->due = !same_access(f->config, fc);
     f->config = fc;
     feed_shape(config, fc, shape);
     if (memcmp(shape, f->shape, sizeof shape) != 0) {
@@ -94,11 +85,10 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
         f->fresh = NULL;
         f->adopted = false;
     }
-    bool was_due = f->due;
-    f->due = false;
-    set_source(f, STORE_LIST, fc->url, watcher);
-    bool has_cleared = fc->cleared != NULL && fc->cleared[0] != '\0';
-    set_source(f, STORE_CLEARED, has_cleared ? fc->cleared : NULL, watcher);
+    if (fc->cleared != NULL && fc->cleared[0] != '\0')
+        cleared.first = fc->cleared;
+    set_source(f, STORE_LIST, &list, watcher);
+    set_source(f, STORE_CLEARED, &cleared, watcher);
     if (f->due && f->running)
         refresh_cancel(f);
     f->due |= was_due;
@@ -150,7 +140,7 @@ void feed_free(struct feed *f)
         return;
     refresh_cancel(f);
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
-        watch_remove(f->sources[i].watch);
+        source_unwatch(&f->sources[i]);
         for (unsigned k = 0; k < COPY_STATES; k++)
             body_free(f->sources[i].unsaved[k]);
     }

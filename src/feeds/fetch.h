@@ -7,15 +7,16 @@
 #define FEEDS_FETCH_H
 
 #include "body.h"
+#include "rcptguard/feeds.h"
 
 #define FETCH_ETAG_MAX     256
 #define FETCH_MODIFIED_MAX 64
 
 /* What to fetch; everything is copied. */
 struct fetch_order {
-    const char *url; /* https: or http: */
+    const char *url;               /* https: or http:, with ${secret} still in it */
+    const struct feed_config *how; /* secret, proxy, header, userpwd, tls_*, timeout */
     uint64_t max_bytes;
-    int64_t timeout_s;
     const char *etag, *last_modified; /* of the copy that is there, or "" */
     const char *spill_path;
 };
@@ -24,6 +25,7 @@ enum fetch_kind {
     FETCH_FAILED, /* why says it */
     FETCH_SAME,   /* 304: the copy that the validators are of */
     FETCH_BODY,
+    FETCH_UNSIGNED, /* a body came that the feed's key did not sign; why says more */
 };
 
 struct fetch_result {
@@ -31,8 +33,9 @@ struct fetch_result {
     struct body *body; /* the taker's to free; NULL unless FETCH_BODY */
     char etag[FETCH_ETAG_MAX], last_modified[FETCH_MODIFIED_MAX];
     int64_t retry_after_s;
-    int64_t expires_s; /* Cache-Control or Expires: how long the copy is good; 0: not said */
-    struct error why;  /* never holds the URL */
+    int64_t expires_s; /* so long may the answer be kept: Cache-Control, Expires; 0: not known */
+    long http_status;  /* 0: there was no answer */
+    struct error why;  /* never holds a secret, nor the URL */
 };
 
 typedef void fetch_done(struct fetch_result *result, void *arg);

@@ -6,22 +6,27 @@
 #include "rcptguard/base/log.h"
 #include "refresh.h"
 #include "schedule.h"
+#include "source.h"
 
 #define SAY_AGAIN_S  3600
 #define SAVE_TIMES_S 60
 
-/* What became of one source, and the words for it. */
-struct outcome {
-    enum feed_state state;
-    char guard[32];
-    struct error why;
-};
-
-static void outcome_fail(struct outcome *o, const struct error *why)
+static void outcome_fail(struct feed_outcome *o, const struct error *why)
 {
     o->state = FEED_FAILED;
     o->guard[0] = '\0';
     o->why = *why;
+}
+
+/* Whoever cannot sign is not the publisher: what came is not even looked at. */
+static void outcome_unsigned(struct feed_outcome *o, const struct feed *f, const struct error *why)
+{
+    o->state = FEED_REFUSED;
+    feed_text(o->guard, sizeof o->guard, "signature");
+    error_set(&o->why, ERR_REFUSED,
+              "signature: %.300s; ask the publisher to sign the list anew, or set pubkey of [feed "
+              "%s] to the new key",
+              why->text, f->config->name);
 }
 
 /* ---- one copy ----------------------------------------------------------------------- */
@@ -161,7 +166,7 @@ static struct blocklist *parse(const struct feed_house *house, const struct feed
 }
 
 /* What is wrong with how it was packed is wrong with the copy, not with the fetch. */
-static void outcome_unpacked(struct outcome *o, const struct error *why)
+static void outcome_unpacked(struct feed_outcome *o, const struct error *why)
 {
     outcome_fail(o, why);
     if (why->code != ERR_SYNTAX && why->code != ERR_LIMIT)
@@ -183,7 +188,7 @@ static struct feed_config limits_of(const struct feed *f, unsigned i)
 
 /* BODY is taken over. */
 static void judge_copy(const struct feed_house *house, struct feed *f, unsigned i,
-                       struct body *body, int64_t now, bool manual, struct outcome *o)
+                       struct body *body, int64_t now, bool manual, struct feed_outcome *o)
 {
     struct feed_config limits = limits_of(f, i);
     struct guard_verdict verdict;
@@ -223,7 +228,7 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
 /* ---- judging a look ------------------------------------------------------------------------- */
 
 static void judge_held_source(const struct feed_house *house, struct feed *f, unsigned i,
-                              int64_t now, bool manual, struct outcome *o)
+                              int64_t now, bool manual, struct feed_outcome *o)
 {
     struct error why = {.code = 0};
     bool borrowed;
@@ -244,7 +249,7 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
 
 /* The server's copy is the accepted one: whatever was held is over. */
 static void take_unchanged(struct feed *f, unsigned i, struct body *body,
-                           const struct fetch_result *result, struct outcome *o)
+                           const struct fetch_result *result, struct feed_outcome *o)
 {
     struct store_source *stored = &f->meta.sources[i];
 
@@ -252,6 +257,7 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
         log_info(f->config->name, "the copy that was held is gone: the accepted one is back");
     feed_forget_held(f, i);
     if (body != NULL) {
+        source_came_from(f, i);
         set_validators(&stored->accepted, result);
         keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);
     }
@@ -259,7 +265,7 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
 }
 
 static void take_body(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
-                      struct outcome *o)
+                      struct feed_outcome *o)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
@@ -272,6 +278,8 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
         return;
     }
     judge_copy(house, f, i, body, now, false, o);
+    if (o->state == FEED_ACCEPTED || o->state == FEED_UNCHANGED || o->state == FEED_HELD)
+        source_came_from(f, i);
     if (o->state == FEED_ACCEPTED || o->state == FEED_UNCHANGED)
         set_validators(&stored->accepted, &s->result);
     else if (o->state == FEED_HELD)
@@ -279,13 +287,15 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
 }
 
 static void take_source(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
-                        struct outcome *o)
+                        struct feed_outcome *o)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
 
     if (s->result.kind == FETCH_FAILED)
         outcome_fail(o, &s->result.why);
+    else if (s->result.kind == FETCH_UNSIGNED)
+        outcome_unsigned(o, f, &s->result.why);
     else if (s->result.kind == FETCH_BODY)
         take_body(house, f, i, now, o);
     else if (s->asked_held && stored->held.known)
@@ -296,7 +306,8 @@ static void take_source(const struct feed_house *house, struct feed *f, unsigned
 }
 
 /* The worse of both; one that is new is news. */
-static const struct outcome *combine(const struct outcome *list, const struct outcome *cleared)
+static const struct feed_outcome *combine(const struct feed_outcome *list,
+                                          const struct feed_outcome *cleared)
 {
     bool good = list->state < FEED_HELD && cleared->state < FEED_HELD;
 
@@ -305,7 +316,7 @@ static const struct outcome *combine(const struct outcome *list, const struct ou
     return cleared->state > list->state ? cleared : list;
 }
 
-static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
+static void log_outcome(struct feed *f, const struct feed_outcome *o, int64_t now)
 {
     const char *state = feed_state_text(o->state);
     unsigned char copy[SHA256_BYTES];
@@ -328,7 +339,7 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
     feed_text(f->logged, sizeof f->logged, line);
 }
 
-static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
+static void note_outcome(struct feed *f, const struct feed_outcome *o, int64_t now)
 {
     struct text error = text_on(f->meta.last_error, sizeof f->meta.last_error);
     bool good = o->state < FEED_HELD;
@@ -348,7 +359,7 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 }
 
 /* Both sources' words into one outcome of the feed. */
-static void conclude(struct feed *f, const struct outcome *list, struct outcome *cleared,
+static void conclude(struct feed *f, const struct feed_outcome *list, struct feed_outcome *cleared,
                      int64_t now)
 {
     if (feed_has_cleared(f) && cleared->state >= FEED_HELD)
@@ -378,7 +389,7 @@ static void heed_servers(const struct feed *f, struct schedule *schedule)
 
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 {
-    struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
+    struct feed_outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
     struct schedule schedule = {f->config->refresh_s, f->config->min_refresh_s, 0, 0, 0};
 
     heed_servers(f, &schedule);
@@ -390,6 +401,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
         cleared.state = FEED_FAILED;
     } else {
         take_source(house, f, STORE_LIST, now, &list);
+        if (refresh_next_mirror(house, f, &list, now))
+            return;
     }
     f->running = false;
     if (atomic_load(house->stop))
@@ -405,7 +418,8 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)
 {
-    struct outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED}, {.state = FEED_UNCHANGED}};
+    struct feed_outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED},
+                                                   {.state = FEED_UNCHANGED}};
     static const unsigned order[STORE_SOURCES] = {STORE_CLEARED, STORE_LIST};
     bool any = false;
 
@@ -471,7 +485,7 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
 
 enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now)
 {
-    struct outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
+    struct feed_outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
     struct error why = {.code = 0};
     struct copy_counts counts;
     int i = latest_source(f);

@@ -2,9 +2,14 @@
 #include "refresh.h"
 
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "rcptguard/base/clock.h"
+#include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "signature.h"
+#include "source.h"
 #include "url.h"
 
 #define SAVE_AGAIN_S 30
@@ -15,13 +20,106 @@
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
+static bool is_signed(const struct feed *f)
+{
+    return f->config->pubkey != NULL && f->config->pubkey[0] != '\0';
+}
+
+static int add_piece(struct view bytes, void *arg, struct error *why)
+{
+    return buf_add_view(arg, bytes) < 0
+               ? error_set(why, ERR_NOMEM, "no memory for the whole list, to check its signature")
+               : 0;
+}
+
+/* The bytes that are checked are those of the body's digest: body_each sees to it. */
+static int check_body(const unsigned char *key, struct view signature, const struct body *body,
+                      struct error *why)
+{
+    struct buf whole = BUF_INIT(0);
+
+    if (body->fd < 0)
+        return signature_check(key, signature, buf_view(&body->memory), why);
+    int rc = body_each(body, add_piece, &whole, why);
+    if (rc == 0)
+        rc = signature_check(key, signature, buf_view(&whole), why);
+    buf_free(&whole);
+    return rc;
+}
+
+/* CODE and S->result.why say why the list cannot be believed, or CODE is 0. */
+static void conclude_signature(struct feed_source *s, int code)
+{
+    s->arrived = true;
+    if (code == 0)
+        return;
+    feed_drop_result(s);
+    s->arrived = true;
+    bool refused = code == ERR_REFUSED || code == ERR_SYNTAX || code == ERR_ABSENT;
+    s->result.kind = refused ? FETCH_UNSIGNED : FETCH_FAILED;
+}
+
+static void check_signature(struct feed_source *s, struct view signature)
+{
+    unsigned char key[FEED_PUBKEY_BYTES];
+    struct error *why = &s->result.why;
+    int rc = 0;
+
+    if (!feed_pubkey_parse(view_of(s->feed->config->pubkey), key))
+        rc = error_set(why, ERR_SYNTAX, "the key in pubkey cannot be read");
+    if (rc == 0)
+        rc = check_body(key, signature, s->result.body, why);
+    conclude_signature(s, rc);
+}
+
+/* That the server has no signature is an answer; that it did not answer is none. */
+static void on_signature(struct fetch_result *result, void *arg)
+{
+    struct feed_source *s = arg;
+    long status = result->http_status;
+
+    s->fetch = NULL;
+    if (result->kind == FETCH_BODY) {
+        check_signature(s, buf_view(&result->body->memory));
+        body_free(result->body);
+        return;
+    }
+    s->result.why = result->why;
+    s->result.retry_after_s = result->retry_after_s;
+    error_prefix(&s->result.why, "the signature beside the list");
+    conclude_signature(s, status == 403 || status == 404 || status == 410 ? ERR_ABSENT : ERR_IO);
+}
+
+static void ask_signature(struct feed_source *s)
+{
+    struct buf url = BUF_INIT(0);
+    struct fetch_order order = {
+        .how = s->feed->config,
+        .max_bytes = SIGNATURE_FILE_BYTES,
+        .spill_path = "", /* so few bytes stay in memory */
+    };
+
+    if (url_of_signature(&url, s->url) < 0) {
+        conclude_signature(s, error_set(&s->result.why, ERR_NOMEM, "no memory"));
+    } else {
+        order.url = url.data;
+        s->fetch = fetch_start(s->fetcher, &order, on_signature, s, &s->result.why);
+        if (s->fetch == NULL)
+            conclude_signature(s, ERR_NOMEM);
+    }
+    buf_free(&url);
+}
+
 static void on_fetched(struct fetch_result *result, void *arg)
 {
     struct feed_source *s = arg;
 
     s->fetch = NULL;
     s->result = *result;
-    s->arrived = true;
+    if (result->kind == FETCH_BODY && is_signed(s->feed))
+        ask_signature(s);
+    else
+        s->arrived = true;
 }
 
 /*
@@ -31,7 +129,6 @@ static void on_fetched(struct fetch_result *result, void *arg)
 static void choose_validators(const struct store_source *stored, struct feed_source *s,
                               struct fetch_order *order, int64_t now)
 {
-    s->asked_held = false;
     if (now < stored->full_fetch || now - stored->full_fetch >= FULL_FETCH_S)
         return;
     if (stored->held.known) {
@@ -43,39 +140,93 @@ static void choose_validators(const struct store_source *stored, struct feed_sou
     }
 }
 
-static void ask(const struct feed_house *house, struct feed *f, unsigned i)
+static void read_signature(struct feed_source *s, const char *path)
 {
-    struct feed_source *s = &f->sources[i];
-    char path[PATH_MAX];
-    struct fetch_order order = {
-        .url = s->url,
-        .max_bytes = f->config->max_bytes,
-        .timeout_s = f->config->timeout_s,
-        .etag = "",
-        .last_modified = "",
-        .spill_path = store_spill_path(f->store, i),
-    };
+    struct buf bytes = BUF_INIT(0);
+    char *beside = NULL;
+    int rc = asprintf(&beside, "%s.sig", path) < 0
+                 ? error_set(&s->result.why, ERR_NOMEM, "no memory")
+                 : file_read(beside, SIGNATURE_FILE_BYTES, &bytes, &s->result.why);
 
-    s->result = (struct fetch_result){.kind = FETCH_FAILED};
-    s->arrived = true;
-    if (!url_is_file(s->url)) {
-        choose_validators(&f->meta.sources[i], s, &order, clock_now());
-        s->fetch = fetch_start(house->fetcher, &order, on_fetched, s, &s->result.why);
-        s->arrived = s->fetch == NULL;
+    if (rc < 0)
+        conclude_signature(s, rc);
+    else
+        check_signature(s, buf_view(&bytes));
+    free(beside);
+    buf_free(&bytes);
+}
+
+static void ask_file(struct feed *f, struct feed_source *s, const char *spill_path)
+{
+    struct feed_url *u = &s->urls[s->at];
+    uint64_t max_bytes = f->config->max_bytes;
+    char path[PATH_MAX];
+
+    if (feed_url_is_glob(s->url) && url_file_pattern(s->url, path, sizeof path)) {
+        file_glob_mark(path, u->files.taken);
+        s->result.body = file_glob_read(path, spill_path, max_bytes, &s->result.why);
+        s->result.kind = s->result.body == NULL ? FETCH_FAILED : FETCH_BODY;
     } else if (url_file_path(s->url, path, sizeof path)) {
-        fetch_file(path, order.max_bytes, &s->result);
+        fetch_file(path, max_bytes, &s->result);
+        if (s->result.kind == FETCH_BODY && is_signed(f))
+            read_signature(s, path);
     } else {
         error_set(&s->result.why, ERR_SYNTAX, "the URL names no file: file:/path is expected");
     }
 }
 
-void refresh_start(const struct feed_house *house, struct feed *f)
+static void ask(const struct feed_house *house, struct feed *f, unsigned i)
+{
+    struct feed_source *s = &f->sources[i];
+    struct store_source *stored = &f->meta.sources[i];
+    struct fetch_order order = {
+        .url = s->url,
+        .how = f->config,
+        .max_bytes = f->config->max_bytes,
+        .etag = "",
+        .last_modified = "",
+        .spill_path = store_spill_path(f->store, i),
+    };
+
+    s->feed = f;
+    s->fetcher = house->fetcher;
+    s->result = (struct fetch_result){.kind = FETCH_FAILED};
+    s->arrived = true;
+    s->asked_held = false;
+    if (url_is_file(s->url)) {
+        ask_file(f, s, order.spill_path);
+        return;
+    }
+    /* Validators are of the URL that the copy is from: another server's may mean anything. */
+    if (memcmp(s->urls[s->at].digest, stored->url, SHA256_BYTES) == 0)
+        choose_validators(stored, s, &order, clock_now());
+    s->fetch = fetch_start(house->fetcher, &order, on_fetched, s, &s->result.why);
+    s->arrived = s->fetch == NULL;
+}
+
+static void ask_all(const struct feed_house *house, struct feed *f)
 {
     f->running = true;
-    f->due = false;
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         if (f->sources[i].url != NULL)
             ask(house, f, i);
+}
+
+void refresh_start(const struct feed_house *house, struct feed *f)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        source_begin(&f->sources[i], clock_now(), f->due);
+    f->due = false;
+    ask_all(house, f);
+}
+
+bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct feed_outcome *list,
+                         int64_t now)
+{
+    if (atomic_load(house->stop) || !source_next(f, list, now))
+        return false;
+    ask_all(house, f);
+    return true;
 }
 
 void refresh_cancel(struct feed *f)

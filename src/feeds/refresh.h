@@ -16,8 +16,16 @@ void refresh_start(const struct feed_house *house, struct feed *f);
 void refresh_cancel(struct feed *f);
 bool refresh_arrived(const struct feed *f); /* every source has its result */
 
-/* Takes, holds or refuses what arrived; f->meta tells. */
+/*
+ * Takes, holds or refuses what arrived; f->meta tells. Where a copy is bad and there is a mirror,
+ * the look goes on with that (f->running).
+ */
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now);
+
+/* LIST is what became of the list: true when the next mirror is asked instead; else LIST is the
+ * look's. All sources are asked again: what a mirror serves goes with the cleared list of then. */
+bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct feed_outcome *list,
+                         int64_t now);
 
 /* Looks again at held copies: because their time is up, or (MANUAL) because a person accepts
  * them. False: nothing is held. */

@@ -8,6 +8,7 @@
 #include "rcptguard/base/log.h"
 #include "refresh.h"
 #include "schedule.h"
+#include "source.h"
 #include "worker_parts.h"
 
 #define AGAIN_S     30    /* after a build or a save that failed */
@@ -21,6 +22,7 @@ static void begin_what_is_due(struct worker *w, int64_t now)
 {
     for (size_t i = 0; i < w->n_feeds; i++) {
         struct feed *f = w->feeds[i];
+        source_watch(f, clock_mono_ms());
         const struct schedule schedule = {f->config->refresh_s, f->config->min_refresh_s,
                                           (unsigned)f->meta.failures, 0, 0};
         f->meta.next_fetch =
@@ -37,6 +39,8 @@ static void judge_what_arrived(struct worker *w, int64_t now)
         int64_t until = refresh_held_until(f);
         if (refresh_arrived(f)) {
             refresh_judge(&w->house, f, now);
+            if (f->running)
+                continue; /* with the next mirror */
             worker_end_requests(w, &f->waiting,
                                 f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE);
             f->waiting = f->again;
@@ -187,9 +191,13 @@ static int wait_ms(const struct worker *w)
 
     if (ms > 0 && ms <= 1000)
         ms = 100; /* the clock is in seconds: find its next one */
-    for (size_t i = 0; i < w->n_feeds; i++)
+    for (size_t i = 0; i < w->n_feeds; i++) {
+        int files_ms = source_watch_ms(w->feeds[i], clock_mono_ms());
         if (w->feeds[i]->running && ms > PROGRESS_MS)
             ms = PROGRESS_MS;
+        if (files_ms >= 0 && files_ms < ms)
+            ms = files_ms;
+    }
     if (watch_ms >= 0 && watch_ms < ms)
         ms = watch_ms;
     if (!post_send(w->post) && ms > RESEND_MS)

@@ -98,7 +98,9 @@ class Daemon:
         lines = []
         for section, keys in self.config.items():
             lines.append(f"[{section}]")
-            lines += [f"{key} = {value}" for key, value in keys.items()]
+            for key, value in keys.items():
+                values = value if isinstance(value, list) else [value]  # of a key that repeats
+                lines += [f"{key} = {v}" for v in values]
             lines.append("")
         fresh = self.config_file.with_suffix(".new")
         fresh.write_text("\n".join(lines))

@@ -66,6 +66,15 @@ http {{
         location = /down {{ return 302 http://127.0.0.1:{port}/list; }}
     }}
     server {{
+        listen 127.0.0.1:{tls_client} ssl;
+        ssl_certificate {dir}/good.pem;
+        ssl_certificate_key {dir}/good.key;
+        ssl_client_certificate {dir}/ca.pem;
+        ssl_verify_client on;
+        root {dir}/root;
+        location = /away {{ return 302 https://127.0.0.1:{tls}/list; }}
+    }}
+    server {{
         listen 127.0.0.1:{tls_wrong} ssl;
         ssl_certificate {dir}/wrong.pem;
         ssl_certificate_key {dir}/wrong.key;
@@ -86,6 +95,7 @@ class WebServer:
         for name in ("root", "mode"):
             (self.directory / name).mkdir()
         self.port, self.tls, self.tls_wrong = free_port(), free_port(), free_port()
+        self.tls_client = free_port()
         self.raw = RawServer(self)
         self.process = None
         self.serial = 0
@@ -96,6 +106,7 @@ class WebServer:
                 port=self.port,
                 tls=self.tls,
                 tls_wrong=self.tls_wrong,
+                tls_client=self.tls_client,
                 raw=self.raw.port,
             )
         )
@@ -106,14 +117,16 @@ class WebServer:
         self.put("other", "moved@example.org\n")
 
     def _certificates(self):
-        """A certificate authority that nobody trusts, a good certificate, one of another name."""
+        """A certificate authority that nobody trusts, a good certificate, one of another name, one
+        of a client."""
         d = self.directory
         self.ca = d / "ca.pem"
         self._openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
             f" -subj /CN=Test-CA -keyout {d}/ca.key -out {self.ca}"
         )
-        for name, subject in (("good", "IP:127.0.0.1"), ("wrong", "DNS:other.example")):
+        names = {"good": "IP:127.0.0.1", "wrong": "DNS:other.example", "client": "DNS:relay.example"}
+        for name, subject in names.items():
             (d / f"{name}.ext").write_text(f"subjectAltName={subject}\n")
             self._openssl(
                 "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"

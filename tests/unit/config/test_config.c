@@ -233,7 +233,8 @@ static void test_order_and_escape(void **state)
     assert_problems("[feed a]\nurl = file:/a\nformat = entires\nrefresh = 0\nx\xc2\x9b = 1\n"
                     "[policy]\nmode = \xe2\x80\xaex\nmax_clients = -1\n",
                     "t.conf:3: feed a.format: no such format, the nearest one is entries; write "
-                    "one of: entries, aper\n"
+                    "one of: entries, aper, csv, json, ndjson, domains, hosts, adblock, dnsmasq, "
+                    "unbound, rpz, dnset, access, urls, hashes\n"
                     "t.conf:4: feed a.refresh: 0 is out of range; from 1s to 365d is allowed, for "
                     "example 1h\n"
                     "t.conf:5: feed a.x\\xC2\\x9B: no such key; the nearest one is url\n"

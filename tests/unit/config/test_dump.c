@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -35,13 +36,15 @@ static void test_dump(void **state)
         "\ncontact = ask \"us\" \\# or C:\\them    # t.conf:3\n",
         "\nadmin_group =    # default\n",
         "\n[feed b]\nurl = https://***@h/b\\#x    # t.conf:6\nformat = aper    # t.conf:7\n",
-        "\nsecret = ***    # t.conf:8, not in this version\n",
-        "\nheader = ***    # t.conf:9, not in this version\n",
-        "\nheader = ***    # t.conf:10, not in this version\n",
-        "\nproxy = http://***@p:1    # t.conf:11, not in this version\n",
-        "\nuserpwd =    # default, not in this version\n",
+        "\nurl = https://h/${secret}    # t.conf:19\n",
+        "\nsecret = ***    # t.conf:8\n",
+        "\nheader = X: ***    # t.conf:9\n",
+        "\nheader = Y: ***    # t.conf:10\n",
+        "\nproxy = http://***@p:1    # t.conf:11\n",
+        "\nuserpwd = ***:***    # t.conf:20\n",
         "\nrefresh = 60m    # t.conf:12\n",
         "\n[feed a]\nurl = file:/a    # t.conf:14\n",
+        "\nuserpwd =    # default\n",
         "\nurl = redis://***@127.0.0.1/0    # t.conf:17, not in this version\n",
     };
     struct parsed p = parse("[policy]\nlisten = unix:/a\ncontact = ask \"us\" \\# or C:\\them\n"
@@ -50,7 +53,9 @@ static void test_dump(void **state)
                             "secret = geheim\nheader = X: geheim\nheader = Y: geheim\n"
                             "proxy = http://user:geheim@p:1\nrefresh = 60m\n"
                             "[feed a]\nurl = file:/a\nformat = entries\n"
-                            "[redis]\nurl = redis://:geheim@127.0.0.1/0\n");
+                            "[redis]\nurl = redis://:geheim@127.0.0.1/0\n"
+                            "[feed c]\nurl = https://h/${secret}\nuserpwd = user:geheim\n"
+                            "secret = geheim\nformat = entries\n");
     char *text = dump(p.config);
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
@@ -71,7 +76,10 @@ static void test_dump_is_a_configuration(void **state)
     (void)state;
     struct parsed p = parse("[policy]\ncontact = a \\# \"b\" c\\\\#d\n[addresses]\n"
                             "recipient_delimiter = \\#+\n[protect]\ndomains =\n"
-                            "[feed a]\nurl = file:/a b#c\nformat = aper\n");
+                            "[feed a]\nurl = file:/a b#c\nformat = aper\n"
+                            "[feed b]\nurl = https://a:b@h/x\nurl = https://c:d@h/x\n"
+                            "format = entries\nheader = X-Key: ${secret}\nheader = X-Key: b\n"
+                            "userpwd = a:b\nsecret = geheim\nseparator = \\t\n");
     char *first = dump(p.config);
     struct parsed again = parse(first);
 
@@ -134,9 +142,54 @@ static void test_sample_is_the_shipped_file(void **state)
 
 /* With every '#' before a key or section taken away it still loads, and nothing is what it should
  * not be: each key is known, each example good. */
+static void make_file(const char *dir, const char *name, const char *words)
+{
+    char path[128];
+    struct file_part part = {words, strlen(words)};
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(file_replace(path, 0600, &part, 1, NULL), 0);
+}
+
+static void remove_file(const char *dir, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(unlink(path), 0);
+}
+
+/* What the sample's files hold. */
+static const struct {
+    const char *name, *words;
+} sample_files[] = {
+    {"feed.key", "geheim\n"},
+    {"ca.pem", "-----BEGIN CERTIFICATE-----\n"},
+    {"client.pem", "-----BEGIN CERTIFICATE-----\n"},
+    {"client.key", "-----BEGIN PRIVATE KEY-----\n"},
+    {"feed.pub", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\n"},
+};
+#define N_SAMPLE_FILES (sizeof sample_files / sizeof sample_files[0])
+
+static void replace_all(struct buf *to, struct view from, const char *word, const char *with)
+{
+    while (from.len > 0) {
+        const char *at = memmem(from.ptr, from.len, word, strlen(word));
+        size_t len = at == NULL ? from.len : (size_t)(at - from.ptr);
+        buf_add_view(to, view_first(from, len));
+        from = view_from(from, len);
+        if (at != NULL) {
+            buf_add_text(to, with);
+            from = view_from(from, strlen(word));
+        }
+    }
+}
+
 static void test_sample_uncommented(void **state)
 {
     (void)state;
+    char dir[] = "/tmp/test_dump.XXXXXX";
+    struct buf moved = BUF_INIT(0);
     char *sample = dump(NULL);
     struct view rest = view_of(sample), line;
     struct buf text = BUF_INIT(0);
@@ -151,28 +204,25 @@ static void test_sample_uncommented(void **state)
     for (size_t i = 0; i < SECTIONS; i++)
         expected_keys += sections[i].n_keys;
     assert_int_equal(keys, expected_keys);
-    struct parsed p = parse(text.data);
+    assert_non_null(mkdtemp(dir));
+    for (size_t i = 0; i < N_SAMPLE_FILES; i++)
+        make_file(dir, sample_files[i].name, sample_files[i].words);
+    replace_all(&moved, buf_view(&text), "/etc/rcptguard", dir);
+    struct parsed p = parse(moved.data);
     if (p.config == NULL)
         fail_msg("%s", p.problems);
     assert_null(strstr(p.problems, "no such"));
+    assert_string_equal(p.config->feeds[0].feed.secret, "geheim");
+    assert_string_equal(p.config->feeds[0].feed.pubkey,
+                        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    for (size_t i = 0; i < N_SAMPLE_FILES; i++)
+        remove_file(dir, sample_files[i].name);
+    rmdir(dir);
+    buf_free(&moved);
     assert_string_equal(p.config->list_names[0], "aper");
     parsed_free(&p);
     buf_free(&text);
     free(sample);
-}
-
-static void replace_all(struct buf *to, struct view from, const char *word, const char *with)
-{
-    while (from.len > 0) {
-        const char *at = memmem(from.ptr, from.len, word, strlen(word));
-        size_t len = at == NULL ? from.len : (size_t)(at - from.ptr);
-        buf_add_view(to, view_first(from, len));
-        from = view_from(from, len);
-        if (at != NULL) {
-            buf_add_text(to, with);
-            from = view_from(from, strlen(word));
-        }
-    }
 }
 
 static void test_quickstart(void **state)
