@@ -64,10 +64,11 @@ static struct fetch *start_port(struct house *h, int port, const char *path, con
     struct error why;
 
     text_addf(&url, "http://user:hush@127.0.0.1:%d%s", port, path);
+    static const struct feed_config how = {.timeout_s = 60};
     struct fetch_order order = {
         .url = h->url,
+        .how = &how,
         .max_bytes = 16 << 20,
-        .timeout_s = 60,
         .etag = etag,
         .last_modified = "",
         .spill_path = h->spill,
