@@ -23,7 +23,7 @@ struct feed_house {
 enum { COPY_ACCEPTED = 0, COPY_HELD = 1, COPY_STATES = 2 };
 
 /* What became of one source in a look, and the words for it. */
-struct feed_outcome {
+struct outcome {
     enum feed_state state;
     char guard[32];
     struct error why;
@@ -43,11 +43,11 @@ struct feed_url {
 /* What a feed is made of: its list, its cleared list. */
 struct feed_source {
     struct feed_url urls[FEED_MAX_URLS];
-    unsigned n_urls, at;       /* AT is asked, or was last */
-    const char *url;           /* urls[at].url; NULL: this feed has no such source */
-    unsigned failed;           /* URLs in this look */
-    struct feed_outcome first; /* of those: the first */
-    struct feed *feed;         /* whose it is, and what it is fetched by, while a look goes on */
+    unsigned n_urls, at;  /* AT is asked, or was last */
+    const char *url;      /* urls[at].url; NULL: this feed has no such source */
+    unsigned failed;      /* URLs in this look */
+    struct outcome first; /* of those: the first */
+    struct feed *feed;    /* whose it is, and what it is fetched by, while a look goes on */
     struct fetcher *fetcher;
     struct fetch *fetch; /* of the list, then of its signature */
     bool asked_held;     /* the validators that were sent are those of the held copy */

@@ -1,7 +1,7 @@
 /*
  * Fetching: conditional, capped, bounded in time, side by side. One fetcher a worker; it is also
  * what the worker waits on, so that a descriptor of its own and all transfers share one poll.
- * libcurl stands behind this file. Worker thread only.
+ * libcurl stands behind this door. Worker thread only.
  */
 #ifndef FEEDS_FETCH_H
 #define FEEDS_FETCH_H

@@ -11,7 +11,7 @@
 #define SAY_AGAIN_S  3600
 #define SAVE_TIMES_S 60
 
-static void outcome_fail(struct feed_outcome *o, const struct error *why)
+static void outcome_fail(struct outcome *o, const struct error *why)
 {
     o->state = FEED_FAILED;
     o->guard[0] = '\0';
@@ -19,7 +19,7 @@ static void outcome_fail(struct feed_outcome *o, const struct error *why)
 }
 
 /* Whoever cannot sign is not the publisher: what came is not even looked at. */
-static void outcome_unsigned(struct feed_outcome *o, const struct feed *f, const struct error *why)
+static void outcome_unsigned(struct outcome *o, const struct feed *f, const struct error *why)
 {
     o->state = FEED_REFUSED;
     feed_text(o->guard, sizeof o->guard, "signature");
@@ -166,7 +166,7 @@ static struct blocklist *parse(const struct feed_house *house, const struct feed
 }
 
 /* What is wrong with how it was packed is wrong with the copy, not with the fetch. */
-static void outcome_unpacked(struct feed_outcome *o, const struct error *why)
+static void outcome_unpacked(struct outcome *o, const struct error *why)
 {
     outcome_fail(o, why);
     if (why->code != ERR_SYNTAX && why->code != ERR_LIMIT)
@@ -188,7 +188,7 @@ static struct feed_config limits_of(const struct feed *f, unsigned i)
 
 /* BODY is taken over. */
 static void judge_copy(const struct feed_house *house, struct feed *f, unsigned i,
-                       struct body *body, int64_t now, bool manual, struct feed_outcome *o)
+                       struct body *body, int64_t now, bool manual, struct outcome *o)
 {
     struct feed_config limits = limits_of(f, i);
     struct guard_verdict verdict;
@@ -228,7 +228,7 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
 /* ---- judging a look ------------------------------------------------------------------------- */
 
 static void judge_held_source(const struct feed_house *house, struct feed *f, unsigned i,
-                              int64_t now, bool manual, struct feed_outcome *o)
+                              int64_t now, bool manual, struct outcome *o)
 {
     struct error why = {.code = 0};
     bool borrowed;
@@ -249,7 +249,7 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
 
 /* The server's copy is the accepted one: whatever was held is over. */
 static void take_unchanged(struct feed *f, unsigned i, struct body *body,
-                           const struct fetch_result *result, struct feed_outcome *o)
+                           const struct fetch_result *result, struct outcome *o)
 {
     struct store_source *stored = &f->meta.sources[i];
 
@@ -265,7 +265,7 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
 }
 
 static void take_body(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
-                      struct feed_outcome *o)
+                      struct outcome *o)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
@@ -287,7 +287,7 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
 }
 
 static void take_source(const struct feed_house *house, struct feed *f, unsigned i, int64_t now,
-                        struct feed_outcome *o)
+                        struct outcome *o)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
@@ -306,8 +306,7 @@ static void take_source(const struct feed_house *house, struct feed *f, unsigned
 }
 
 /* The worse of both; one that is new is news. */
-static const struct feed_outcome *combine(const struct feed_outcome *list,
-                                          const struct feed_outcome *cleared)
+static const struct outcome *combine(const struct outcome *list, const struct outcome *cleared)
 {
     bool good = list->state < FEED_HELD && cleared->state < FEED_HELD;
 
@@ -316,7 +315,7 @@ static const struct feed_outcome *combine(const struct feed_outcome *list,
     return cleared->state > list->state ? cleared : list;
 }
 
-static void log_outcome(struct feed *f, const struct feed_outcome *o, int64_t now)
+static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
 {
     const char *state = feed_state_text(o->state);
     unsigned char copy[SHA256_BYTES];
@@ -339,7 +338,7 @@ static void log_outcome(struct feed *f, const struct feed_outcome *o, int64_t no
     feed_text(f->logged, sizeof f->logged, line);
 }
 
-static void note_outcome(struct feed *f, const struct feed_outcome *o, int64_t now)
+static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 {
     struct text error = text_on(f->meta.last_error, sizeof f->meta.last_error);
     bool good = o->state < FEED_HELD;
@@ -359,7 +358,7 @@ static void note_outcome(struct feed *f, const struct feed_outcome *o, int64_t n
 }
 
 /* Both sources' words into one outcome of the feed. */
-static void conclude(struct feed *f, const struct feed_outcome *list, struct feed_outcome *cleared,
+static void conclude(struct feed *f, const struct outcome *list, struct outcome *cleared,
                      int64_t now)
 {
     if (feed_has_cleared(f) && cleared->state >= FEED_HELD)
@@ -389,7 +388,7 @@ static void heed_servers(const struct feed *f, struct schedule *schedule)
 
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 {
-    struct feed_outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
+    struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
     struct schedule schedule = {f->config->refresh_s, f->config->min_refresh_s, 0, 0, 0};
 
     heed_servers(f, &schedule);
@@ -418,8 +417,7 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)
 {
-    struct feed_outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED},
-                                                   {.state = FEED_UNCHANGED}};
+    struct outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED}, {.state = FEED_UNCHANGED}};
     static const unsigned order[STORE_SOURCES] = {STORE_CLEARED, STORE_LIST};
     bool any = false;
 
@@ -474,6 +472,8 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
     s->unsaved[COPY_ACCEPTED] = NULL;
     stored->accepted = stored->previous;
     stored->accepted.accepted_at = now;
+    /* They may be of another URL by now. */
+    stored->accepted.etag[0] = stored->accepted.last_modified[0] = '\0';
     stored->previous = (struct store_copy){.known = false};
     feed_text(stored->held_guard, sizeof stored->held_guard, GUARD_ROLLBACK);
     feed_text(stored->held_why, sizeof stored->held_why,
@@ -485,7 +485,7 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
 
 enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now)
 {
-    struct feed_outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
+    struct outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
     struct error why = {.code = 0};
     struct copy_counts counts;
     int i = latest_source(f);

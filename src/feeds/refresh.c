@@ -50,11 +50,11 @@ static int check_body(const unsigned char *key, struct view signature, const str
 /* CODE and S->result.why say why the list cannot be believed, or CODE is 0. */
 static void conclude_signature(struct feed_source *s, int code)
 {
+    if (code != 0)
+        feed_drop_result(s);
     s->arrived = true;
     if (code == 0)
         return;
-    feed_drop_result(s);
-    s->arrived = true;
     bool refused = code == ERR_REFUSED || code == ERR_SYNTAX || code == ERR_ABSENT;
     s->result.kind = refused ? FETCH_UNSIGNED : FETCH_FAILED;
 }
@@ -220,7 +220,7 @@ void refresh_start(const struct feed_house *house, struct feed *f)
     ask_all(house, f);
 }
 
-bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct feed_outcome *list,
+bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct outcome *list,
                          int64_t now)
 {
     if (atomic_load(house->stop) || !source_next(f, list, now))

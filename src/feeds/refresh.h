@@ -24,7 +24,7 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now);
 
 /* LIST is what became of the list: true when the next mirror is asked instead; else LIST is the
  * look's. All sources are asked again: what a mirror serves goes with the cleared list of then. */
-bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct feed_outcome *list,
+bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct outcome *list,
                          int64_t now);
 
 /* Looks again at held copies: because their time is up, or (MANUAL) because a person accepts

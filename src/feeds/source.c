@@ -165,7 +165,7 @@ static void tell_mirrors(struct feed *f, struct feed_source *s)
     }
 }
 
-static void note_failure(struct feed_source *s, const struct feed_outcome *o, int64_t now)
+static void note_failure(struct feed_source *s, const struct outcome *o, int64_t now)
 {
     struct feed_url *u = &s->urls[s->at];
     struct text t = text_on(u->failed, sizeof u->failed);
@@ -176,7 +176,7 @@ static void note_failure(struct feed_source *s, const struct feed_outcome *o, in
     u->not_before = s->result.retry_after_s > 0 ? now + s->result.retry_after_s : 0;
 }
 
-bool source_next(struct feed *f, struct feed_outcome *o, int64_t now)
+bool source_next(struct feed *f, struct outcome *o, int64_t now)
 {
     struct feed_source *s = &f->sources[STORE_LIST];
 

@@ -34,7 +34,7 @@ void source_begin(struct feed_source *s, int64_t now, bool impatient);
  * False: the look is over; O is the first failure when all failed, and that others than the first
  * one had to help is logged.
  */
-bool source_next(struct feed *f, struct feed_outcome *o, int64_t now);
+bool source_next(struct feed *f, struct outcome *o, int64_t now);
 
 /* The copy that arrived last is one of the feed's copies from now on. */
 void source_came_from(struct feed *f, unsigned source);

@@ -44,7 +44,9 @@ def make_files(text, directory):
 
     def make(match):
         path = directory / match.group(1)
-        path.write_text(PUBLIC_KEY if path.suffix == ".pub" else "not-a-real-one\n")
+        texts = {".pub": PUBLIC_KEY, ".pem": "-----BEGIN CERTIFICATE-----\n"}
+        pem_key = "tls_key" in text and path.suffix == ".key"
+        path.write_text("-----BEGIN PRIVATE KEY-----\n" if pem_key else texts.get(path.suffix, "not-a-real-one\n"))
         path.chmod(0o600)
         return str(path)
 

@@ -59,7 +59,8 @@ def test_accept_while_a_big_copy_arrives(daemon, server):
     go.set()
     refresh.join()
     assert daemon.blocks("a.rather.long.name.299999@example.org")
-    wait_until("it is kept", lambda: len(list((daemon.state / "feeds" / "main").iterdir())) == 2)
+    # Its state, the copy, and the one before.
+    wait_until("it is kept", lambda: len(list((daemon.state / "feeds" / "main").iterdir())) == 3)
     assert daemon.refresh("main")[1]["state"] == "unchanged"
     assert server.requests[-1][1]["if-none-match"] == '"big"'
     assert "cannot be kept" not in daemon.log()
