@@ -31,11 +31,11 @@ void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_
 
     if (feed->held.since != 0)
         add_reason(reasons, "feed %s: a copy is held: %s", feed->name, feed->held.why);
-    else if (feed->state == FEED_REFUSED)
-        add_reason(reasons, "feed %s: the last copy was refused%s%s", feed->name, error,
-                   feed->last_error);
     if (feed->accepted_at == 0)
         add_reason(reasons, "feed %s: no copy was ever accepted%s%s", feed->name, error,
+                   feed->last_error);
+    else if (feed->state == FEED_REFUSED && feed->held.since == 0)
+        add_reason(reasons, "feed %s: the last copy was refused%s%s", feed->name, error,
                    feed->last_error);
     else if (feed->state == FEED_FAILED && now - feed->last_success > DAY_S)
         add_reason(reasons, "feed %s: failing for more than a day%s%s", feed->name, error,

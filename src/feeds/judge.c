@@ -471,7 +471,6 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
     s->unsaved[COPY_HELD] = s->unsaved[COPY_ACCEPTED];
     s->unsaved[COPY_ACCEPTED] = NULL;
     stored->accepted = stored->previous;
-    stored->accepted.accepted_at = now;
     /* They may be of another URL by now. */
     stored->accepted.etag[0] = stored->accepted.last_modified[0] = '\0';
     stored->previous = (struct store_copy){.known = false};

@@ -262,10 +262,10 @@ static void test_the_first_that_objects_speaks(void **state)
     all.html = false;
     assert_string_equal(judge(&config, all, &memory, NOW, false).guard, "control");
     all.control = false;
-    assert_string_equal(judge(&config, all, &memory, NOW, false).guard, "min_entries");
-    config.min_entries = 0;
     assert_string_equal(judge(&config, all, &memory, NOW, false).guard, "bad");
     all.bad_rows = 0;
+    assert_string_equal(judge(&config, all, &memory, NOW, false).guard, "min_entries");
+    config.min_entries = 0;
     assert_string_equal(judge(&config, all, &memory, NOW, false).guard, "protected");
     all.protected_ = 0;
     assert_string_equal(judge(&config, all, &memory, NOW, false).guard, "empty");
