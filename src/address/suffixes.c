@@ -26,6 +26,9 @@ static const char *const listed_by_us[] = {
 /* The longest name in the DNS; nothing longer is on the list. */
 #define NAME_MAX_BYTES 253
 
+/* The longest rule of the list of 2026 has seven. */
+#define SUFFIX_MAX_LABELS 10
+
 struct suffixes *suffixes_new(void)
 {
     struct suffixes *s = calloc(1, sizeof *s);
@@ -67,13 +70,16 @@ static bool is_listed(const struct suffixes *s, struct view domain, int types)
 
 bool suffixes_is_shared(const struct suffixes *s, struct view domain)
 {
+    size_t at = domain.len;
+
     if (domain.len > NAME_MAX_BYTES || view_find(domain, '\0') >= 0)
         return false;
-    /* As many looks as the name has labels: those of a real list are few. */
-    for (ptrdiff_t dot; (dot = view_find(domain, '.')) >= 0;) {
-        if (is_listed(s, domain, PSL_TYPE_PRIVATE))
+    /* From the root on, as far as a suffix may reach: a hostile name has 127 labels. */
+    for (unsigned labels = 1; labels <= SUFFIX_MAX_LABELS && at > 0; labels++) {
+        at = (size_t)(view_find_last(view_first(domain, at), '.') + 1);
+        if (is_listed(s, view_from(domain, at), PSL_TYPE_PRIVATE))
             return true;
-        domain = view_from(domain, (size_t)dot + 1);
+        at -= at > 0;
     }
     return false;
 }
