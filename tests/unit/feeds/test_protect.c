@@ -162,6 +162,42 @@ static void test_missing_file(void **state)
     protect_release(NULL);
 }
 
+/* The file that is installed has no line that is left out. */
+static void test_shipped_file(void **state)
+{
+    struct error why;
+    struct protect *p = protect_load("conf/protected", &why);
+
+    (void)state;
+    assert_non_null(p);
+    if (why.code != 0)
+        fail_msg("%s", why.text);
+    assert_true(protect_covers(p, ENTRY_DOMAIN, view_of("comcast.net")));
+    assert_true(protect_covers(p, ENTRY_TREE, view_of("uol.com.br")));
+    assert_false(protect_covers(p, ENTRY_DOMAIN, view_of("example.org")));
+    protect_release(p);
+}
+
+/* A list of digests names a protected domain without saying so. */
+static void test_digests_of_names(void **state)
+{
+    struct protect *p = load("mail.example\n", NULL);
+    unsigned char digest[HASH_MAX_BYTES];
+
+    (void)state;
+    for (unsigned hash = 0; hash < HASH_KINDS; hash++) {
+        static const char *const names[] = {"gmail.com", "mail.example", "other.example"};
+        for (unsigned i = 0; i < 3; i++) {
+            size_t len = hash_plain((enum hash_kind)hash, view_of(names[i]), digest);
+            struct view key = view_make(digest, len);
+            assert_int_equal(protect_covers(p, ENTRY_DOMAIN_HASH, key), i < 2);
+            assert_false(protect_covers(p, ENTRY_ADDRESS_HASH, key));
+            assert_false(protect_covers(p, ENTRY_DOMAIN, key));
+        }
+    }
+    protect_release(p);
+}
+
 static void test_digest(void **state)
 {
     static const struct {
@@ -193,6 +229,8 @@ int main(void)
         cmocka_unit_test(test_built_in),
         cmocka_unit_test(test_lines_of_the_file),
         cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_shipped_file),
+        cmocka_unit_test(test_digests_of_names),
         cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests_name("feeds/protect", tests, make_file, remove_file);
