@@ -858,6 +858,34 @@ static void test_http_validators_are_of_what_is_there(void **state)
     assert_soon(h, is_listed, "user99@example.org");
 }
 
+/* Once a day the copy is asked for whole: a server that says "not modified" for ever is no reason
+ * to keep deleted entries. What it sends is the same then, and nothing is built. */
+static void test_a_full_fetch_once_a_day(void **state)
+{
+    struct house *h = *state;
+    int64_t now = 1900000000;
+
+    clock_set(now, -1);
+    set_http_feed(h, "/list");
+    set_stub(h, "\"big\"", 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    unsigned swaps = h->swaps;
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+    clock_set(now + 86399, -1);
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+    clock_set(now + 86400, -1);
+    refresh_as(h, "", FEED_UNCHANGED);
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+    /* A clock that was set back says nothing about when that was. */
+    clock_set(now, -1);
+    refresh_as(h, "", FEED_UNCHANGED);
+    refresh_as(h, "\"big\"", FEED_UNCHANGED);
+    assert_int_equal(h->swaps, swaps);
+    stop(h);
+    clock_set(-1, -1);
+}
+
 static bool stub_was_hit(const struct house *h, const void *arg)
 {
     (void)arg;
@@ -936,6 +964,7 @@ int main(void)
         ONE(test_damaged_body_is_not_believed),
         ONE(test_list_above_max_bytes_is_not_taken),
         ONE(test_http_validators_are_of_what_is_there),
+        ONE(test_a_full_fetch_once_a_day),
         ONE(test_stops_in_the_middle_of_a_hung_fetch),
         ONE(test_full_disk_keeps_the_list_in_force),
     };
