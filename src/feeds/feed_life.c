@@ -85,6 +85,7 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
                     struct watcher *watcher)
 {
     unsigned char shape[SHA256_BYTES];
+    bool known = f->config != NULL;
 
     f->config = fc;
     feed_shape(config, fc, shape);
@@ -93,6 +94,9 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
         blocklist_free(f->fresh);
         f->fresh = NULL;
         f->adopted = false;
+        /* Somebody who has mended the settings of a refused list is waiting for it. */
+        f->due |=
+            known && (f->meta.state == FEED_REFUSED || !f->meta.sources[STORE_LIST].accepted.known);
     }
     bool was_due = f->due;
     f->due = false;
