@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "feeds/protect.h"
+#include "rcptguard/base/hash.h"
 
 static char path[] = "/tmp/test_protect.XXXXXX";
 
@@ -89,6 +90,38 @@ static void test_kinds(void **state)
         assert_int_equal(protect_covers(p, cases[i].kind, view_of(cases[i].domain)),
                          cases[i].covered);
     protect_release(p);
+}
+
+/* Lists of hashed domains hold the name as it is sent, too. */
+static void test_digests(void **state)
+{
+    static const struct {
+        const char *name;
+        bool covered;
+    } cases[] = {
+        {"gmail.com", true},
+        {"mail.example", true},
+        {"xn--mller-kva.example", true},
+        {"m\xc3\xbcller.example", true},
+        {"a.example", false},
+        {"muller.example", false},
+    };
+    unsigned char digest[HASH_MAX_BYTES];
+    struct error why;
+
+    (void)state;
+    for (int in_unicode = 0; in_unicode < 2; in_unicode++) {
+        struct protect *p = load(in_unicode ? "mail.example\nM\xc3\x9cller.example\n"
+                                            : "mail.example\n.xn--mller-kva.example\n",
+                                 &why);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+            for (unsigned hash = 0; hash < HASH_KINDS; hash++) {
+                size_t len = hash_plain((enum hash_kind)hash, view_of(cases[i].name), digest);
+                assert_int_equal(protect_covers(p, ENTRY_DOMAIN_HASH, view_make(digest, len)),
+                                 cases[i].covered);
+            }
+        protect_release(p);
+    }
 }
 
 /* As the contract lists them, word for word. */
@@ -189,11 +222,9 @@ static void test_digest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_built_in),
-        cmocka_unit_test(test_lines_of_the_file),
-        cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_kinds),        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_built_in),     cmocka_unit_test(test_lines_of_the_file),
+        cmocka_unit_test(test_missing_file), cmocka_unit_test(test_digest),
     };
     return cmocka_run_group_tests_name("feeds/protect", tests, make_file, remove_file);
 }
