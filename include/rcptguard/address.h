@@ -109,6 +109,12 @@ enum entry_result entry_parse_address(struct view what, const struct address_opt
 enum entry_result entry_parse_domain(struct view name, enum entry_kind kind, struct entry *out,
                                      struct error *why);
 
+#define DOMAIN_UNICODE_MAX_BYTES 1024
+
+/* NAME (canonical) with its A-labels in Unicode into DST, as some people write it; empty: it has
+ * none. */
+struct view domain_unicode(struct view name, char dst[DOMAIN_UNICODE_MAX_BYTES]);
+
 /*
  * Appends the entry as reports print it: user@d, d, .d, *.d, a digest in hexadecimal. Parsing the
  * first four gives the same entry, so a local part with a * is printed in quotes even though its

@@ -3,6 +3,8 @@
 
 #include <idn2.h>
 
+#include "rcptguard/address.h"
+
 /* Rule 4: a space, a control byte or one of these needs quotes; dots anywhere do not. */
 static bool must_quote(char c)
 {
@@ -184,4 +186,23 @@ static enum domain_fault fold_idn(struct view raw, char *dst, size_t size, struc
 enum domain_fault domain_fold(struct view raw, char *dst, size_t size, struct domain *out)
 {
     return view_is_ascii(raw) ? fold_ascii(raw, dst, size, out) : fold_idn(raw, dst, size, out);
+}
+
+struct view domain_unicode(struct view name, char dst[DOMAIN_UNICODE_MAX_BYTES])
+{
+    char source[DOMAIN_IDN_MAX_OUT + 1];
+    struct view unicode = VIEW_NONE;
+    char *out = NULL;
+
+    if (name.len >= sizeof source || memmem(name.ptr, name.len, "xn--", 4) == NULL)
+        return VIEW_NONE;
+    memcpy(source, name.ptr, name.len);
+    source[name.len] = '\0';
+    if (idn2_to_unicode_8z8z(source, &out, 0) == IDN2_OK &&
+        strlen(out) < DOMAIN_UNICODE_MAX_BYTES && !view_is_ascii(view_of(out))) {
+        unicode = view_make(dst, strlen(out));
+        memcpy(dst, out, unicode.len);
+    }
+    idn2_free(out);
+    return unicode;
 }

@@ -72,6 +72,34 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
     }
 }
 
+/* Settings may have changed since it was accepted. A copy of which they leave nothing, or that they
+ * call cut short, is none; fetched again, it is the guards that say so, where people look. */
+static bool is_list(const struct feed *f, const struct copy_counts *counts, struct error *why)
+{
+    if (counts->broken[0] != '\0')
+        error_set(why, ERR_SYNTAX, "not %s: %s", f->config->format, counts->broken);
+    else if (counts->rows == 0 && counts->bad_rows + counts->ignored_rows > 0)
+        error_set(why, ERR_SYNTAX, "not %s: none of its rows is one", f->config->format);
+    else
+        return true;
+    return false;
+}
+
+/* What is shown of the copy, and what the next one is compared with, is as it is read now. */
+static void note_rows(struct store_source *stored, const struct copy_counts *counts)
+{
+    struct store_copy *copy = &stored->accepted;
+
+    copy->rows = counts->rows;
+    copy->bad_rows = counts->bad_rows;
+    copy->ignored_rows = counts->ignored_rows;
+    copy->entries = counts->entries;
+    copy->exceptions = counts->exceptions;
+    copy->dropped = counts->protected_ + counts->suffixes;
+    feed_text(copy->left_out, sizeof copy->left_out, counts->dropped_sample);
+    feed_remember(stored);
+}
+
 static int parse_stored(struct build *b, struct part *p, struct error *why)
 {
     struct copy_counts counts;
@@ -84,12 +112,15 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
         f->fresh = feed_parse(b->house, f, body, &counts, &lost);
     if (!borrowed)
         body_free(body);
-    if (f->fresh != NULL) {
+    if (f->fresh != NULL && is_list(f, &counts, &lost)) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
-        f->meta.sources[STORE_LIST].accepted.dropped = counts.protected_ + counts.suffixes;
+        note_rows(&f->meta.sources[STORE_LIST], &counts);
+        f->changed = true;
         p->fresh = true;
         return 0;
     }
+    blocklist_free(f->fresh);
+    f->fresh = NULL;
     if (lost.code == ERR_NOMEM || lost.code == ERR_TIMEOUT) {
         if (why != NULL)
             *why = lost;

@@ -135,16 +135,17 @@ static int64_t seconds_of_day(unsigned number)
 /*
  * Most serials of ten digits are a day and a number of the day (RFC 1912, 2.2); the rest are
  * seconds since 1970. What only nearly is a day (2026113100, after a hundred changes on the 30th)
- * is not read as the year 2034: a copy from the future would be refused.
+ * is not read as the year 2034: a copy from the future would be refused. Nor is one of those that
+ * tell the year in two digits (2611231200) read as the year 2052.
  */
 void feed_serial_tell(const struct feed_reader *r, struct view serial)
 {
     uint64_t number;
     int64_t made;
 
-    if (!view_to_uint(serial, UINT32_MAX, &number) || number < 1000000000)
+    if (!view_to_uint(serial, 2099123199, &number) || number < 1000000000)
         return;
-    if (number >= 1970010100 && number <= 2099123199)
+    if (number >= 1970010100)
         made = seconds_of_day((unsigned)(number / 100));
     else
         made = (int64_t)number;

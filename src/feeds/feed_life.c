@@ -73,8 +73,9 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
 {
     struct source_urls list = {fc->url, fc->mirrors, fc->n_mirrors, fc->pubkey};
     struct source_urls cleared = {.pubkey = fc->pubkey};
+    static const unsigned char no_shape[SHA256_BYTES];
     unsigned char shape[SHA256_BYTES];
-    bool was_due = f->due;
+    bool was_due = f->due, known = memcmp(f->shape, no_shape, sizeof no_shape) != 0;
 
     f->due = !same_access(f->config, fc);
     f->config = fc;
@@ -84,6 +85,9 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
         blocklist_free(f->fresh);
         f->fresh = NULL;
         f->adopted = false;
+        /* Somebody who has mended the settings of a refused list is waiting for it. */
+        f->due |=
+            known && (f->meta.state == FEED_REFUSED || !f->meta.sources[STORE_LIST].accepted.known);
     }
     if (fc->cleared != NULL && fc->cleared[0] != '\0')
         cleared.first = fc->cleared;

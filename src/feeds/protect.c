@@ -58,8 +58,7 @@ static unsigned count_labels(struct view name)
     return n;
 }
 
-/* Lists of hashed domains hold them under these names. */
-static bool add_hashes(struct protect *p, struct view name)
+static bool add_hashes_of(struct protect *p, struct view name)
 {
     unsigned char digest[HASH_MAX_BYTES];
 
@@ -69,6 +68,16 @@ static bool add_hashes(struct protect *p, struct view name)
             return false;
     }
     return true;
+}
+
+/* Lists of hashed domains hold them under these names. That of a domain as the sender wrote it is
+ * looked up, too. */
+static bool add_hashes(struct protect *p, struct view name)
+{
+    char written[DOMAIN_UNICODE_MAX_BYTES];
+    struct view unicode = domain_unicode(name, written);
+
+    return add_hashes_of(p, name) && (unicode.len == 0 || add_hashes_of(p, unicode));
 }
 
 static bool add_name(struct protect *p, struct view name, bool tree)

@@ -162,3 +162,29 @@ def test_protected_file_lost(server, lost):
     server.wait_log(r"in force from .*exclusions", since=mark)
     server.refresh("wide")
     assert not server.blocks("any@wide.example")
+
+
+def test_changed_format(server):
+    """A stored copy that is none in the new format is not "unchanged": the guards say so."""
+    server.list_file("wild", "||a.example^\n||b.example^\n", format="adblock")
+    server.reload()
+    server.wait_blocked("x@a.example")
+    server.config["feed wild"]["format"] = "hosts"
+    server.reload()
+    status = server.wait_feed("wild", state="refused")
+    assert "looks like adblock" in status["last_error"]
+    assert not server.blocks("x@a.example")
+    server.config["feed wild"]["format"] = "adblock"
+    server.reload()
+    server.wait_blocked("x@a.example")
+    assert server.feed_status("wild")["entries"] == 2
+
+
+def test_changed_format_shows_the_rows_as_they_are_read_now(server):
+    server.list_file("wild", "a.example\n.b.example\nx@c.example\n", format="dnset")
+    server.reload()
+    server.wait_feed("wild", state="accepted", entries=3, bad_rows=0)
+    server.config["feed wild"]["format"] = "domains"
+    server.reload()
+    server.wait_blocked("x@s.a.example")
+    server.wait_feed("wild", entries=2, bad_rows=1)

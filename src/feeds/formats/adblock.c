@@ -1,7 +1,7 @@
 /*
  * adblock: of the filter language for browsers only what speaks of whole domains, ||d^ and its
- * exception @@||d^. Everything else is about parts of pages: a rule with options, a path or a
- * pattern says nothing of mail, and a domain that it names may be as good as any.
+ * exceptions @@||d^ and @@||d^|. Everything else is about parts of pages: a rule with options, a
+ * path or a pattern says nothing of mail, and a domain that it names may be as good as any.
  */
 #include "../format.h"
 
@@ -52,12 +52,14 @@ static bool is_world(struct view name)
     return true;
 }
 
-/* Takes the d of ||d^ alone. */
-static bool take_domain(struct view rule, struct view *name)
+/* Takes the d that stands between LEAD and a ^ at the end. */
+static bool take_domain(struct view rule, const char *lead, struct view *name)
 {
-    if (!view_starts(rule, "||") || rule.ptr[rule.len - 1] != '^')
+    size_t len = strlen(lead);
+
+    if (!view_starts(rule, lead) || rule.len <= len || rule.ptr[rule.len - 1] != '^')
         return false;
-    *name = view_make(rule.ptr + 2, rule.len - 3);
+    *name = view_make(rule.ptr + len, rule.len - len - 1);
     return is_world(*name) || view_find_any(*name, PATTERN_CHARS "^$#") < 0;
 }
 
@@ -73,6 +75,33 @@ static void tell_domain(const struct feed_reader *r, struct view name, struct vi
         r->sink->ignored(row.line, r->sink->arg);
 }
 
+/*
+ * Lists for resolvers write @@||d^| and, for d alone, @@|d^|: of a name's question nothing follows
+ * the name. An exception that is passed over is a wrong block, so both are understood; of the
+ * rules that block ||d^ alone counts.
+ */
+static bool take_exception(const struct feed_reader *r, struct view rule, struct view text,
+                           struct feed_row row)
+{
+    struct entry entry;
+    struct error why;
+    struct view name;
+
+    if (rule.len > 1 && rule.ptr[rule.len - 1] == '|')
+        rule.len--;
+    if (take_domain(rule, "||", &name)) {
+        tell_domain(r, name, text, row);
+        return true;
+    }
+    if (!take_domain(rule, "|", &name))
+        return false;
+    enum entry_result result = entry_parse_domain(name, ENTRY_DOMAIN, &entry, &why);
+    if (result == ENTRY_GOOD && view_find(entry.key, '.') < 0)
+        result = ENTRY_IGNORED;
+    feed_row_tell(result, &entry, &why, name, text, row, r->sink);
+    return true;
+}
+
 static void adblock_line(const struct feed_reader *r, struct view line, uint64_t number)
 {
     struct view text = view_trim(line), rule = text, name;
@@ -82,16 +111,17 @@ static void adblock_line(const struct feed_reader *r, struct view line, uint64_t
         feed_comment_tell(r, text);
         return;
     }
-    if (view_starts(rule, "@@")) {
+    bool excepts = view_starts(rule, "@@");
+    if (excepts) {
         row.effect = LISTING_EXCEPTS_ALL;
         rule = view_from(rule, 2);
     }
     bool has_options = view_find(rule, '$') >= 0;
     if (!has_options && !is_cosmetic(rule) && is_broken(rule))
         r->sink->bad(number, text, "no rule holds a blank or a control character", r->sink->arg);
-    else if (take_domain(rule, &name))
+    else if (!excepts && take_domain(rule, "||", &name))
         tell_domain(r, name, text, row);
-    else
+    else if (!excepts || !take_exception(r, rule, text, row))
         r->sink->ignored(number, r->sink->arg);
 }
 
@@ -99,11 +129,11 @@ static bool adblock_looks(struct view line)
 {
     bool rule = view_starts(line, "||") && view_find(line, '^') >= 0;
 
-    return rule || view_starts(line, "@@||") || view_starts(line, "[Adblock") || is_cosmetic(line);
+    return rule || view_starts(line, "@@|") || view_starts(line, "[Adblock") || is_cosmetic(line);
 }
 
 const struct feed_format feed_format_adblock = {
-    .info = {"adblock", "||d^; exceptions @@||d^; ! comments",
+    .info = {"adblock", "||d^; exceptions @@||d^ and @@|d^ for d alone; ! comments",
              "the domain and all below it, an exception always wins; rules with $options, paths "
              "or patterns are ignored",
              NULL},

@@ -14,6 +14,13 @@ static struct view without_comment(struct view line)
     return view_trim(sign < 0 ? line : view_first(line, (size_t)sign));
 }
 
+/* Debian's installer writes the machine's own name there, with its domain: the relay's, or that of
+ * whoever publishes his own file. */
+static bool is_own(struct view address)
+{
+    return view_is(address, "127.0.1.1");
+}
+
 /* localhost.localdomain and its kin; the other names of a preamble are single labels. */
 static bool is_preamble(struct view name)
 {
@@ -54,7 +61,7 @@ static void hosts_line(const struct feed_reader *r, struct view line, uint64_t n
         r->sink->bad(number, text, "does not begin with an IP address", r->sink->arg);
     else if (names.len == 0)
         r->sink->bad(number, text, "an address without a name", r->sink->arg);
-    else if (nowhere)
+    else if (nowhere && !is_own(address))
         tell_names(r, names, text, (struct feed_row){.line = number});
     else
         r->sink->ignored(number, r->sink->arg);

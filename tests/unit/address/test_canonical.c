@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "address/canonical.h"
+#include "rcptguard/address.h"
 
 static void test_domain_faults(void **state)
 {
@@ -90,10 +91,31 @@ static void test_local_parts(void **state)
     }
 }
 
+static void test_unicode(void **state)
+{
+    static const struct {
+        const char *name, *unicode;
+    } rows[] = {
+        {"xn--mller-kva.example", "m\xc3\xbcller.example"},
+        {"a.xn--mller-kva.xn--p1ai", "a.m\xc3\xbcller.\xd1\x80\xd1\x84"},
+        {"example.org", ""},
+        {"axn--b.example", ""},
+        {"xn--\xff.example", ""},
+        {"xn--.example", ""},
+        {"xn--99999999.example", ""},
+    };
+    char dst[DOMAIN_UNICODE_MAX_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_true(view_is(domain_unicode(view_of(rows[i].name), dst), rows[i].unicode));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_domain_faults),
+        cmocka_unit_test(test_unicode),
         cmocka_unit_test(test_domain_room),
         cmocka_unit_test(test_local_parts),
     };

@@ -23,6 +23,11 @@ static void test_rules(void **state)
         {"||co.uk^", ".co.uk"},
         {"@@||a.example.org^", "except all .a.example.org"},
         {" @@||A.example.org.^ ", "except all .a.example.org"},
+        /* As lists for resolvers write most of theirs: a name's end is the URL's end there. */
+        {"@@||a.example.org^|", "except all .a.example.org"},
+        {"@@|a.example.org^|", "except all a.example.org"},
+        {"@@|a.example.org^", "except all a.example.org"},
+        {"@@|A.example.org.^| ", "except all a.example.org"},
     };
 
     (void)state;
@@ -97,6 +102,18 @@ static void test_what_is_ignored(void **state)
         /* To free the whole world from a list is not to block it. */
         {"@@||*^", "ignored"},
         {"@@||^", "ignored"},
+        {"@@||^|", "ignored"},
+        {"@@||*^|", "ignored"},
+        {"@@|^|", "ignored"},
+        {"@@|*^", "ignored"},
+        {"@@|com^|", "ignored"},
+        {"@@|", "ignored"},
+        {"@@^|", "ignored"},
+        {"@@|https://a.example.org^|", "ignored"},
+        {"@@||a*.example.org^|", "ignored"},
+        {"@@||a.example.org^||", "ignored"},
+        {"|a.example.org^", "ignored"},
+        {"|a.example.org^|", "ignored"},
     };
 
     (void)state;
@@ -116,12 +133,13 @@ static void test_the_world(void **state)
 static void test_bad_rows(void **state)
 {
     static const struct said rows[] = {
-        {"||bad name^", "bad"},           {"||a.example.org^ # a comment", "bad"},
-        {"||a.example.org ^", "bad"},     {"||a.example.org^\t||b.example.org^", "bad"},
-        {"||a\x01.example.org^", "bad"},  {"||a\\b.example.org^", "bad"},
-        {"||a..example.org^", "bad"},     {"||a.\xff.example.org^", "bad"},
-        {"@@||bad name^", "bad"},         {"@@||a..example.org^", "bad"},
-        {"0.0.0.0 a.example.org", "bad"}, {"404: Not Found", "bad"},
+        {"||bad name^", "bad"},          {"||a.example.org^ # a comment", "bad"},
+        {"||a.example.org ^", "bad"},    {"||a.example.org^\t||b.example.org^", "bad"},
+        {"||a\x01.example.org^", "bad"}, {"||a\\b.example.org^", "bad"},
+        {"||a..example.org^", "bad"},    {"||a.\xff.example.org^", "bad"},
+        {"@@||bad name^", "bad"},        {"@@||a..example.org^", "bad"},
+        {"@@|a..example.org^|", "bad"},  {"0.0.0.0 a.example.org", "bad"},
+        {"404: Not Found", "bad"},
     };
 
     (void)state;

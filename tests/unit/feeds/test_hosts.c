@@ -15,7 +15,7 @@ static void test_rows(void **state)
     static const struct said rows[] = {
         {"0.0.0.0 a.example.org", ".a.example.org"},
         {"127.0.0.1 a.example.org", ".a.example.org"},
-        {"127.0.1.1 a.example.org", ".a.example.org"},
+        {"127.0.0.2 a.example.org", ".a.example.org"},
         {"127.255.255.254 a.example.org", ".a.example.org"},
         {":: a.example.org", ".a.example.org"},
         {"::1 a.example.org", ".a.example.org"},
@@ -46,6 +46,8 @@ static void test_preamble_and_real_hosts(void **state)
         {"127.0.0.1 localhost4.LOCALDOMAIN4", "ignored"},
         {"::1 localhost6.localdomain6", "ignored"},
         {"127.0.0.1 local", "ignored"},
+        /* Debian's line for the machine's own name. */
+        {"127.0.1.1 relay.example.org relay", "ignored"},
         {"255.255.255.255 broadcasthost", "ignored"},
         {"::1 ip6-localhost ip6-loopback", "ignored; ignored"},
         {"fe80::1%lo0 localhost", "ignored"},

@@ -386,7 +386,6 @@ static void test_serials(void **state)
     } cases[] = {
         {"1000000000", "claim created 1000000000\n"},
         {"1787419808", "claim created 1787419808\n"},
-        {"4294967295", "claim created 4294967295\n"},
         {"2026112301", "claim created 1795392000\n"}, /* 2026-11-23 00:00 UTC */
         {"2000022900", "claim created 951782400\n"},
         {"1970010200", "claim created 86400\n"},
@@ -395,6 +394,9 @@ static void test_serials(void **state)
         {"2026130100", ""}, /* */
         {"2026002300", ""}, /* */
         {"1970010100", ""}, /* 0 says `not told` */
+        {"2611231200", ""}, /* the year in two digits, month, day, hour, minute */
+        {"2099123200", ""}, /* */
+        {"4294967295", ""}, /* */
         {"999999999", ""},  /* */
         {"20261123", ""},   /* */
         {"42", ""},         /* */
