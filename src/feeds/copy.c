@@ -76,6 +76,8 @@ static void count_end(struct tally *t, struct copy_counts *counts)
     const struct feed_format *guess = feed_format_guess(sniff_head(&t->sniff));
     if (guess != NULL && !feed_format_fits(t->format, sniff_head(&t->sniff)))
         t->counts.looks_like = guess->info.name;
+    /* An entry alone on its line is the same in both. */
+    t->counts.takes_any = t->format->takes_any && guess != &feed_format_entries;
     *counts = t->counts;
 }
 

@@ -35,6 +35,7 @@ struct copy_counts {
     char broken[160];              /* escaped: why it is not whole; "": it is */
     bool html, control;            /* looks like HTML or PHP; holds NUL or other control bytes */
     const char *looks_like;        /* another format that most of its rows look like, or NULL */
+    bool takes_any;                /* its own format takes such rows, and means something else */
     bool rolled_back;              /* a person rolled back from it; set by who judges */
 };
 
