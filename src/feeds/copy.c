@@ -65,8 +65,7 @@ static void count_broken(struct tally *t, uint64_t line, const char *why)
 
     if (t->counts.broken[0] != '\0')
         return;
-    text_addf(&text, "line %" PRIu64 ": ", line);
-    escape_to(&text, view_of(why), ESCAPE_TERMINAL);
+    text_addf(&text, "line %" PRIu64 ": %s", line, why);
 }
 
 static void count_end(struct tally *t, struct copy_counts *counts)
