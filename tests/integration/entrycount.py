@@ -6,6 +6,7 @@ one pure function a format, bytes -> Count of listcount. Entries are written as 
 
 import csv
 import datetime
+import functools
 import io
 import json
 import re
@@ -20,6 +21,7 @@ def without_comment(line):
     return re.split(r"(?:^|[ \t])#", line, maxsplit=1)[0].strip(" \t\r")
 
 
+@functools.cache
 def address_of(text):
     """The canonical address, or None for a bad one."""
     local, _, domain = text.rpartition("@")
