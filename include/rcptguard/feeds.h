@@ -137,6 +137,7 @@ struct feed_status {
     struct {
         int64_t since, until; /* 0: nothing is held; until 0: not by itself */
         uint64_t entries;
+        char guard[32]; /* what holds it; GUARD above is that of the last look */
         char why[256];
     } held;
     char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */

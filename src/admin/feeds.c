@@ -13,6 +13,7 @@ static json_t *held_json(const struct feed_status *feed)
     json_t *held = json_object();
     json_put(held, "since", json_time(feed->held.since));
     json_put(held, "until", json_time(feed->held.until));
+    json_put(held, "guard", json_text_or_null(view_of(feed->held.guard)));
     json_put(held, "why", json_text(view_of(feed->held.why)));
     json_put(held, "entries", json_count(feed->held.entries));
     return held;

@@ -131,8 +131,8 @@ static void show_held(const struct show *s, const json_t *feed, const json_t *he
 
     show_head(s, feed, SHOW_YELLOW, "held", " since ", show_field(held, "since"));
     show_label(s, "why");
-    if (show_is_set(feed, "guard")) {
-        show_view(s, show_field(feed, "guard"));
+    if (show_is_set(held, "guard")) {
+        show_view(s, show_field(held, "guard"));
         fputs(": ", s->to);
     }
     show_view(s, show_field(held, "why"));

@@ -65,8 +65,7 @@ static void count_broken(struct tally *t, uint64_t line, const char *why)
 
     if (t->counts.broken[0] != '\0')
         return;
-    text_addf(&text, "line %" PRIu64 ": ", line);
-    escape_to(&text, view_of(why), ESCAPE_TERMINAL);
+    text_addf(&text, "line %" PRIu64 ": %s", line, why);
 }
 
 static void count_end(struct tally *t, struct copy_counts *counts)
@@ -76,6 +75,8 @@ static void count_end(struct tally *t, struct copy_counts *counts)
     const struct feed_format *guess = feed_format_guess(sniff_head(&t->sniff));
     if (guess != NULL && !feed_format_fits(t->format, sniff_head(&t->sniff)))
         t->counts.looks_like = guess->info.name;
+    /* An entry alone on its line is the same in both. */
+    t->counts.takes_any = t->format->takes_any && guess != &feed_format_entries;
     *counts = t->counts;
 }
 

@@ -32,9 +32,10 @@ struct copy_counts {
     char dropped_sample[160]; /* the first protected entries, as printed */
     int64_t
         claims[CLAIM_EXPIRES + 1]; /* what the list says of itself, by enum feed_claim; 0: not */
-    char broken[160];              /* escaped: why it is not whole; "": it is */
+    char broken[160];              /* why it is not whole; "": it is. Not escaped */
     bool html, control;            /* looks like HTML or PHP; holds NUL or other control bytes */
     const char *looks_like;        /* another format that most of its rows look like, or NULL */
+    bool takes_any;                /* its own format takes such rows, and means something else */
     bool rolled_back;              /* a person rolled back from it; set by who judges */
 };
 

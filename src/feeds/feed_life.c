@@ -176,7 +176,7 @@ static void tell_held(const struct feed *f, struct feed_status *status)
         status->held.entries = s->held.entries;
         snprintf(status->held.why, sizeof status->held.why, "%s%.230s",
                  i == STORE_CLEARED ? "cleared list: " : "", s->held_why);
-        feed_text(status->guard, sizeof status->guard, s->held_guard);
+        feed_text(status->held.guard, sizeof status->held.guard, s->held_guard);
         return;
     }
 }

@@ -86,6 +86,9 @@ struct feed_format {
      * no. May be NULL.
      */
     bool (*looks)(struct view line);
+
+    /* Nearly any line is a row here, those of other formats too: they would be read wrongly. */
+    bool takes_any;
 };
 
 /* Cleared lists belong to an aper feed: no format that anybody could name. */

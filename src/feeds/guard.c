@@ -84,22 +84,37 @@ static void broken_tell(const struct judging *j, char *why, size_t size)
              j->counts->broken);
 }
 
-/* Most of it is nothing in its format and plainly something in another. */
+/* Rows that block nobody as this format reads them: digests, say, are single labels to most. */
+static uint64_t idle_rows(const struct copy_counts *c)
+{
+    return c->bad_rows + c->ignored_rows + c->suffixes;
+}
+
+static uint64_t all_rows(const struct copy_counts *c)
+{
+    return c->bad_rows + c->ignored_rows + c->rows;
+}
+
+/* Most of it is nothing in its format and plainly something in another: a zone's exceptions would
+ * be listed as names with some text behind them. */
 static bool format_objects(const struct judging *j)
 {
     const struct copy_counts *c = j->counts;
 
-    return c->looks_like != NULL && c->bad_rows + c->ignored_rows > c->rows;
+    return c->looks_like != NULL && (c->takes_any || 2 * idle_rows(c) > all_rows(c));
 }
 
 static void format_tell(const struct judging *j, char *why, size_t size)
 {
     const struct copy_counts *c = j->counts;
+    int len =
+        snprintf(why, size, "it looks like %s, not like %.20s", c->looks_like, j->config->format);
 
-    snprintf(why, size,
-             "it looks like %s, not like %.20s: %" PRIu64 " of %" PRIu64 " rows say nothing so",
-             c->looks_like, j->config->format, c->bad_rows + c->ignored_rows,
-             c->bad_rows + c->ignored_rows + c->rows);
+    if (c->takes_any)
+        snprintf(why + len, size - (size_t)len, ", which would read its rows otherwise");
+    else
+        snprintf(why + len, size - (size_t)len, ": %" PRIu64 " of %" PRIu64 " rows say nothing so",
+                 idle_rows(c), all_rows(c));
 }
 
 static bool future_objects(const struct judging *j)

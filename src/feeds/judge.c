@@ -415,12 +415,23 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     f->meta.next_fetch = schedule_next(now, &schedule, random_u64());
 }
 
+/*
+ * A copy is taken by itself because the list went on to look so. When the last look brought
+ * something else, a page or an error, nobody knows that, and the next one that brings a list tells.
+ */
+static bool last_look_held(const struct feed *f)
+{
+    return f->meta.state == FEED_HELD;
+}
+
 bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t now, bool manual)
 {
     struct outcome outcomes[STORE_SOURCES] = {{.state = FEED_UNCHANGED}, {.state = FEED_UNCHANGED}};
     static const unsigned order[STORE_SOURCES] = {STORE_CLEARED, STORE_LIST};
     bool any = false;
 
+    if (!manual && !last_look_held(f))
+        return false;
     for (unsigned k = 0; k < STORE_SOURCES; k++) {
         unsigned i = order[k];
         struct store_source *stored = &f->meta.sources[i];
@@ -527,6 +538,8 @@ int64_t refresh_held_until(const struct feed *f)
 {
     int64_t first = 0;
 
+    if (!last_look_held(f))
+        return 0;
     for (unsigned i = 0; i < STORE_SOURCES; i++) {
         int64_t until = f->meta.sources[i].held_until;
         if (f->meta.sources[i].held.known && until != 0 && (first == 0 || until < first))

@@ -40,7 +40,7 @@ bool refresh_can_roll_back(const struct feed *f);
  */
 enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now);
 
-/* When the first held copy is taken by itself; 0: never. */
+/* When the first held copy is taken by itself; 0: never, or not before the next look. */
 int64_t refresh_held_until(const struct feed *f);
 
 /* Stores bodies and meta. What fails is warned about and tried again later. */

@@ -298,4 +298,5 @@ const struct feed_format feed_format_dnset = {
     .state_bytes = sizeof(struct dnset),
     .line = dnset_line,
     .looks = dnset_looks,
+    .takes_any = true,
 };

@@ -174,7 +174,7 @@ static void test_feed(void **state)
         text,
         "{\"accepted\":null,\"active\":5,\"bad_rows\":2,\"dropped\":6,\"entries\":4,"
         "\"exceptions\":0,\"format\":\"aper\",\"guard\":\"max_shrink\",\"held\":{\"entries\":9,"
-        "\"since\":\"1970-01-02T00:00:01Z\",\"until\":\"1970-01-02T00:00:02Z\","
+        "\"guard\":null,\"since\":\"1970-01-02T00:00:01Z\",\"until\":\"1970-01-02T00:00:02Z\","
         "\"why\":\"too small\"},\"ignored_rows\":3,\"kind\":\"feed\",\"last_error\":null,"
         "\"last_fetch\":\"1970-01-02T00:01:00Z\",\"last_success\":null,\"left_out\":null,"
         "\"name\":\"aper\","

@@ -19,8 +19,9 @@
     "'next_fetch':'2025-11-24T16:12:00Z'"
 
 #define HELD(until)                                                                                \
-    WELL ",'state':'held','guard':'shrink','last_error':'said twice','held':{'since':"             \
-         "'2025-11-24T12:00:00Z','until':" until ",'why':'150 are fewer than 200','entries':150}"
+    WELL ",'state':'held','guard':'shrink','last_error':'said twice','held':{'guard':'shrink',"    \
+         "'since':'2025-11-24T12:00:00Z','until':" until                                           \
+         ",'why':'150 are fewer than 200','entries':150}"
 
 static int set_up(void **state)
 {
@@ -87,8 +88,10 @@ static void test_attention(void **state)
         {HELD("null"), {"  ends        not by itself"}, "taken by itself"},
         /* A copy is held, and now the server is away too. */
         {"'name':'a','state':'failed','accepted':'2025-11-24T13:00:00Z','last_error':'no route',"
-         "'held':{'since':'2025-11-24T12:00:00Z','until':null,'why':'x','entries':1}",
-         {"a: held since", "  last look   no route\n", "rcptguard accept a"},
+         "'held':{'guard':'grow','since':'2025-11-24T12:00:00Z','until':null,'why':'x','entries':"
+         "1}",
+         {"a: held since", "  why         grow: x\n", "  last look   no route\n",
+          "rcptguard accept a"},
          "rcptguard refresh"},
         {WELL ",'state':'failed','held':null,'last_error':'no route to host'",
          {"\naper: failing, last good look 2025-11-24 13:00 (3 h ago)\n",

@@ -378,6 +378,14 @@ static void test_another_format_is_seen(void **state)
     assert_null(counts.looks_like);
     blocklist_free(parse(&feed_format_entries, 0, NULL, view_of("a.example\n"), &counts));
     assert_null(counts.looks_like);
+    assert_false(counts.takes_any);
+    blocklist_free(parse(&feed_format_dnset, 0, NULL,
+                         view_of("a.example CNAME .\nb.example CNAME rpz-passthru.\n"), &counts));
+    assert_string_equal(counts.looks_like, "rpz");
+    assert_true(counts.takes_any);
+    blocklist_free(
+        parse(&feed_format_dnset, 0, NULL, view_of("a@a.example\nb@b.example\n"), &counts));
+    assert_false(counts.takes_any);
 }
 
 static void test_claims(void **state)
