@@ -513,6 +513,11 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
         blocklist_free(entries);
         return FEEDS_FAILED;
     }
+    /* What is being asked was asked for the copy that goes: "not modified" would bring it back. */
+    if (f->running) {
+        refresh_cancel(f);
+        f->due = true;
+    }
     swap_previous(f, (unsigned)i, now);
     note_counts(&f->meta.sources[i].accepted, &counts);
     blocklist_free(f->fresh);

@@ -886,6 +886,38 @@ static void test_a_full_fetch_once_a_day(void **state)
     clock_set(-1, -1);
 }
 
+/* An answer to what was asked before the rollback speaks of the copy that was rolled back from:
+ * "not modified" must not be taken for a word about the one in force now. */
+static void test_rollback_during_a_fetch(void **state)
+{
+    struct house *h = *state;
+
+    set_http_feed(h, "/list");
+    set_stub(h, "\"old\"", 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    set_stub(h, "\"new\"", 201);
+    refresh_as(h, "\"old\"", FEED_ACCEPTED);
+
+    pthread_mutex_lock(&h->stub->lock); /* no answer meanwhile */
+    int hits = atomic_load(&h->stub->hits);
+    struct feeds_request *asked = feeds_refresh(h->feeds, view_of("list"), on_done, h);
+    assert_non_null(asked);
+    feeds_forget(asked);
+    int64_t end = clock_mono_ms() + DEADLINE_MS;
+    while (atomic_load(&h->stub->hits) == hits && clock_mono_ms() < end)
+        sched_yield();
+    assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
+    pthread_mutex_unlock(&h->stub->lock);
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+        assert_int_equal(status_of(h, "list")->state, FEED_HELD);
+        assert_string_equal(status_of(h, "list")->guard, "rollback");
+        assert_false(is_listed(h, "user200@example.org"));
+    }
+}
+
 static bool stub_was_hit(const struct house *h, const void *arg)
 {
     (void)arg;
@@ -950,6 +982,7 @@ int main(void)
         ONE(test_requests_have_a_limit),
         ONE(test_rollback),
         ONE(test_rollback_after_a_restart),
+        ONE(test_rollback_during_a_fetch),
         ONE(test_the_same_set_is_not_built_again),
         ONE(test_restart_keeps_everything),
         ONE(test_held_copy_waits_for_accept),
