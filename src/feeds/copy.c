@@ -103,19 +103,31 @@ static void keep_dropped(struct copy_counts *counts, const struct feed_row *row)
         snprintf(counts->dropped_sample + len, size - len, "%s%s", len == 0 ? "" : ", ", shown);
 }
 
-/*
- * Where a whole domain that must not be blocked is counted, or NULL. Suffixes come first: `.com`
- * also covers protected domains, but a public suffix never refuses a copy (rule 16).
- */
-static uint64_t *drop_of(struct copy_builder *b, const struct feed_row *row)
+/* Suffixes come first: `.com` also covers protected domains, but a public suffix never refuses a
+ * copy. */
+enum copy_drop copy_drops(const struct copy_shaping *shaping, const struct feed_row *row)
 {
-    if (row->kind == ENTRY_ADDRESS || row->kind == ENTRY_ADDRESS_HASH)
-        return NULL;
-    if (row->kind != ENTRY_DOMAIN_HASH && suffixes_is_public(b->shaping.suffixes, row->key))
-        return &b->tally.counts.suffixes;
-    if (protect_covers(b->shaping.protect, row->kind, row->key))
-        return &b->tally.counts.protected_;
-    return NULL;
+    if (row->effect != LISTING_BLOCKS || row->kind == ENTRY_ADDRESS ||
+        row->kind == ENTRY_ADDRESS_HASH)
+        return COPY_KEEPS;
+    if (row->kind != ENTRY_DOMAIN_HASH && suffixes_is_public(shaping->suffixes, row->key))
+        return COPY_DROPS_SUFFIX;
+    return protect_covers(shaping->protect, row->kind, row->key) ? COPY_DROPS_PROTECTED
+                                                                 : COPY_KEEPS;
+}
+
+static void count_entry(struct copy_counts *counts, const struct feed_row *row, enum copy_drop drop)
+{
+    if (row->effect != LISTING_BLOCKS)
+        counts->exceptions++;
+    else
+        counts->entries++;
+    if (drop == COPY_DROPS_SUFFIX)
+        counts->suffixes++;
+    if (drop == COPY_DROPS_PROTECTED) {
+        counts->protected_++;
+        keep_dropped(counts, row);
+    }
 }
 
 static void on_row(const struct feed_row *row, void *arg)
@@ -125,9 +137,9 @@ static void on_row(const struct feed_row *row, void *arg)
     if (b->why.code != 0)
         return;
     b->tally.counts.rows++;
-    bool excepts = row->effect != LISTING_BLOCKS;
-    uint64_t *dropped = excepts ? NULL : drop_of(b, row);
-    bool active = excepts || (dropped == NULL && row_is_active(&b->shaping, row));
+    enum copy_drop drop = copy_drops(&b->shaping, row);
+    bool active =
+        row->effect != LISTING_BLOCKS || (drop == COPY_KEEPS && row_is_active(&b->shaping, row));
     const struct listing listing = {
         .list = active ? COPY_ACTIVE : COPY_REST,
         .kind = (uint8_t)row->kind,
@@ -135,16 +147,8 @@ static void on_row(const struct feed_row *row, void *arg)
         .date = row->date,
     };
     int rc = blocklist_builder_put(b->entries, row->key, &listing, &b->why);
-    if (rc <= 0)
-        return;
-    if (excepts)
-        b->tally.counts.exceptions++;
-    else
-        b->tally.counts.entries++;
-    if (dropped != NULL)
-        (*dropped)++;
-    if (dropped == &b->tally.counts.protected_)
-        keep_dropped(&b->tally.counts, row);
+    if (rc > 0)
+        count_entry(&b->tally.counts, row, drop);
 }
 
 static void on_root(uint64_t line, void *arg)

@@ -48,6 +48,14 @@ struct copy_shaping {
     uint64_t bytes; /* of the whole copy, when that is known: room is made in one step; 0: not */
 };
 
+/* Rule 16: is the row left out, because it would block whole what nobody may? */
+enum copy_drop {
+    COPY_KEEPS,
+    COPY_DROPS_SUFFIX, /* public, or a single label */
+    COPY_DROPS_PROTECTED,
+};
+enum copy_drop copy_drops(const struct copy_shaping *shaping, const struct feed_row *row);
+
 struct copy_builder;
 struct copy_builder *copy_builder_new(const struct feed_format *format,
                                       const struct feed_options *options,

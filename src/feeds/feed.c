@@ -130,6 +130,16 @@ struct feed_options feed_options_of(const struct feeds_config *config, const str
     };
 }
 
+struct copy_shaping feed_shaping_of(const struct feeds_config *config, const struct feed_config *c,
+                                    const struct suffixes *suffixes)
+{
+    return (struct copy_shaping){
+        .types = feed_format_find(c->format) == &feed_format_aper ? c->types : 0,
+        .protect = config->protect,
+        .suffixes = suffixes,
+    };
+}
+
 static struct feed_options options_of(const struct feed_house *house, const struct feed *f)
 {
     return feed_options_of(house->config, f->config, house->suffixes);
@@ -185,14 +195,10 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
 {
     const struct feed_format *format = feed_format_find(f->config->format);
     struct feed_options options = options_of(house, f);
-    struct copy_shaping shaping = {
-        .types = format == &feed_format_aper ? f->config->types : 0,
-        .cleared = cleared,
-        .protect = house->config->protect,
-        .suffixes = house->suffixes,
-        .bytes = body->size, /* packed it is more: then it only helps less */
-    };
+    struct copy_shaping shaping = feed_shaping_of(house->config, f->config, house->suffixes);
 
+    shaping.cleared = cleared;
+    shaping.bytes = body->size; /* packed it is more: then it only helps less */
     if (format == NULL) {
         error_set(why, ERR_SYNTAX, "unknown format '%s'", f->config->format);
         return NULL;

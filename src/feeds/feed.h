@@ -135,6 +135,10 @@ void feed_warn(const struct feed *f, const char *words, const struct error *why)
 struct feed_options feed_options_of(const struct feeds_config *config, const struct feed_config *c,
                                     const struct suffixes *suffixes);
 
+/* What becomes of its rows; no cleared list yet. All borrowed. */
+struct copy_shaping feed_shaping_of(const struct feeds_config *config, const struct feed_config *c,
+                                    const struct suffixes *suffixes);
+
 /* Parses BODY as F's cleared list, for its counts. */
 int feed_count_cleared(const struct feed_house *house, const struct feed *f,
                        const struct body *body, struct copy_counts *counts, struct error *why);

@@ -22,7 +22,7 @@
 
 struct lint {
     const struct feeds_config *config;
-    const struct suffixes *suffixes;
+    struct copy_shaping shaping;
     feed_lint_tell *tell;
     void *arg;
     struct feed_lint_report *report;
@@ -67,21 +67,24 @@ static void on_row(const struct feed_row *row, void *arg)
 {
     const struct lint *l = arg;
     struct feed_lint_report *r = l->report;
-    bool whole = row->kind == ENTRY_DOMAIN || row->kind == ENTRY_TREE || row->kind == ENTRY_BELOW;
 
     if (row->date != 0 && (r->oldest == 0 || row->date < r->oldest))
         r->oldest = row->date;
     if (row->date > r->newest)
         r->newest = row->date;
     r->exceptions += row->effect != LISTING_BLOCKS;
-    if (!whole || row->effect != LISTING_BLOCKS)
-        return;
-    if (suffixes_is_public(l->suffixes, row->key))
+    switch (copy_drops(&l->shaping, row)) {
+    case COPY_KEEPS:
+        break;
+    case COPY_DROPS_SUFFIX:
         tell_left_out(l, row, &r->suffixes, "a public suffix or a single label; it is left out",
                       true);
-    else if (protect_covers(l->config->protect, row->kind, row->key))
+        break;
+    case COPY_DROPS_PROTECTED:
         tell_left_out(l, row, &r->protected_, "would block a protected domain; it is left out",
                       false);
+        break;
+    }
 }
 
 static void on_root(uint64_t line, void *arg)
@@ -219,16 +222,11 @@ static void report(struct lint *l, const struct feed_config *feed, const struct 
 static int run(struct lint *l, int fd, const struct feed_config *feed, struct error *why)
 {
     const struct feed_format *format = feed_format_find(feed->format);
-    struct feed_options options = feed_options_of(l->config, feed, l->suffixes);
-    const struct copy_shaping shaping = {
-        .types = format == &feed_format_aper ? feed->types : 0,
-        .protect = l->config->protect,
-        .suffixes = l->suffixes,
-    };
+    struct feed_options options = feed_options_of(l->config, feed, l->shaping.suffixes);
     struct feed_sink sink = {on_row, on_root, on_bad, on_ignored, on_claim, on_broken, l};
     struct copy_counts counts;
 
-    l->builder = copy_builder_new(format, &options, &shaping, why);
+    l->builder = copy_builder_new(format, &options, &l->shaping, why);
     if (l->builder == NULL)
         return why->code;
     l->parser = feed_parser_new(format, &options, &sink);
@@ -255,7 +253,7 @@ int feed_lint(int fd, const struct feeds_config *config, const struct feed_confi
     struct suffixes *suffixes = suffixes_new();
     struct lint l = {
         .config = config,
-        .suffixes = suffixes,
+        .shaping = feed_shaping_of(config, feed, suffixes),
         .tell = tell_problem,
         .arg = arg,
         .report = report_to,

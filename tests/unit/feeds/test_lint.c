@@ -56,6 +56,7 @@ static struct buf lint(const char *format, struct view bytes, struct feed_lint_r
     const struct feed_config feed = {.name = "lint",
                                      .format = format,
                                      .types = 0x0f,
+                                     .of_domain = true,
                                      .min_entries = 1,
                                      .max_bad = 0.05,
                                      .max_protected = 3,
@@ -158,6 +159,22 @@ static void test_names(void **state)
     buf_free(&said);
 }
 
+/* What the counts speak of is named, whatever kind of row it is. */
+static void test_digest_of_a_protected_domain(void **state)
+{
+    static const char gmail[] = "526472e87484a6e5cbddc84f4c4c21c477919045";
+    struct feed_lint_report r;
+    struct buf said = lint("hashes", view_of(gmail), &r), want = BUF_INIT(0);
+
+    (void)state;
+    buf_addf(&want, "1: %s: would block a protec\n", gmail);
+    assert_string_equal(said.data, want.data);
+    assert_int_equal(r.protected_.entries, 1);
+    assert_string_equal(r.protected_.names[0], gmail);
+    buf_free(&want);
+    buf_free(&said);
+}
+
 static void test_nul(void **state)
 {
     struct feed_lint_report r;
@@ -218,7 +235,7 @@ int main(void)
         cmocka_unit_test(test_problems),   cmocka_unit_test(test_report),
         cmocka_unit_test(test_names),      cmocka_unit_test(test_nul),
         cmocka_unit_test(test_large),      cmocka_unit_test(test_cannot_read),
-        cmocka_unit_test(test_looks_like),
+        cmocka_unit_test(test_looks_like), cmocka_unit_test(test_digest_of_a_protected_domain),
     };
     return cmocka_run_group_tests_name("feeds/lint", tests, set_up, tear_down);
 }
