@@ -7,18 +7,9 @@
 #include <sys/stat.h>
 
 #include "rcptguard/base/file.h"
+#include "unpack.h"
 
 #define BOM "\xef\xbb\xbf"
-
-/* gz, xz, zst, bz2, zip: what can only be unpacked whole. */
-static bool looks_packed(struct view v)
-{
-    return view_starts(v, "\x1f\x8b") ||
-           view_starts(v, "\xfd"
-                          "7zXZ") ||
-           view_starts(v, "\x28\xb5\x2f\xfd") || view_starts(v, "BZh") ||
-           view_starts(v, "PK\x03\x04");
-}
 
 /* Sorted by name. A directory that cannot be read must not look like one without files: the list
  * would shrink. */
@@ -69,7 +60,8 @@ static int add_file(struct body *body, const char *path, bool among_others, bool
     if (rc == ERR_LIMIT)
         error_set(why, rc, "%s: more than max_bytes (%" PRIu64 " bytes) with the files before it",
                   path, body->max_bytes);
-    if (rc == 0 && among_others && looks_packed(v))
+    /* What is packed can only be unpacked whole. */
+    if (rc == 0 && among_others && unpack_is_packed(v))
         rc = error_set(why, ERR_REFUSED,
                        "%s is packed; among several files only plain ones can be read", path);
     if (rc == 0 && body->size > 0 && view_starts(v, BOM))

@@ -53,6 +53,11 @@ enum packing packing_of(struct view head)
     return is_skipped(head) ? PACK_ZST : PACK_NONE;
 }
 
+bool unpack_is_packed(struct view head)
+{
+    return packing_of(view_first(head, PACKING_HEAD)) != PACK_NONE;
+}
+
 int unpacking_next(struct unpacking *u, struct view *packed, struct error *why)
 {
     *packed = u->first;

@@ -15,6 +15,9 @@
  * below, `zstd --long=31` and a header that claims 1.5 GiB are not. */
 #define UNPACK_MAX_WINDOW (128 * 1024 * 1024)
 
+/* Is what begins with HEAD packed in one of these ways? */
+bool unpack_is_packed(struct view head);
+
 /*
  * Calls CHUNK with the plain bytes of B in order, until it returns non-zero, and returns that.
  * What was handed over before an error must be thrown away: whether a stream was whole is known at

@@ -120,8 +120,9 @@ static void test_packed(void **state)
          "7zXZ\0",
          6},
         {"\x28\xb5\x2f\xfd", 4},
-        {"BZh9", 4},
+        {"BZh9\x31\x41\x59\x26\x53\x59", 10},
         {"PK\x03\x04", 4},
+        {"PK\x05\x06", 4},
     };
     (void)state;
 
@@ -135,6 +136,21 @@ static void test_packed(void **state)
         assert_error(ERR_REFUSED, "b.txt is packed", 1000);
         drop("a.txt");
     }
+}
+
+/* The signs that a packed file begins with may begin a row. */
+static void test_only_looks_packed(void **state)
+{
+    struct error why = {0};
+    (void)state;
+
+    put("a.txt", view_of("a\n"));
+    put("b.txt", view_of("BZh9.example.org\n"));
+    struct body *body = file_glob_read(pattern, spill, 1000, &why);
+    assert_non_null(body);
+    assert_int_equal(body->size, 19);
+    body_free(body);
+    drop("a.txt");
 }
 
 static void test_cap_over_all(void **state)
@@ -185,8 +201,8 @@ static void test_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_put_together), TEST(test_no_file), TEST(test_packed),
-        TEST(test_cap_over_all), TEST(test_changes),
+        TEST(test_put_together),      TEST(test_no_file),      TEST(test_packed),
+        TEST(test_only_looks_packed), TEST(test_cap_over_all), TEST(test_changes),
     };
     return cmocka_run_group_tests_name("file_glob", tests, NULL, NULL);
 }
