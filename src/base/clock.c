@@ -59,6 +59,15 @@ void clock_date(int32_t days, int *year, int *month, int *day)
     *year = of_era + era * 400 + (*month <= 2);
 }
 
+/* There and back: 2023-02-29 comes back as the first of March. */
+bool clock_is_day(int year, int month, int day)
+{
+    int y, m, d;
+
+    clock_date(clock_days(year, month, day), &y, &m, &d);
+    return y == year && m == month && d == day;
+}
+
 const char *clock_date_text(int32_t days, char dst[11])
 {
     int year, month, day;

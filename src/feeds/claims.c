@@ -122,14 +122,9 @@ void feed_comment_tell(const struct feed_reader *r, struct view comment)
 /* Seconds since 1970 of YYYYMMDD at midnight; 0: not a day of the calendar. */
 static int64_t seconds_of_day(unsigned number)
 {
-    int year, month, day;
-    int32_t days =
-        clock_days((int)(number / 10000), (int)(number / 100 % 100), (int)(number % 100));
+    int year = (int)(number / 10000), month = (int)(number / 100 % 100), day = (int)(number % 100);
 
-    /* There and back: 20230229 comes back as the first of March. */
-    clock_date(days, &year, &month, &day);
-    bool same = (unsigned)year * 10000 + (unsigned)month * 100 + (unsigned)day == number;
-    return same ? (int64_t)days * 86400 : 0;
+    return clock_is_day(year, month, day) ? (int64_t)clock_days(year, month, day) * 86400 : 0;
 }
 
 /*

@@ -63,17 +63,6 @@ static bool take_time(struct view *rest, struct moment *m)
     return m->hour < 24 && m->minute < 60 && m->second < 60;
 }
 
-/* There and back: only days that exist survive. */
-static bool day_exists(const struct moment *m)
-{
-    int year, month, day;
-
-    if (m->month < 1 || m->month > 12 || m->day < 1 || m->day > 31 || m->year < 1970)
-        return false;
-    clock_date(clock_days(m->year, m->month, m->day), &year, &month, &day);
-    return month == m->month && day == m->day;
-}
-
 static int64_t end_of_local_day(const struct moment *m)
 {
     struct tm tm = {
@@ -99,7 +88,7 @@ int until_parse(struct view text, int64_t *until, struct error *why)
                          "until=%.*s: not a date; write it as until=2026-12-31 or "
                          "until=2026-12-31T18:00Z",
                          shown, text.ptr);
-    if (!day_exists(&m))
+    if (!clock_is_day(m.year, m.month, m.day) || m.year < 1970)
         return error_set(why, ERR_SYNTAX, "until=%.*s: there is no such day", shown, text.ptr);
     if (rest.len == 0) {
         *until = end_of_local_day(&m);

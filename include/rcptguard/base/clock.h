@@ -5,6 +5,7 @@
 #ifndef RCPTGUARD_BASE_CLOCK_H
 #define RCPTGUARD_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Seconds since 1970, UTC. Jumps when the administrator sets it. */
@@ -19,6 +20,9 @@ void clock_set(int64_t now_s, int64_t mono_ms);
 /* Days since 1970-01-01 of a calendar day (proleptic Gregorian), and back. */
 int32_t clock_days(int year, int month, int day);
 void clock_date(int32_t days, int *year, int *month, int *day);
+
+/* Is it a day of the calendar? The 30th of February is none. */
+bool clock_is_day(int year, int month, int day);
 
 /* "YYYY-MM-DD" into 11 bytes; "-" when DAYS is 0 (no date known) or beyond
  * the years 0 to 9999. Returns DST. */

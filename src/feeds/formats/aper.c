@@ -42,16 +42,13 @@ static unsigned parse_types(struct view text)
 static int32_t parse_date(struct view text)
 {
     uint64_t number;
-    int year, month, day;
 
     if (text.len != 8 || !view_to_uint(text, 99991231, &number))
         return 0;
-    int32_t days =
-        clock_days((int)(number / 10000), (int)(number / 100 % 100), (int)(number % 100));
-    /* There and back: 20230229 comes back as the first of March. */
-    clock_date(days, &year, &month, &day);
-    if ((uint64_t)year * 10000 + (uint64_t)month * 100 + (uint64_t)day != number)
+    int year = (int)(number / 10000), month = (int)(number / 100 % 100), day = (int)(number % 100);
+    if (!clock_is_day(year, month, day))
         return 0;
+    int32_t days = clock_days(year, month, day);
     return days > 0 && days <= UINT16_MAX ? days : 0;
 }
 

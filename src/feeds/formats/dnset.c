@@ -64,7 +64,7 @@ static bool take_number(struct view *v, size_t width, int min, int max, int *num
 /* yyyy:mm:dd[:hh[:mi[:ss]]], with dashes, or with nothing in between. */
 static bool take_date(struct view v, int64_t *seconds)
 {
-    int year, month, day, there[3], hour = 0, minute = 0, second = 0;
+    int year, month, day, hour = 0, minute = 0, second = 0;
 
     if (!take_number(&v, 4, 1970, 9999, &year) || !take_number(&v, 2, 1, 12, &month) ||
         !take_number(&v, 2, 1, 31, &day))
@@ -73,10 +73,8 @@ static bool take_date(struct view v, int64_t *seconds)
         (v.len > 0 && !take_number(&v, 2, 0, 59, &minute)) ||
         (v.len > 0 && !take_number(&v, 2, 0, 59, &second)) || v.len > 0)
         return false;
-    int32_t days = clock_days(year, month, day);
-    clock_date(days, &there[0], &there[1], &there[2]);
-    *seconds = ((days * INT64_C(24) + hour) * 60 + minute) * 60 + second;
-    return there[2] == day; /* the 30th of February is another day */
+    *seconds = ((clock_days(year, month, day) * INT64_C(24) + hour) * 60 + minute) * 60 + second;
+    return clock_is_day(year, month, day);
 }
 
 /* Seconds since 1970; 0: not given. Tools that write seconds outright are understood too. */

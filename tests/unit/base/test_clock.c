@@ -30,6 +30,23 @@ static void test_days_agree_with_gmtime(void **state)
     assert_int_equal(clock_days(2100, 2, 28) + 1, clock_days(2100, 3, 1));
 }
 
+static void test_days_there_are(void **state)
+{
+    static const struct {
+        int year, month, day;
+        bool is;
+    } rows[] = {
+        {2024, 2, 29, true},   {2023, 2, 29, false}, {2000, 2, 29, true},  {2100, 2, 29, false},
+        {2026, 1, 0, false},   {2026, 0, 1, false},  {2026, 13, 1, false}, {2026, 4, 31, false},
+        {2026, 12, 31, true},  {9999, 12, 31, true}, {1970, 1, 1, true},   {0, 0, 0, false},
+        {9999, 99, 99, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(clock_is_day(rows[i].year, rows[i].month, rows[i].day), rows[i].is);
+}
+
 static void test_texts(void **state)
 {
     (void)state;
@@ -65,6 +82,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_days_agree_with_gmtime),
+        cmocka_unit_test(test_days_there_are),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_set_clocks),
     };
