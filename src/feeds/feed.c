@@ -72,7 +72,7 @@ void feed_forget_held(struct feed *f, unsigned i)
     stored->held = (struct store_copy){.known = false};
     stored->held_until = 0;
     stored->held_guard[0] = stored->held_why[0] = '\0';
-    stored->guard.held_side = 0;
+    stored->guard.held_side = SIDE_NONE;
     stored->guard.held_since = 0;
 }
 

@@ -34,7 +34,7 @@ struct judging {
 struct guard {
     const char *name;
     enum guard_kind kind;
-    int side; /* as guard_memory.held_side */
+    enum guard_side side; /* of a copy that it holds */
     bool (*objects)(const struct judging *j);
     void (*tell)(const struct judging *j, char *why, size_t size);
     const char *remedy; /* NULL: a person may accept it */
@@ -284,29 +284,30 @@ static void grow_tell(const struct judging *j, char *why, size_t size)
 
 /* Refusals first: what is no list is not asked how long it is. */
 static const struct guard guards[] = {
-    {"html", KIND_REFUSE, 0, html_objects, html_tell, "see what the feed's url answers"},
-    {"control", KIND_REFUSE, 0, control_objects, control_tell,
+    {"html", KIND_REFUSE, SIDE_NONE, html_objects, html_tell, "see what the feed's url answers"},
+    {"control", KIND_REFUSE, SIDE_NONE, control_objects, control_tell,
      "see what the feed's url answers, and whether it is compressed or in UTF-16"},
-    {"broken", KIND_REFUSE, 0, broken_objects, broken_tell,
+    {"broken", KIND_REFUSE, SIDE_NONE, broken_objects, broken_tell,
      "see what the feed's url answers; `rcptguard lint` shows the rows"},
-    {"format", KIND_REFUSE, 0, format_objects, format_tell, "write that format if it is right"},
-    {"bad", KIND_REFUSE, 0, bad_objects, bad_tell,
+    {"format", KIND_REFUSE, SIDE_NONE, format_objects, format_tell,
+     "write that format if it is right"},
+    {"bad", KIND_REFUSE, SIDE_NONE, bad_objects, bad_tell,
      "see whether the feed's format is right; `rcptguard lint` shows the rows"},
-    {"min_entries", KIND_REFUSE, 0, min_entries_objects, min_entries_tell,
+    {"min_entries", KIND_REFUSE, SIDE_NONE, min_entries_objects, min_entries_tell,
      "see what the feed's url answers; if that is right, lower min_entries"},
-    {"protected", KIND_REFUSE, 0, protected_objects, protected_tell,
+    {"protected", KIND_REFUSE, SIDE_NONE, protected_objects, protected_tell,
      "tell the list's authors; if you must take it, raise max_protected"},
-    {"future", KIND_REFUSE, 0, future_objects, future_tell,
+    {"future", KIND_REFUSE, SIDE_NONE, future_objects, future_tell,
      "see whether this machine's clock is right; else tell the list's authors"},
-    {"expired", KIND_REFUSE, 0, expired_objects, expired_tell,
+    {"expired", KIND_REFUSE, SIDE_NONE, expired_objects, expired_tell,
      "the server gives out a dead list: tell its authors"},
-    {GUARD_ROLLBACK, KIND_ASK, 3, rollback_objects, rollback_tell, NULL},
-    {"empty", KIND_ASK, -1, empty_objects, empty_tell, NULL},
-    {"collapse", KIND_ASK, -1, collapse_objects, collapse_tell, NULL},
-    {"shrink", KIND_HOLD, -1, shrink_objects, shrink_tell, NULL},
-    {"grow", KIND_HOLD, 1, grow_objects, grow_tell, NULL},
-    {"count", KIND_HOLD, -1, count_objects, count_tell, NULL},
-    {"older", KIND_HOLD, 2, older_objects, older_tell, NULL},
+    {GUARD_ROLLBACK, KIND_ASK, SIDE_ROLLED_BACK, rollback_objects, rollback_tell, NULL},
+    {"empty", KIND_ASK, SIDE_SMALL, empty_objects, empty_tell, NULL},
+    {"collapse", KIND_ASK, SIDE_SMALL, collapse_objects, collapse_tell, NULL},
+    {"shrink", KIND_HOLD, SIDE_SMALL, shrink_objects, shrink_tell, NULL},
+    {"grow", KIND_HOLD, SIDE_LARGE, grow_objects, grow_tell, NULL},
+    {"count", KIND_HOLD, SIDE_SMALL, count_objects, count_tell, NULL},
+    {"older", KIND_HOLD, SIDE_OLD, older_objects, older_tell, NULL},
 };
 
 static const struct guard *first_that_objects(const struct judging *j)
@@ -318,7 +319,7 @@ static const struct guard *first_that_objects(const struct judging *j)
 }
 
 /* Rule 15. When the clock was set back, it begins anew rather than run for years. */
-static void run_clock(struct guard_memory *memory, int side, int64_t now)
+static void run_clock(struct guard_memory *memory, enum guard_side side, int64_t now)
 {
     if (memory->held_side == side && memory->held_since <= now)
         return;
@@ -337,7 +338,7 @@ static int64_t taken_at(const struct guard *g, const struct feed_config *config,
 
 static void accept(struct guard_memory *memory)
 {
-    memory->held_side = 0;
+    memory->held_side = SIDE_NONE;
     memory->held_since = 0;
 }
 

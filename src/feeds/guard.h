@@ -9,13 +9,23 @@
 
 enum guard_says { GUARD_ACCEPT, GUARD_HOLD, GUARD_REFUSE };
 
+/* On which side of the limits a copy is: the clock of a hold runs while it stays there. Kept as
+ * numbers. */
+enum guard_side {
+    SIDE_SMALL = -1,
+    SIDE_NONE = 0,
+    SIDE_LARGE = 1,
+    SIDE_OLD = 2,
+    SIDE_ROLLED_BACK = 3,
+};
+
 /* What the guards remember of a feed between copies; stored with it. */
 struct guard_memory {
     uint64_t accepted_entries; /* of the last accepted copy; 0: none */
     int64_t accepted_created;  /* when it says it was made; 0: it does not */
     bool accepted_short;       /* it was taken although it had fewer rows than it said */
-    int held_side;             /* -1 too small, +1 too large, 2 too old, 3 rolled back, 0 nothing */
-    int64_t held_since;        /* when the first copy outside on that side was seen */
+    enum guard_side held_side;
+    int64_t held_since; /* when the first copy outside on that side was seen */
 };
 
 struct guard_verdict {
@@ -27,8 +37,8 @@ struct guard_verdict {
 };
 
 /*
- * Judges and updates MEMORY's held_* (rules 14, 15); accepted_* is set by guard_accepted, once the
- * copy is taken. A refused copy leaves the memory as it is: it is no copy of the list, so it
+ * Judges and updates MEMORY's held_* (rules 14, 15); accepted_* is set by feed_remember, once
+ * the copy is taken. A refused copy leaves the memory as it is: it is no copy of the list, so it
  * neither starts nor stops the clock. NOW is seconds since 1970. MANUAL is true for `accept`:
  * what would be held is passed (empty, collapse, shrink, grow ...), what would be refused is not.
  */
@@ -38,8 +48,6 @@ void guard_judge(const struct feed_config *config, const struct copy_counts *cou
 
 /* Is the copy shorter than it says itself? */
 bool guard_is_short(const struct copy_counts *counts);
-
-#define GUARD_SIDE_MAX 3
 
 /* The name of the guard that holds a copy that was rolled back from. */
 #define GUARD_ROLLBACK "rollback"

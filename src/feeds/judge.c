@@ -253,7 +253,7 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
 {
     struct store_source *stored = &f->meta.sources[i];
 
-    if (stored->held.known || stored->guard.held_side != 0)
+    if (stored->held.known || stored->guard.held_side != SIDE_NONE)
         log_info(f->config->name, "the copy that was held is gone: the accepted one is back");
     feed_forget_held(f, i);
     if (body != NULL) {

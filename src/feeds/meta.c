@@ -86,7 +86,7 @@ static void write_value(const struct field *field, const void *at, struct buf *o
         buf_addf(out, "%" PRId64, *(const int64_t *)at);
         break;
     case SIDE:
-        buf_addf(out, "%d", *(const int *)at);
+        buf_addf(out, "%d", (int)*(const enum guard_side *)at);
         break;
     case STATE:
         buf_add_text(out, feed_state_text(*(const enum feed_state *)at));
@@ -179,9 +179,9 @@ static bool read_value(const struct field *field, struct view v, void *at)
     case SIGNED:
         return read_signed(v, at);
     case SIDE:
-        if (!read_signed(v, &n) || n < -1 || n > GUARD_SIDE_MAX)
+        if (!read_signed(v, &n) || n < SIDE_SMALL || n > SIDE_ROLLED_BACK)
             return false;
-        *(int *)at = (int)n;
+        *(enum guard_side *)at = (enum guard_side)n;
         return true;
     case STATE:
         return read_state(v, at);
