@@ -409,8 +409,13 @@ static void test_rollback(void **state)
     assert_string_equal(status_of(h, "list")->guard, "rollback");
     assert_int_equal(status_of(h, "list")->held.until, 0);
 
-    /* The same content is refused, in other bytes too, and after a restart. */
+    /* The same content is refused, in other bytes too, and after a restart; all the time it is held
+     * since the rollback. */
+    int64_t since = status_of(h, "list")->held.since;
+    clock_set(since + 60, -1);
     take(h, "new@example.org\n", FEED_HELD);
+    assert_int_equal(status_of(h, "list")->held.since, since);
+    clock_set(-1, -1);
     take(h, "# today\nNEW@example.org\n", FEED_HELD);
     assert_false(is_listed(h, "new@example.org"));
     stop(h);
