@@ -12,6 +12,7 @@
 
 #include "rcptguard/feeds.h"
 
+#define SIGNATURE_SUFFIX     ".sig" /* behind the name of the list */
 #define SIGNATURE_BYTES      64
 #define SIGNATURE_FILE_BYTES 4096 /* most that a file with one may hold */
 

@@ -6,6 +6,7 @@
 
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
+#include "signature.h"
 #include "url.h"
 
 /* ---- which there are ------------------------------------------------------------------------ */
@@ -20,12 +21,12 @@ static void on_saved(void *arg)
 static void watch_file(struct feed *f, struct feed_url *u, const char *url, bool is_signed,
                        struct watcher *watcher)
 {
-    char path[PATH_MAX], beside[PATH_MAX + sizeof ".sig"];
+    char path[PATH_MAX], beside[PATH_MAX + sizeof SIGNATURE_SUFFIX];
 
     if (!url_is_file(url) || feed_url_is_glob(url) || !url_file_path(url, path, sizeof path))
         return;
     u->watch = watch_add(watcher, path, on_saved, f);
-    snprintf(beside, sizeof beside, "%s.sig", path);
+    snprintf(beside, sizeof beside, "%s" SIGNATURE_SUFFIX, path);
     if (is_signed)
         u->signature = watch_add(watcher, beside, on_saved, f);
 }

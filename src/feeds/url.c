@@ -5,6 +5,7 @@
 #include "rcptguard/base/hash.h"
 #include "rcptguard/base/view.h"
 #include "rcptguard/feeds.h"
+#include "signature.h"
 
 #define SECRET_WORD "${secret}"
 #define HIDDEN      "***"
@@ -171,7 +172,7 @@ int url_of_signature(struct buf *to, const char *url)
     bool no_path = authority.len > 0 && authority.ptr + authority.len == path.ptr + path.len;
 
     buf_add_view(to, path);
-    buf_add_text(to, no_path ? "/.sig" : ".sig");
+    buf_add_text(to, no_path ? "/" SIGNATURE_SUFFIX : SIGNATURE_SUFFIX);
     return buf_add_view(to, view_from(v, path.len));
 }
 
