@@ -29,9 +29,10 @@
 struct blocklist_list {
     char name[BLOCKLIST_NAME_MAX];
     unsigned char shape[SHA256_BYTES]; /* digest of the settings that shaped it (rule 7a) */
-    unsigned char copy[SHA256_BYTES];  /* digest of the copy it was made from */
-    int64_t accepted_at;               /* when that copy was accepted, seconds since 1970 */
-    uint64_t entries; /* listings that block of this list in here; filled by the builder */
+    unsigned char
+        copy[SHA256_BYTES]; /* what it was made from; the feeds' content, not their bytes */
+    int64_t accepted_at;    /* when that copy was accepted, seconds since 1970 */
+    uint64_t entries;       /* listings that block of this list in here; filled by the builder */
 };
 
 /* What a listing does. An exception frees from the very list that holds it and from no other. */

@@ -49,7 +49,7 @@ struct config {
 
     struct config_feed *feeds; /* in file order */
     size_t n_feeds;
-    const char *const *list_names; /* names of all lists: feeds (later: local and zones) */
+    const char *const *list_names; /* names of all lists */
     size_t n_list_names;
 };
 

@@ -1,6 +1,6 @@
 /*
- * What this site itself decides: the exclusion file (and, later, local blocks). A parsed file is
- * an immutable table; the loop reads it without a lock and swaps the pointer when a new one comes.
+ * What this site itself decides: the exclusion file. A parsed file is an immutable table; the loop
+ * reads it without a lock and swaps the pointer when a new one comes.
  *
  * Parsing is pure (the time zone for `until=` apart) and done on the disk thread.
  */

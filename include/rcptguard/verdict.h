@@ -1,6 +1,6 @@
 /*
- * Verdict: the way of one question through exemptions, exclusions, local blocks, blocklist (and,
- * later, DNSBL zones) to an answer, used by policy and by `check` alike. Loop thread only.
+ * Verdict: the way of one question through exemptions, exclusions and blocklist to an answer,
+ * used by policy and by `check` alike. Loop thread only.
  *
  * It reads immutable tables that others build; the daemon gives it new ones and gets the old ones
  * back. All that is asked today is in memory, so the callback comes before verdict_ask returns.
