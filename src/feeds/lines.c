@@ -1,11 +1,7 @@
-/*
- * Bytes into lines, for every format whose rows are lines. Chunks come as the network cuts them,
- * so a line may lie in any number of them: what is unfinished waits in one buffer of fixed size.
- * A line that lies whole in its chunk is handed on from there, without a copy.
- */
+/* Bytes into lines, for every format whose rows are lines. */
 #include <stdlib.h>
 
-#include "format.h"
+#include "waiting.h"
 
 struct feed_parser {
     const struct feed_format *format;
@@ -14,10 +10,8 @@ struct feed_parser {
     struct feed_reader reader;
     uint64_t number; /* of the line under way, from 1 */
     uint64_t taken;  /* bytes of all lines, without a BOM */
-    bool skipping;   /* the line under way was too long: its rest is nobody's */
     unsigned bom;    /* bytes of the BOM seen at the beginning; 4: it is over */
-    size_t len;      /* bytes of it in WAITING */
-    char waiting[FEED_LINE_MAX];
+    struct waiting waiting;
 };
 
 #define BOM      "\xef\xbb\xbf"
@@ -41,9 +35,8 @@ struct feed_parser *feed_parser_new(const struct feed_format *format,
     p->reader = (struct feed_reader){&p->options, &p->sink, state, 0};
     p->number = 1;
     p->taken = 0;
-    p->skipping = false;
     p->bom = 0;
-    p->len = 0;
+    waiting_begin(&p->waiting);
     return p;
 }
 
@@ -58,36 +51,14 @@ static void tell_line(struct feed_parser *p, struct view line)
         p->format->line(&p->reader, line, p->number);
 }
 
-/* Puts PART behind what is waiting; the first byte too many makes the line a bad row. */
-static void keep(struct feed_parser *p, struct view part)
-{
-    if (p->skipping || part.len == 0)
-        return;
-    size_t room = sizeof p->waiting - p->len;
-    struct view fits = view_first(part, room);
-    memcpy(p->waiting + p->len, fits.ptr, fits.len);
-    p->len += fits.len;
-    if (part.len > room) {
-        p->skipping = true;
-        p->sink.bad(p->number, view_make(p->waiting, p->len), "is longer than 64 KiB", p->sink.arg);
-    }
-}
-
 /* The line under way ends with PART. */
 static void finish_line(struct feed_parser *p, struct view part)
 {
-    bool whole = p->len == 0 && !p->skipping && part.len <= sizeof p->waiting;
+    struct view line;
 
-    if (whole) {
-        tell_line(p, part);
-    } else {
-        keep(p, part);
-        if (!p->skipping)
-            tell_line(p, view_make(p->waiting, p->len));
-    }
+    if (waiting_end(&p->waiting, &p->sink, p->number, part, &line))
+        tell_line(p, line);
     p->number++;
-    p->len = 0;
-    p->skipping = false;
 }
 
 static void take_lines(struct feed_parser *p, struct view bytes)
@@ -100,7 +71,7 @@ static void take_lines(struct feed_parser *p, struct view bytes)
         p->reader.offset = p->taken;
         bytes = view_from(bytes, (size_t)end + 1);
     }
-    keep(p, bytes);
+    waiting_add(&p->waiting, &p->sink, p->number, bytes);
     p->taken += bytes.len;
 }
 
@@ -137,7 +108,7 @@ void feed_parser_end(struct feed_parser *p)
 {
     if (p->bom != BOM_OVER)
         take(p, view_first(view_of(BOM), p->bom % 3));
-    if (p->format->bytes == NULL && (p->len > 0 || p->skipping))
+    if (p->format->bytes == NULL && (p->waiting.len > 0))
         finish_line(p, VIEW_NONE);
     if (p->format->end != NULL)
         p->format->end(&p->reader);

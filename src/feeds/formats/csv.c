@@ -8,7 +8,7 @@
  */
 #include <stdio.h>
 
-#include "../format.h"
+#include "../waiting.h"
 #include "rcptguard/base/buf.h"
 
 enum place {
@@ -25,13 +25,11 @@ struct csv_state {
     char separator;  /* 0: nothing was read yet */
     bool broken;     /* told: what follows is nobody's */
     bool first_seen; /* the first row, which may be a header */
-    bool skipping;   /* the record under way was too long */
     size_t column;   /* from 1; 0: not known before the header */
     uint64_t lines;  /* ended before the byte under way */
     uint64_t begun;  /* lines ended before the record under way */
     struct buf header;
-    size_t len; /* bytes of the record under way in WAITING */
-    char waiting[FEED_LINE_MAX];
+    struct waiting waiting;
 };
 
 /* --- One record -------------------------------------------------------- */
@@ -243,34 +241,15 @@ static void take_record(const struct feed_reader *r, struct csv_state *s, struct
 
 /* --- Bytes into records ------------------------------------------------ */
 
-static void keep(const struct feed_reader *r, struct csv_state *s, struct view part)
-{
-    if (s->skipping || part.len == 0)
-        return;
-    struct view fits = view_first(part, sizeof s->waiting - s->len);
-    memcpy(s->waiting + s->len, fits.ptr, fits.len);
-    s->len += fits.len;
-    if (fits.len < part.len) {
-        s->skipping = true;
-        r->sink->bad(s->begun + 1, view_make(s->waiting, s->len), "is longer than 64 KiB",
-                     r->sink->arg);
-    }
-}
-
 /* The record under way ends with PART. */
 static void finish_record(const struct feed_reader *r, struct csv_state *s, struct view part)
 {
-    if (s->len == 0 && !s->skipping && part.len <= sizeof s->waiting) {
-        take_record(r, s, part);
-    } else {
-        keep(r, s, part);
-        if (!s->skipping)
-            take_record(r, s, view_make(s->waiting, s->len));
-    }
+    struct view record;
+
+    if (waiting_end(&s->waiting, r->sink, s->begun + 1, part, &record))
+        take_record(r, s, record);
     s->place = RECORD_START;
     s->begun = s->lines;
-    s->skipping = false;
-    s->len = 0;
 }
 
 /* Where the byte behind C lies. */
@@ -323,7 +302,7 @@ static void csv_bytes(const struct feed_reader *r, struct view bytes)
         begin = i + 1;
     }
     if (!s->broken)
-        keep(r, s, view_make(bytes.ptr + begin, bytes.len - begin));
+        waiting_add(&s->waiting, r->sink, s->begun + 1, view_from(bytes, begin));
 }
 
 static void csv_end(const struct feed_reader *r)
@@ -332,7 +311,7 @@ static void csv_end(const struct feed_reader *r)
 
     if (!s->broken && s->place == QUOTED)
         r->sink->broken(s->begun + 1, "a quote that begins here does not end", r->sink->arg);
-    else if (!s->broken && (s->len > 0 || s->skipping))
+    else if (!s->broken && s->waiting.len > 0)
         finish_record(r, s, VIEW_NONE);
     buf_free(&s->header);
 }

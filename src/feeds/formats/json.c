@@ -3,6 +3,7 @@
  * that no more than one of them is ever in memory, and jansson sees only that one. Between the
  * elements the grammar is kept to the letter: an array that does not end is a copy cut short.
  */
+#include "../waiting.h"
 #include "json_row.h"
 
 enum place {
@@ -19,43 +20,26 @@ struct json_state {
     enum place place;
     bool in_string;    /* of the element under way */
     bool in_escape;    /* behind a backslash in it */
-    bool skipping;     /* the element was too long: its rest is nobody's */
     size_t depth;      /* brackets of the element that are open */
     uint64_t line;     /* from 0 */
     uint64_t begun;    /* line on which the element began */
     uint64_t elements; /* before it */
-    size_t len;        /* bytes of it in WAITING */
-    char waiting[FEED_LINE_MAX];
+    struct waiting waiting;
 };
 
 /* --- One element ------------------------------------------------------- */
 
-static void keep(const struct feed_reader *r, struct json_state *s, struct view part)
-{
-    if (s->skipping || part.len == 0)
-        return;
-    struct view fits = view_first(part, sizeof s->waiting - s->len);
-    memcpy(s->waiting + s->len, fits.ptr, fits.len);
-    s->len += fits.len;
-    if (fits.len < part.len) {
-        s->skipping = true;
-        r->sink->bad(s->begun + 1, view_make(s->waiting, s->len), "is longer than 64 KiB",
-                     r->sink->arg);
-    }
-}
-
 static void finish_element(const struct feed_reader *r, struct json_state *s)
 {
     const struct json_place place = {s->begun + 1, s->elements, -1};
+    struct view value;
 
-    if (!s->skipping)
-        json_row_tell(r, &s->copy, view_make(s->waiting, s->len), &place);
+    if (waiting_end(&s->waiting, r->sink, place.line, VIEW_NONE, &value))
+        json_row_tell(r, &s->copy, value, &place);
     else if (s->copy.trailer)
-        json_broken(r, &s->copy, s->begun + 1, "something follows its metadata");
+        json_broken(r, &s->copy, place.line, "something follows its metadata");
     s->place = BEHIND;
     s->elements++;
-    s->skipping = false;
-    s->len = 0;
 }
 
 static bool is_blank(char c)
@@ -89,7 +73,7 @@ static size_t scan_rest(struct json_state *s, struct view bytes, bool *ends)
 
     for (; i < bytes.len && !s->in_string && !*ends; i++) {
         char c = bytes.ptr[i];
-        if (s->depth == 0 && s->len + i > 0 && (is_blank(c) || c == ',' || c == ']')) {
+        if (s->depth == 0 && s->waiting.len + i > 0 && (is_blank(c) || c == ',' || c == ']')) {
             *ends = true;
             break;
         }
@@ -110,7 +94,7 @@ static struct view take_element(const struct feed_reader *r, struct json_state *
     bool ends = false;
     size_t n = s->in_string ? scan_string(s, bytes, &ends) : scan_rest(s, bytes, &ends);
 
-    keep(r, s, view_first(bytes, n));
+    waiting_add(&s->waiting, r->sink, s->begun + 1, view_first(bytes, n));
     if (ends)
         finish_element(r, s);
     return view_from(bytes, n);
