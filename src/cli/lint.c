@@ -13,7 +13,6 @@
 
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/file.h"
-#include "rcptguard/base/nearest.h"
 
 #define SHOWN_PROBLEMS 20   /* a screen; the first tell what is wrong with the others too */
 #define JSON_PROBLEMS  1000 /* for programs, which have no screen */
@@ -195,23 +194,10 @@ static int lint_files(struct cli *cli, const struct config *config, const struct
     return worst;
 }
 
-static const struct feed_format_info *find_format(const char *name)
-{
-    for (size_t i = 0; i < feed_formats(); i++)
-        if (strcmp(feed_format_info(i)->name, name) == 0)
-            return feed_format_info(i);
-    return NULL;
-}
-
 static int unknown_format(const char *name)
 {
-    const char *names[64];
-    size_t n = 0;
-
-    for (; n < feed_formats() && n < sizeof names / sizeof *names; n++)
-        names[n] = feed_format_info(n)->name;
     cli_trouble("unknown format %s; did you mean %s? The formats are:", name,
-                nearest_name(view_of(name), names, n));
+                feed_format_nearest(name));
     lint_print_formats(stderr);
     return CLI_TROUBLE;
 }
@@ -238,7 +224,7 @@ static int lint_with(struct cli *cli, const struct feed_format_info *format)
 int cli_lint(struct cli *cli)
 {
     const char *name = cli->args.format;
-    const struct feed_format_info *format = name == NULL ? NULL : find_format(name);
+    const struct feed_format_info *format = name == NULL ? NULL : feed_format_named(name);
 
     if (name != NULL && strcmp(name, "list") == 0) {
         lint_print_formats(cli->show.to);

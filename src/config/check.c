@@ -7,30 +7,24 @@
 
 #include "loaded.h"
 #include "places.h"
-#include "rcptguard/base/nearest.h"
 
 #define CONTACT_MAX_BYTES 100 /* leaves half of a reply for what happened */
 #define POLITE_REFRESH_S  600 /* the contract's: shorter is hard on a server that is not ours */
 
-#define MOST_FORMATS 64
-
 static void check_format(const struct part *part, const char *format, struct complaints *c)
 {
     struct place place = part_place(part, "format");
-    const char *names[MOST_FORMATS];
     char built[256];
     struct text list = text_on(built, sizeof built);
-    size_t n = feed_formats() < MOST_FORMATS ? feed_formats() : MOST_FORMATS;
 
-    if (format[0] == '\0' || feed_format_known(format))
+    if (format[0] == '\0' || feed_format_named(format) != NULL)
         return;
-    for (size_t i = 0; i < n; i++) {
-        names[i] = feed_format_info(i)->name;
+    for (size_t i = 0; i < feed_formats(); i++) {
         text_add(&list, i == 0 ? "" : ", ");
-        text_add(&list, names[i]);
+        text_add(&list, feed_format_info(i)->name);
     }
     complain(c, ERROR, &place, "no such format, the nearest one is %s; write one of: %s",
-             nearest_name(view_of(format), names, n), built);
+             feed_format_nearest(format), built);
 }
 
 static bool format_reads(const struct feed_format_info *format, const char *key)
@@ -64,7 +58,7 @@ static void check_key_of_formats(const struct part *part, const char *key, const
 
 static void check_keys_of_formats(const struct part *part, const char *format, struct complaints *c)
 {
-    if (!feed_format_known(format))
+    if (feed_format_named(format) == NULL)
         return;
     for (size_t i = 0; i < part->section->n_keys; i++)
         if (part->settings[i].line != 0)

@@ -1,6 +1,8 @@
 /* The formats there are, and what every format does with an entry once it has parsed one. */
 #include "format.h"
 
+#include "rcptguard/base/nearest.h"
+
 static const struct feed_format *const formats[] = {
     &feed_format_entries, &feed_format_aper,    &feed_format_csv,    &feed_format_json,
     &feed_format_ndjson,  &feed_format_domains, &feed_format_hosts,  &feed_format_adblock,
@@ -28,9 +30,20 @@ const struct feed_format *feed_format_find(const char *name)
     return NULL;
 }
 
-bool feed_format_known(const char *name)
+const struct feed_format_info *feed_format_named(const char *name)
 {
-    return feed_format_find(name) != NULL;
+    const struct feed_format *format = feed_format_find(name);
+
+    return format == NULL ? NULL : &format->info;
+}
+
+const char *feed_format_nearest(const char *name)
+{
+    const char *names[N_FORMATS];
+
+    for (size_t i = 0; i < N_FORMATS; i++)
+        names[i] = formats[i]->info.name;
+    return nearest_name(view_of(name), names, N_FORMATS);
 }
 
 /* Comments of all formats, and the blank line. */

@@ -290,7 +290,7 @@ int main(int argc, char **argv)
         make_file(strtoul(argv[2], NULL, 10), argv[3]);
     } else if (argc == 3 && strcmp(argv[1], "bare") == 0) {
         run_bare(argv[2]);
-    } else if (argc == 4 && feed_format_known(argv[2])) {
+    } else if (argc == 4 && feed_format_named(argv[2]) != NULL) {
         if (strcmp(argv[1], "index") == 0)
             run_index(argv[2], argv[3]);
         else

@@ -17,7 +17,7 @@ static void test_every_listed_format_is_found(void **state)
         const struct feed_format *format = feed_format_find(info->name);
         assert_ptr_equal(&format->info, info);
         assert_true((format->line == NULL) != (format->bytes == NULL));
-        assert_true(feed_format_known(info->name));
+        assert_ptr_equal(feed_format_named(info->name), info);
         assert_true(strlen(info->name) < 16 && *info->row != '\0' && *info->means != '\0');
     }
     assert_null(feed_format_info(feed_formats()));
@@ -28,10 +28,12 @@ static void test_names(void **state)
     (void)state;
     assert_ptr_equal(feed_format_find("aper"), &feed_format_aper);
     assert_ptr_equal(feed_format_find("entries"), &feed_format_entries);
-    assert_false(feed_format_known("aper_cleared")); /* only ever beside an aper feed */
-    assert_false(feed_format_known("Aper"));
-    assert_false(feed_format_known(""));
+    assert_null(feed_format_named("aper_cleared")); /* only ever beside an aper feed */
+    assert_null(feed_format_named("Aper"));
+    assert_null(feed_format_named(""));
     assert_null(feed_format_find("aperx"));
+    assert_string_equal(feed_format_nearest("aperx"), "aper");
+    assert_string_equal(feed_format_nearest("DNSMASK"), "dnsmasq");
 }
 
 /* A format for a person who declared another one; NULL where nobody could tell. */
