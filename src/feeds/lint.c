@@ -18,7 +18,6 @@
 #include "unpack.h"
 
 #define READ_BYTES 65536
-#define HEAD_BYTES 65536 /* enough rows to tell what they look like */
 
 struct lint {
     const struct feeds_config *config;
@@ -28,7 +27,6 @@ struct lint {
     struct feed_lint_report *report;
     struct feed_parser *parser;
     struct copy_builder *builder;
-    struct buf head; /* the first bytes */
 };
 
 static void tell(const struct lint *l, uint64_t line, struct view text, const char *why,
@@ -118,7 +116,6 @@ static int take_chunk(struct view bytes, void *arg, struct error *why)
 {
     struct lint *l = arg;
 
-    buf_add_view(&l->head, view_first(bytes, HEAD_BYTES - l->head.len));
     feed_parser_chunk(l->parser, bytes);
     return copy_builder_chunk(l->builder, bytes, why);
 }
@@ -190,14 +187,12 @@ static void judge(struct lint *l, const struct feed_config *feed, const struct c
 }
 
 /* Only of a copy that is not well: many lists can be read as several formats. */
-static void guess(struct lint *l, const struct feed_config *feed)
+static void guess(struct lint *l, const struct copy_counts *counts)
 {
     struct feed_lint_report *r = l->report;
-    const struct feed_format_info *like = feed_looks_like(buf_view(&l->head));
 
-    if (like != NULL && strcmp(like->name, feed->format) != 0 &&
-        (r->guard[0] != '\0' || r->bad_rows > r->rows))
-        r->looks_like = like;
+    if (counts->looks_like != NULL && (r->guard[0] != '\0' || r->bad_rows > r->rows))
+        r->looks_like = feed_format_named(counts->looks_like);
 }
 
 static void report(struct lint *l, const struct feed_config *feed, const struct copy_counts *counts)
@@ -216,7 +211,7 @@ static void report(struct lint *l, const struct feed_config *feed, const struct 
     r->expires = counts->claims[CLAIM_EXPIRES];
     tell_claim(l, counts);
     judge(l, feed, counts);
-    guess(l, feed);
+    guess(l, counts);
 }
 
 static int run(struct lint *l, int fd, const struct feed_config *feed, struct error *why)
@@ -257,13 +252,11 @@ int feed_lint(int fd, const struct feeds_config *config, const struct feed_confi
         .tell = tell_problem,
         .arg = arg,
         .report = report_to,
-        .head = BUF_INIT(0),
     };
 
     memset(report_to, 0, sizeof *report_to);
     int rc = suffixes == NULL ? error_set(why, ERR_NOMEM, "cannot load the public suffix list")
                               : run(&l, fd, feed, why);
-    buf_free(&l.head);
     suffixes_free(suffixes);
     return rc;
 }

@@ -949,7 +949,7 @@ static void test_stops_in_the_middle_of_a_hung_fetch(void **state)
     assert_non_null(feeds_refresh(h->feeds, view_of("list"), on_done, h));
     int64_t began = clock_mono_ms();
     stop(h);
-    assert_true(clock_mono_ms() - began < 2000);
+    assert_true(clock_mono_ms() - began < 5000); /* and not when the server is found silent */
     assert_int_equal(h->result, -1);
 }
 
