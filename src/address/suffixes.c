@@ -86,7 +86,6 @@ bool suffixes_is_shared(const struct suffixes *s, struct view domain)
 
 bool suffixes_is_public(const struct suffixes *s, struct view domain)
 {
-
     if (view_find(domain, '.') < 0)
         return true;
     if (domain.len > NAME_MAX_BYTES || view_find(domain, '\0') >= 0)

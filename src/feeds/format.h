@@ -47,7 +47,7 @@ struct feed_options {
     bool as_domains;                 /* csv, json, ndjson: as = domains */
     bool of_domain;                  /* hashes: of = domain */
     bool parents_match;              /* access: parent_domain_matches_subdomains */
-    char separator;                  /* csv; 0: a comma; '\\', of "\t": a tab */
+    char separator;                  /* csv; 0: a comma */
     const char *column;              /* csv: header or number from 1; NULL: 1 */
     const char *field;               /* json, ndjson: member of each object; NULL: plain strings */
     const struct suffixes *suffixes; /* urls; NULL: no host is known to be shared */

@@ -286,9 +286,7 @@ static void csv_bytes(const struct feed_reader *r, struct view bytes)
     size_t begin = 0;
 
     if (s->separator == '\0') {
-        char c = r->options->separator;
-        /* The configuration cannot hold a tab, and hands on the first byte of "\t". */
-        s->separator = c == '\0' ? ',' : c == '\\' ? '\t' : c;
+        s->separator = r->options->separator == '\0' ? ',' : r->options->separator;
         s->column = column_number(r->options->column);
     }
     for (size_t i = 0; i < bytes.len && !s->broken; i++) {
