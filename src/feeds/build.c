@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "judge.h"
 #include "rcptguard/base/log.h"
 
 #define SECONDS_A_DAY 86400
@@ -85,19 +86,15 @@ static bool is_list(const struct feed *f, const struct copy_counts *counts, stru
     return false;
 }
 
-/* What is shown of the copy, and what the next one is compared with, is as it is read now. */
-static void note_rows(struct store_source *stored, const struct copy_counts *counts)
+/* What is shown of the copy is as it is read now, and what the next one is measured by, too:
+ * configuration trips no guard (rule 14). */
+static void note_parsed(struct feed *f, const struct copy_counts *counts)
 {
-    struct store_copy *copy = &stored->accepted;
+    struct store_source *stored = &f->meta.sources[STORE_LIST];
 
-    copy->rows = counts->rows;
-    copy->bad_rows = counts->bad_rows;
-    copy->ignored_rows = counts->ignored_rows;
-    copy->entries = counts->entries;
-    copy->exceptions = counts->exceptions;
-    copy->dropped = counts->protected_ + counts->suffixes;
-    feed_text(copy->left_out, sizeof copy->left_out, counts->dropped_sample);
+    judge_note_counts(&stored->accepted, counts);
     feed_remember(stored);
+    f->changed = true;
 }
 
 static int parse_stored(struct build *b, struct part *p, struct error *why)
@@ -109,13 +106,12 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
     struct body *body = feed_open(f, STORE_LIST, COPY_ACCEPTED, &borrowed, &lost);
 
     if (body != NULL)
-        f->fresh = feed_parse(b->house, f, body, &counts, &lost);
+        f->fresh = judge_parse(b->house, f, STORE_LIST, body, &counts, &lost);
     if (!borrowed)
         body_free(body);
     if (f->fresh != NULL && is_list(f, &counts, &lost)) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
-        note_rows(&f->meta.sources[STORE_LIST], &counts);
-        f->changed = true;
+        note_parsed(f, &counts);
         p->fresh = true;
         return 0;
     }

@@ -620,6 +620,47 @@ static void test_reload(void **state)
     stop(h);
 }
 
+static void write_pairs(const struct house *h, unsigned count)
+{
+    struct buf b = BUF_INIT(0);
+    for (unsigned i = 0; i < count; i++)
+        buf_addf(&b, "user%u@example.org,all@example.org\n", i);
+    write_file(h, "list", b.data);
+    buf_free(&b);
+}
+
+static bool has_entries(const struct house *h, const void *count)
+{
+    return status_of(h, "list")->entries == *(const uint64_t *)count;
+}
+
+/* Other settings make other entries of the same copy: that is what is shown, and what the next copy
+ * is measured by, for configuration trips no guard. */
+static void test_reload_counts_anew(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "csv")->column = "1";
+    write_pairs(h, 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+
+    struct house next = *h;
+    next.config.feeds = next.configs;
+    next.configs[0].column = "2";
+    assert_int_equal(feeds_configure(h->feeds, &next.config), 0);
+    assert_soon(h, is_listed, "all@example.org");
+    assert_soon(h, has_entries, &(uint64_t){1});
+    write_pairs(h, 201);
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_int_equal(status_of(h, "list")->state, FEED_UNCHANGED);
+
+    assert_int_equal(feeds_configure(h->feeds, &h->config), 0);
+    assert_soon(h, is_listed, "user200@example.org");
+    assert_soon(h, has_entries, &(uint64_t){201});
+    stop(h);
+}
+
 static void test_another_url_keeps_the_copy(void **state)
 {
     struct house *h = *state;
@@ -994,6 +1035,7 @@ int main(void)
         ONE(test_hold_ends_by_itself),
         ONE(test_size_that_heals_is_unchanged),
         ONE(test_reload),
+        ONE(test_reload_counts_anew),
         ONE(test_another_url_keeps_the_copy),
         ONE(test_aper_waits_for_its_cleared_list),
         ONE(test_entry_max_age_counts),
