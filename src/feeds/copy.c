@@ -99,8 +99,11 @@ static void keep_dropped(struct copy_counts *counts, const struct feed_row *row)
 
     entry_print(&plain, row->kind, row->key);
     escape_to(&escaped, text_view(&plain), ESCAPE_TERMINAL);
-    if (len == 0 || len + strlen(shown) + 3 < size)
-        snprintf(counts->dropped_sample + len, size - len, "%s%s", len == 0 ? "" : ", ", shown);
+    struct text more = text_on(counts->dropped_sample + len, size - len);
+    if (len == 0 || len + strlen(shown) + 3 < size) {
+        text_add(&more, len == 0 ? "" : ", ");
+        text_add(&more, shown);
+    }
 }
 
 /* Suffixes come first: `.com` also covers protected domains, but a public suffix never refuses a
