@@ -47,12 +47,16 @@ static bool is_copy(const struct store_copy *copy, const struct body *body)
     return copy->known && memcmp(copy->digest, body->sha256, SHA256_BYTES) == 0;
 }
 
-/* A person rolled back from it, and nothing of it has changed since. */
-static bool was_rolled_back(const struct store_source *stored, const struct body *body,
+/*
+ * A person rolled back from it, and nothing of it has changed since. Not forgotten while the server
+ * shows another copy that is not news: behind one name there may be servers of several days.
+ */
+static bool was_rolled_back(const struct store_mark *mark, const struct body *body,
                             const struct copy_counts *counts)
 {
-    return strcmp(stored->held_guard, GUARD_ROLLBACK) == 0 &&
-           (is_copy(&stored->held, body) || lists_same(&stored->held, counts));
+    return mark->known &&
+           (memcmp(mark->digest, body->sha256, SHA256_BYTES) == 0 ||
+            (mark->set.low == counts->set.low && mark->set.high == counts->set.high));
 }
 
 /* BODY (taken over) is COPY from now on; what else is known of COPY stays when it was before. */
@@ -116,8 +120,10 @@ static bool accept_copy(struct feed *f, unsigned i, struct body *body,
     const struct store_copy before = stored->accepted;
     bool same = lists_same(&before, counts);
 
-    if (!same)
+    if (!same) {
         make_previous(stored);
+        stored->rolled_back.known = false;
+    }
     /* What was held leaves its place, but its file and validators stay good. */
     if (is_copy(&stored->held, body))
         stored->accepted = stored->held;
@@ -201,7 +207,7 @@ static void judge_copy(const struct feed_house *house, struct feed *f, unsigned 
         body_free(body);
         return;
     }
-    counts.rolled_back = was_rolled_back(&f->meta.sources[i], body, &counts);
+    counts.rolled_back = was_rolled_back(&f->meta.sources[i].rolled_back, body, &counts);
     guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
     if (verdict.says == GUARD_ACCEPT || strcmp(verdict.guard, f->meta.guard) != 0)
         log_rows(f, i, &counts);
@@ -467,6 +473,8 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
     struct feed_source *s = &f->sources[i];
 
     feed_forget_held(f, i);
+    stored->rolled_back = (struct store_mark){.known = true, .set = stored->accepted.set};
+    memcpy(stored->rolled_back.digest, stored->accepted.digest, SHA256_BYTES);
     stored->held = stored->accepted;
     s->unsaved[COPY_HELD] = s->unsaved[COPY_ACCEPTED];
     s->unsaved[COPY_ACCEPTED] = NULL;
@@ -504,6 +512,11 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
         return FEEDS_FAILED;
     }
     swap_previous(f, (unsigned)i, now);
+    /* What it brings was asked for by the validators of the copy that is gone. */
+    if (f->running) {
+        refresh_cancel(f);
+        f->due = true;
+    }
     note_counts(&f->meta.sources[i].accepted, &counts);
     blocklist_free(f->fresh);
     f->fresh = NULL;

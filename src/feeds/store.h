@@ -36,6 +36,13 @@ struct store_copy {
     char left_out[160]; /* the first protected entries that were left out, escaped */
 };
 
+/* What a copy is recognised by when it comes again, from wherever and in whatever bytes. */
+struct store_mark {
+    bool known;
+    unsigned char digest[SHA256_BYTES];
+    struct checksum set;
+};
+
 /* A feed is fetched from one URL, or from two (aper with its cleared list). */
 struct store_source {
     unsigned char url[SHA256_BYTES]; /* digest of the URL that the copies are from: it may hold a
@@ -46,6 +53,7 @@ struct store_source {
     int64_t held_until;
     int64_t full_fetch; /* when it was last fetched without validators, or changed */
     char held_guard[32], held_why[256];
+    struct store_mark rolled_back; /* not taken again unless a person says so (rule 15) */
 };
 
 struct store_meta {

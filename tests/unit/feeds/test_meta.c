@@ -49,6 +49,9 @@ static struct store_meta sample(void)
         s->held_until = 1800100000;
         strcpy(s->held_guard, "shrink");
         strcpy(s->held_why, "why");
+        s->rolled_back.known = true;
+        memset(s->rolled_back.digest, 0xc0 + (int)i, sizeof s->rolled_back.digest);
+        s->rolled_back.set = (struct checksum){8 + i, UINT64_MAX};
     }
     return m;
 }

@@ -1,0 +1,125 @@
+"""A feed's life between its copies: going back, holding, restarts and reloads in between, and what
+is believed of a server meanwhile."""
+
+import threading
+
+import pytest
+
+from scriptedserver import ScriptedServer
+from support import wait_until
+
+
+def rows(count, prefix="u"):
+    return "".join(f"{prefix}{i}@example.org\n" for i in range(count))
+
+
+def answer(code, **headers):
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return lambda r: r.send(f"HTTP/1.1 {code} X\r\nContent-Length: 0\r\n{head}\r\n".encode())
+
+
+def conditional(body, etag):
+    """200, or 304 for those who have it."""
+
+    def page(request):
+        if request.headers.get("if-none-match") == etag:
+            answer(304, ETag=etag)(request)
+        else:
+            request.ok(body, ETag=etag)
+
+    return page
+
+
+GOOD, BAD = rows(200), rows(200) + "victim@example.org\n"
+
+
+@pytest.fixture
+def server():
+    s = ScriptedServer()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def rolled(daemon, server):
+    """A daemon with a feed that took GOOD, then BAD; nobody rolled back yet."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = conditional(BAD, '"bad"')
+    assert daemon.refresh("main")[1]["state"] == "accepted"
+    assert daemon.blocks("victim@example.org")
+    return daemon
+
+
+def roll_back(daemon):
+    result = daemon.command("rollback", "main")
+    assert result.returncode == 0, result.stderr
+    assert not daemon.blocks("victim@example.org")
+
+
+# going back
+
+
+def test_rollback_during_a_fetch(rolled, server):
+    """The server's "not modified" is about the copy that was in force when it was asked."""
+    go = threading.Event()
+
+    def slow(request):
+        go.wait(30)
+        conditional(BAD, '"bad"')(request)
+
+    server.pages["/list"] = slow
+    done = threading.Thread(target=rolled.refresh, args=("main",))
+    done.start()
+    wait_until("it is asked", lambda: "/list" in server.open)
+    roll_back(rolled)
+    server.pages["/list"] = conditional(BAD, '"bad"')
+    go.set()
+    done.join(30)
+    for _ in range(2):
+        feed = rolled.refresh("main")[1]
+        assert not rolled.blocks("victim@example.org")
+        assert feed["state"] == "held" and feed["guard"] == "rollback"
+
+
+def test_rolled_back_after_a_server_of_two_minds(rolled, server):
+    """Behind one name there are servers that are not of the same day."""
+    roll_back(rolled)
+    for page in (conditional(GOOD, '"good"'), conditional(BAD, '"bad"')):
+        server.pages["/list"] = page
+        rolled.refresh("main")
+        assert not rolled.blocks("victim@example.org")
+
+
+def test_rolled_back_after_one_that_is_held(rolled, server):
+    roll_back(rolled)
+    server.pages["/list"] = conditional(rows(150), '"short"')
+    assert rolled.refresh("main")[1]["guard"] == "shrink"
+    server.pages["/list"] = conditional(BAD, '"bad"')
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org")
+
+
+def test_rolled_back_at_another_url(rolled, server):
+    roll_back(rolled)
+    server.pages["/other"] = conditional(BAD, '"bad"')
+    rolled.config["feed main"]["url"] = server.url("/other")
+    rolled.reload()
+    wait_until("it is asked", lambda: any(p == "/other" for p, _ in server.requests))
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org")
+
+
+def test_rollback_and_kill(rolled, server):
+    roll_back(rolled)
+    rolled.kill()
+    rolled.start()
+    assert not rolled.blocks("victim@example.org")
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org")
+    assert rolled.command("accept", "main").returncode == 0
+    assert rolled.blocks("victim@example.org")
+    roll_back(rolled)
+    assert rolled.command("rollback", "main").returncode == 1  # there was one copy before
