@@ -46,7 +46,9 @@ static void judge_what_arrived(struct worker *w, int64_t now)
             f->waiting = f->again;
             f->again = NULL;
             f->due |= f->waiting != NULL;
-        } else if (until != 0 && until <= now) {
+        } else if (!f->running && until != 0 && until <= now) {
+            /* A look under way tells whether the list still is so: after a long stop nobody knows.
+             */
             refresh_judge_held(&w->house, f, now, false);
         }
     }
@@ -173,12 +175,13 @@ static int64_t next_time(const struct worker *w, int64_t now)
         sooner(&first, w->save_again_at);
     for (size_t i = 0; i < w->n_feeds; i++) {
         const struct feed *f = w->feeds[i];
-        sooner(&first, refresh_held_until(f));
         sooner(&first, f->changed ? f->save_again_at : 0);
-        if (!f->running)
+        if (!f->running) {
+            sooner(&first, refresh_held_until(f));
             sooner(&first, f->due ? now : f->meta.next_fetch);
-        else if (refresh_arrived(f))
+        } else if (refresh_arrived(f)) {
             sooner(&first, now);
+        }
     }
     return first;
 }

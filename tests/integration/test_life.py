@@ -1,7 +1,9 @@
 """A feed's life between its copies: going back, holding, restarts and reloads in between, and what
 is believed of a server meanwhile."""
 
+import datetime
 import threading
+import time
 
 import pytest
 
@@ -123,3 +125,31 @@ def test_rollback_and_kill(rolled, server):
     assert rolled.blocks("victim@example.org")
     roll_back(rolled)
     assert rolled.command("rollback", "main").returncode == 1  # there was one copy before
+
+
+# a held copy
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_hold_that_ran_out_while_nobody_looked(daemon, server, mended):
+    """Whether the size persisted, only a look tells."""
+    poison = GOOD + rows(300, "victim")
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"), hold="2s", refresh="1s")
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = conditional(poison, '"poison"')
+    feed = daemon.refresh("main")[1]
+    assert feed["guard"] == "grow"
+    until = datetime.datetime.fromisoformat(feed["held"]["until"]).timestamp()
+    daemon.kill()
+    if mended:
+        server.pages["/list"] = conditional(GOOD, '"good"')
+    wait_until("the hold is over", lambda: time.time() > until)
+    mark = daemon.mark()
+    daemon.start()
+    if mended:
+        daemon.wait_feed("main", state="unchanged", held=None)
+        assert "in force: 500" not in daemon.log_since(mark)
+    else:
+        daemon.wait_blocked("victim299@example.org")
