@@ -249,7 +249,8 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
     if (borrowed)
         f->sources[i].unsaved[COPY_HELD] = NULL;
     judge_copy(house, f, i, body, now, manual, o);
-    if (o->state == FEED_FAILED && (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
+    bool gone = borrowed && f->sources[i].unsaved[COPY_HELD] == NULL;
+    if (o->state > FEED_HELD && (gone || o->why.code == ERR_DAMAGED))
         feed_forget_held(f, i);
 }
 

@@ -153,3 +153,20 @@ def test_hold_that_ran_out_while_nobody_looked(daemon, server, mended):
         assert "in force: 500" not in daemon.log_since(mark)
     else:
         daemon.wait_blocked("victim299@example.org")
+
+
+def test_accept_of_what_is_refused_by_now(daemon, server):
+    """Who typed it must not go home believing that it was taken."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = conditional(rows(100), '"short"')
+    assert daemon.refresh("main")[1]["state"] == "held"
+    daemon.config["feed main"]["min_entries"] = 150
+    mark = daemon.mark()
+    daemon.reload()
+    daemon.wait_log("(?i)reload", since=mark)
+    result = daemon.command("accept", "main")
+    assert result.returncode == 1 and "min_entries" in result.stdout
+    assert daemon.blocks("u199@example.org")
