@@ -440,6 +440,8 @@ bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t 
             stored->held_until = 0; /* at the next look then */
     }
     if (any) {
+        /* The first cleared list: what waited for it was not kept. */
+        f->due |= !waits_for_cleared(f) && !f->meta.sources[STORE_LIST].accepted.known;
         conclude(f, &outcomes[STORE_LIST], &outcomes[STORE_CLEARED], now);
         f->changed = true;
     }

@@ -170,3 +170,15 @@ def test_accept_of_what_is_refused_by_now(daemon, server):
     result = daemon.command("accept", "main")
     assert result.returncode == 1 and "min_entries" in result.stdout
     assert daemon.blocks("u199@example.org")
+
+
+def test_the_first_cleared_list_is_held(daemon, server):
+    """Once it is accepted, the list that waits for it is fetched at once."""
+    server.pages["/list"] = lambda r: r.ok("a@example.org,A,20200101\n")
+    server.pages["/cleared"] = lambda r: r.ok("# Entries: 5\nb@example.org,20200101\n")
+    daemon.feed("main", server.url("/list"), format="aper", cleared=server.url("/cleared"))
+    daemon.start()
+    feed = daemon.wait_feed("main", state="failed")
+    assert feed["guard"] == "count" and feed["held"]
+    assert daemon.command("accept", "main").returncode == 0
+    daemon.wait_blocked("a@example.org")
