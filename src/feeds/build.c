@@ -72,6 +72,17 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
     }
 }
 
+/* Under other settings the same bytes hold other entries: what is shown, and what the guards
+ * compare the next copy with (rule 14), is what is in force now. */
+static void note_stored(struct feed *f, const struct copy_counts *counts)
+{
+    struct store_source *stored = &f->meta.sources[STORE_LIST];
+
+    feed_note_counts(&stored->accepted, counts);
+    feed_remember(stored);
+    f->changed = true;
+}
+
 static int parse_stored(struct build *b, struct part *p, struct error *why)
 {
     struct copy_counts counts;
@@ -86,7 +97,7 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
         body_free(body);
     if (f->fresh != NULL) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
-        f->meta.sources[STORE_LIST].accepted.dropped = counts.protected_ + counts.suffixes;
+        note_stored(f, &counts);
         p->fresh = true;
         return 0;
     }

@@ -83,6 +83,30 @@ void feed_remember(struct store_source *stored)
     stored->guard.accepted_short = stored->accepted.is_short;
 }
 
+void feed_note_counts(struct store_copy *copy, const struct copy_counts *counts)
+{
+    copy->set = counts->set;
+    copy->rows = counts->rows;
+    copy->bad_rows = counts->bad_rows;
+    copy->ignored_rows = counts->ignored_rows;
+    copy->entries = counts->entries;
+    copy->exceptions = counts->exceptions;
+    copy->dropped = counts->protected_ + counts->suffixes;
+    copy->created = counts->claims[CLAIM_CREATED];
+    copy->is_short = guard_is_short(counts);
+    feed_text(copy->left_out, sizeof copy->left_out, counts->dropped_sample);
+}
+
+/* Under other settings the same entries may come from other rows. */
+static void add_shape(const struct feed *f, struct copy_counts *counts)
+{
+    struct checksum shape;
+
+    memcpy(&shape, f->shape, sizeof shape);
+    counts->set.low ^= shape.low;
+    counts->set.high ^= shape.high;
+}
+
 struct reading {
     const atomic_bool *stop;
     struct copy_builder *builder;
@@ -158,6 +182,7 @@ int feed_count_cleared(const struct feed_house *house, const struct feed *f,
     if (map == NULL)
         return why->code;
     map_free(map);
+    add_shape(f, counts);
     return 0;
 }
 
@@ -215,5 +240,7 @@ struct blocklist *feed_parse(const struct feed_house *house, const struct feed *
         return NULL;
     struct blocklist *entries = parse_list(house, f, body, cleared, counts, why);
     map_free(cleared);
+    if (entries != NULL)
+        add_shape(f, counts);
     return entries;
 }

@@ -125,6 +125,9 @@ void feed_drop_result(struct feed_source *s);
 /* Nothing is held any more, and the clock of rule 15 stands. */
 void feed_forget_held(struct feed *f, unsigned source);
 
+/* What was found in a copy, read as the feed is configured now. */
+void feed_note_counts(struct store_copy *copy, const struct copy_counts *counts);
+
 /* What the guards go by of the accepted copy. */
 void feed_remember(struct store_source *stored);
 

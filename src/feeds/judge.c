@@ -74,20 +74,6 @@ static void keep_copy(struct store_copy *copy, struct body **unsaved, struct bod
         *unsaved = body;
 }
 
-static void note_counts(struct store_copy *copy, const struct copy_counts *counts)
-{
-    copy->set = counts->set;
-    copy->rows = counts->rows;
-    copy->bad_rows = counts->bad_rows;
-    copy->ignored_rows = counts->ignored_rows;
-    copy->entries = counts->entries;
-    copy->exceptions = counts->exceptions;
-    copy->dropped = counts->protected_ + counts->suffixes;
-    copy->created = counts->claims[CLAIM_CREATED];
-    copy->is_short = guard_is_short(counts);
-    feed_text(copy->left_out, sizeof copy->left_out, counts->dropped_sample);
-}
-
 /* A page of samples an hour helps nobody: at info, and of a copy that is not taken only once. */
 static void log_rows(const struct feed *f, unsigned i, const struct copy_counts *counts)
 {
@@ -129,7 +115,7 @@ static bool accept_copy(struct feed *f, unsigned i, struct body *body,
         stored->accepted = stored->held;
     keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);
     feed_forget_held(f, i);
-    note_counts(&stored->accepted, counts);
+    feed_note_counts(&stored->accepted, counts);
     memcpy(stored->accepted.content, same ? before.content : stored->accepted.digest, SHA256_BYTES);
     stored->accepted.accepted_at = same ? before.accepted_at : now;
     feed_remember(stored);
@@ -147,7 +133,7 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
 
     keep_copy(&stored->held, &f->sources[i].unsaved[COPY_HELD], body);
     stored->held_until = verdict->until;
-    note_counts(&stored->held, counts);
+    feed_note_counts(&stored->held, counts);
     feed_text(stored->held_guard, sizeof stored->held_guard, verdict->guard);
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
 }
@@ -156,19 +142,11 @@ static struct blocklist *parse(const struct feed_house *house, const struct feed
                                const struct body *body, struct copy_counts *counts,
                                struct error *why)
 {
-    struct blocklist *entries = NULL;
-    struct checksum shape;
-
     memset(counts, 0, sizeof *counts);
     if (i == STORE_LIST)
-        entries = feed_parse(house, f, body, counts, why);
-    else
-        feed_count_cleared(house, f, body, counts, why);
-    /* Under other settings the same entries may come from other rows. */
-    memcpy(&shape, f->shape, sizeof shape);
-    counts->set.low ^= shape.low;
-    counts->set.high ^= shape.high;
-    return entries;
+        return feed_parse(house, f, body, counts, why);
+    feed_count_cleared(house, f, body, counts, why);
+    return NULL;
 }
 
 /* What is wrong with how it was packed is wrong with the copy, not with the fetch. */
@@ -520,7 +498,7 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
         refresh_cancel(f);
         f->due = true;
     }
-    note_counts(&f->meta.sources[i].accepted, &counts);
+    feed_note_counts(&f->meta.sources[i].accepted, &counts);
     blocklist_free(f->fresh);
     f->fresh = NULL;
     if (i == STORE_LIST) {

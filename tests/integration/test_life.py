@@ -182,3 +182,25 @@ def test_the_first_cleared_list_is_held(daemon, server):
     assert feed["guard"] == "count" and feed["held"]
     assert daemon.command("accept", "main").returncode == 0
     daemon.wait_blocked("a@example.org")
+
+
+# other settings of a feed
+
+
+def test_another_column(daemon, server):
+    """Shown, and compared with the next copy, is what the accepted one holds as it is read now."""
+    body = "".join(f"x{i % 120}@example.org,u{i}@example.org\n" for i in range(1000))
+    server.pages["/list"] = lambda r: r.ok(body)
+    daemon.feed("main", server.url("/list"), format="csv", column="1")
+    daemon.start()
+    daemon.wait_blocked("x99@example.org")
+    assert daemon.feed_status("main")["entries"] == 120
+    daemon.config["feed main"]["column"] = "2"
+    daemon.reload()
+    daemon.wait_blocked("u999@example.org")
+    daemon.wait_feed("main", entries=1000)
+    daemon.kill()
+    daemon.start()
+    assert daemon.feed_status("main")["entries"] == 1000
+    server.pages["/list"] = lambda r: r.ok(body + "more@example.org,more@example.org\n")
+    assert daemon.refresh("main")[1]["state"] == "accepted"
