@@ -204,3 +204,38 @@ def test_another_column(daemon, server):
     assert daemon.feed_status("main")["entries"] == 1000
     server.pages["/list"] = lambda r: r.ok(body + "more@example.org,more@example.org\n")
     assert daemon.refresh("main")[1]["state"] == "accepted"
+
+
+# what is stored is lost or damaged
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_lost_state_and_a_collapsed_list(daemon, server, how):
+    """What is in force is known by the index; the next copy is compared with that."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    daemon.kill()
+    server.pages["/list"] = conditional(rows(10), '"ten"')
+    meta = daemon.state / "feeds" / "main" / "meta"
+    if how == "missing":
+        meta.unlink()
+    else:
+        meta.write_text("rubbish")
+    daemon.start()
+    feed = daemon.wait_feed("main", state="held")
+    assert feed["guard"] == "collapse" and feed["entries"] == 200
+    daemon.kill()
+    daemon.start()
+    assert daemon.refresh("main")[1]["state"] == "held"
+    assert daemon.blocks("u199@example.org")
+
+
+def test_rollback_to_a_damaged_copy(rolled):
+    (packed,) = (rolled.state / "feeds" / "main").glob("*.gz")
+    packed.write_bytes(b"rubbish")
+    result = rolled.command("rollback", "main")
+    assert result.returncode == 1 and "cannot be read" in result.stdout
+    assert rolled.blocks("victim@example.org") and rolled.blocks("u199@example.org")
+    rolled.wait_log(r"warning: main: the copy before cannot be read.*is damaged")
