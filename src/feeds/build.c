@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 
 #define SECONDS_A_DAY 86400
@@ -72,6 +73,20 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
     }
 }
 
+/*
+ * A wrong format makes nothing of a good list. What can be read of it is in force all the same
+ * (where only the protected domains are more by now, that is nearly all), but the next look says
+ * it.
+ */
+static bool is_unfit(const struct feed *f, const struct copy_counts *counts)
+{
+    struct guard_memory nothing_before = {.accepted_entries = 0};
+    struct guard_verdict verdict;
+
+    guard_judge(f->config, counts, &nothing_before, clock_now(), false, &verdict);
+    return verdict.says == GUARD_REFUSE;
+}
+
 /* Under other settings the same bytes hold other entries: what is shown, and what the guards
  * compare the next copy with (rule 14), is what is in force now. */
 static void note_stored(struct feed *f, const struct copy_counts *counts)
@@ -80,6 +95,8 @@ static void note_stored(struct feed *f, const struct copy_counts *counts)
 
     feed_note_counts(&stored->accepted, counts);
     feed_remember(stored);
+    stored->accepted.unfit = is_unfit(f, counts);
+    f->due |= stored->accepted.unfit;
     f->changed = true;
 }
 

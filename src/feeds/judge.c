@@ -118,6 +118,7 @@ static bool accept_copy(struct feed *f, unsigned i, struct body *body,
     feed_note_counts(&stored->accepted, counts);
     memcpy(stored->accepted.content, same ? before.content : stored->accepted.digest, SHA256_BYTES);
     stored->accepted.accepted_at = same ? before.accepted_at : now;
+    stored->accepted.unfit = false;
     feed_remember(stored);
     f->changed = true;
     if (i == STORE_LIST)
@@ -258,7 +259,7 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
 
     s->result.body = NULL;
     stored->full_fetch = now;
-    if (is_copy(&stored->accepted, body)) {
+    if (is_copy(&stored->accepted, body) && !stored->accepted.unfit) {
         take_unchanged(f, i, body, &s->result, o);
         return;
     }

@@ -60,6 +60,7 @@ static const struct field copy_fields[] = {
     FIELD(store_copy, "dropped", NUMBER, dropped),
     FIELD(store_copy, "created", SIGNED, created),
     FIELD(store_copy, "is_short", FLAG, is_short),
+    FIELD(store_copy, "unfit", FLAG, unfit),
     FIELD(store_copy, "at", SIGNED, accepted_at),
     FIELD(store_copy, "left_out", TEXT, left_out),
 };

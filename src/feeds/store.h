@@ -32,6 +32,7 @@ struct store_copy {
     uint64_t rows, bad_rows, ignored_rows, entries, exceptions, dropped;
     int64_t created; /* when it says it was made; 0: it does not */
     bool is_short;   /* it has fewer rows than it says */
+    bool unfit;      /* accepted once, but as it is read by now the guards would refuse it */
     int64_t accepted_at;
     char left_out[160]; /* the first protected entries that were left out, escaped */
 };

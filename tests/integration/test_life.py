@@ -206,6 +206,30 @@ def test_another_column(daemon, server):
     assert daemon.refresh("main")[1]["state"] == "accepted"
 
 
+def test_a_wrong_format_is_not_well(daemon, server):
+    """The copy in force says nothing any more in the new format; nobody may call that unchanged."""
+    text = "".join(f"bad{i}.example.org\n" for i in range(150))
+    server.pages["/list"] = conditional(text, '"one"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("x@bad1.example.org")
+    daemon.config["feed main"]["format"] = "aper"
+    daemon.reload()
+    assert daemon.wait_feed("main", state="refused")["guard"] in ("format", "min_entries")
+    assert daemon.refresh("main")[1]["state"] == "refused"
+    assert daemon.command("status").returncode == 1
+    daemon.kill()
+    daemon.start()
+    assert daemon.refresh("main")[1]["state"] == "refused"
+
+    server.pages["/list"] = answer(500)  # mended, and the server is away
+    daemon.config["feed main"]["format"] = "domains"
+    daemon.reload()
+    daemon.wait_blocked("x@sub.bad1.example.org")
+    server.pages["/list"] = conditional(text, '"one"')
+    assert daemon.refresh("main")[1]["state"] == "unchanged"
+
+
 # what is stored is lost or damaged
 
 
