@@ -94,6 +94,30 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
     f->due |= was_due;
 }
 
+static void shift(int64_t *at, int64_t by_s)
+{
+    if (*at != 0)
+        *at += by_s;
+}
+
+void feed_clock_set(struct feed *f, int64_t by_s)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        struct store_source *s = &f->meta.sources[i];
+        shift(&s->guard.held_since, by_s);
+        shift(&s->held_until, by_s);
+        for (unsigned k = 0; k < f->sources[i].n_urls; k++)
+            shift(&f->sources[i].urls[k].not_before, by_s);
+    }
+    shift(&f->save_again_at, by_s);
+    shift(&f->saved_at, by_s);
+    shift(&f->logged_at, by_s);
+    /* Forward: whatever is due then is looked at once, as after a suspend. */
+    if (by_s < 0)
+        shift(&f->meta.next_fetch, by_s);
+    f->changed = true;
+}
+
 /* What to do first: what is local is looked at, what is not there is fetched. */
 static bool is_due_at_start(const struct feed *f)
 {
