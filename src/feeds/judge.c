@@ -7,6 +7,7 @@
 #include "refresh.h"
 #include "schedule.h"
 #include "source.h"
+#include "url.h"
 
 #define SAY_AGAIN_S  3600
 #define SAVE_TIMES_S 60
@@ -74,6 +75,26 @@ static void keep_copy(struct store_copy *copy, struct body **unsaved, struct bod
         *unsaved = body;
 }
 
+/* A page that says "not found" with a good status repeats what was asked for, the key in the URL
+ * too. */
+static void log_sample(const struct feed *f, const char *what, uint64_t line, const char *row)
+{
+    const char *secret = f->config->secret;
+    struct buf hidden = BUF_INIT(0);
+    char shown[256];
+    struct text t = text_on(shown, sizeof shown);
+
+    if (secret != NULL && secret[0] != '\0') {
+        buf_add(&hidden, secret, strlen(secret) + 1);
+        url_encode(&hidden, secret);
+        buf_add(&hidden, "", 1);
+    }
+    if (!hidden.failed)
+        url_hide(&t, view_of(row), buf_view(&hidden));
+    log_info(f->config->name, "%sline %" PRIu64 ": %s", what, line, shown);
+    buf_free(&hidden);
+}
+
 /* A page of samples an hour helps nobody: at info, and of a copy that is not taken only once. */
 static void log_rows(const struct feed *f, unsigned i, const struct copy_counts *counts)
 {
@@ -83,8 +104,7 @@ static void log_rows(const struct feed *f, unsigned i, const struct copy_counts 
         log_info(name, "%s%" PRIu64 " rows do not parse, the first of them:", what,
                  counts->bad_rows);
     for (unsigned k = 0; k < counts->n_samples; k++)
-        log_info(name, "%sline %" PRIu64 ": %s", what, counts->samples[k].line,
-                 counts->samples[k].text);
+        log_sample(f, what, counts->samples[k].line, counts->samples[k].text);
     if (counts->protected_ > 0)
         log_warning(name, "%" PRIu64 " entries would block a protected domain and are left out: %s",
                     counts->protected_, counts->dropped_sample);
