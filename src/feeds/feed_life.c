@@ -118,12 +118,20 @@ void feed_clock_set(struct feed *f, int64_t by_s)
     f->changed = true;
 }
 
+/* The publisher's floor counts for a daemon that is started again and again, too. */
+static bool is_too_soon(const struct feed *f, int64_t now)
+{
+    return f->meta.last_fetch <= now && now - f->meta.last_fetch < f->config->min_refresh_s;
+}
+
 /* What to do first: what is local is looked at, what is not there is fetched. */
 static bool is_due_at_start(const struct feed *f)
 {
+    bool too_soon = is_too_soon(f, clock_now());
+
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         if (f->sources[i].url != NULL &&
-            (url_is_file(f->sources[i].url) || !f->meta.sources[i].accepted.on_disk))
+            (url_is_file(f->sources[i].url) || (!f->meta.sources[i].accepted.on_disk && !too_soon)))
             return true;
     return false;
 }

@@ -240,9 +240,10 @@ def test_lost_state_and_a_collapsed_list(daemon, server, how):
     daemon.feed("main", server.url("/list"))
     daemon.start()
     daemon.wait_blocked("u199@example.org")
+    meta = daemon.state / "feeds" / "main" / "meta"
+    wait_until("it is kept", lambda: meta.exists() and (daemon.state / "index").exists())
     daemon.kill()
     server.pages["/list"] = conditional(rows(10), '"ten"')
-    meta = daemon.state / "feeds" / "main" / "meta"
     if how == "missing":
         meta.unlink()
     else:
@@ -263,3 +264,22 @@ def test_rollback_to_a_damaged_copy(rolled):
     assert result.returncode == 1 and "cannot be read" in result.stdout
     assert rolled.blocks("victim@example.org") and rolled.blocks("u199@example.org")
     rolled.wait_log(r"warning: main: the copy before cannot be read.*is damaged")
+
+
+# restarts
+
+
+def test_restarts_keep_the_floor(daemon, server):
+    """Nothing was ever accepted, so each start wants it; the publisher's min_refresh holds."""
+    server.pages["/list"] = server.pages["/free"] = answer(503)
+    daemon.feed("main", server.url("/list"), min_refresh="1h")
+    daemon.feed("free", server.url("/free"))
+    daemon.start()
+    daemon.wait_feed("main", state="failed")
+    daemon.wait_feed("free", state="failed")
+    daemon.stop()
+    daemon.start()
+    wait_until("the other is asked", lambda: [p for p, _ in server.requests].count("/free") == 2)
+    assert [p for p, _ in server.requests].count("/list") == 1
+    daemon.refresh("main")  # a person is not bound by it
+    assert [p for p, _ in server.requests].count("/list") == 2
