@@ -36,6 +36,7 @@ json_t *json_feed(const struct feed_status *feed)
     json_put(object, "left_out", json_text_or_null(view_of(feed->left_out)));
     json_put(object, "exceptions", json_count(feed->exceptions));
     json_put(object, "stale", json_boolean(feed->stale));
+    json_put(object, "unkept", json_boolean(feed->unkept));
     json_put(object, "state_since", json_time(feed->state_since));
     json_put(object, "last_fetch", json_time(feed->last_fetch));
     json_put(object, "last_success", json_time(feed->last_success));

@@ -237,6 +237,7 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     status->stale = is_stale(f, clock_now());
     status->active = status->stale ? 0 : f->active;
     status->dropped = copy->dropped;
+    status->unkept = f->changed && f->save_again_at != 0;
     feed_text(status->left_out, sizeof status->left_out, copy->left_out);
     status->previous = refresh_can_roll_back(f);
     status->last_fetch = m->last_fetch;

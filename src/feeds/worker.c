@@ -173,6 +173,7 @@ static void turn(struct worker *w)
     post_send(w->post);
     for (size_t i = 0; i < w->n_feeds; i++)
         refresh_keep(&w->house, w->feeds[i], now);
+    worker_tell(w, now);
     save_index(w, now);
     /* Last: what somebody was told is rolled back must not be in force after a crash, not even
      * until the index is built again. */

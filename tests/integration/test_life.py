@@ -274,6 +274,17 @@ def test_rollback_to_a_damaged_copy(rolled):
     rolled.wait_log(r"warning: main: the copy before cannot be read.*is damaged")
 
 
+def test_rollback_that_cannot_be_stored(rolled):
+    """It is in force; that it would not outlive a restart, whoever typed it is told."""
+    directory = rolled.state / "feeds" / "main"
+    directory.chmod(0o500)
+    result = rolled.command("rollback", "main")
+    assert result.returncode == 0 and "not stored" in result.stdout
+    assert not rolled.blocks("victim@example.org")
+    assert "not stored" in rolled.command("feeds").stdout
+    rolled.wait_log(r"warning: main: the copy in force cannot be kept.*Permission denied")
+
+
 # restarts
 
 
