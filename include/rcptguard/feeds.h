@@ -144,6 +144,7 @@ struct feed_status {
     char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
     bool previous;      /* there is a copy to roll back to */
     bool stale;         /* the copy is older than max_age: nothing of it blocks */
+    bool unkept;        /* it could not be stored: the next start would have the one of before */
 };
 
 /* How the loop is told; all are called on its thread, from queue_run of its queue. They must not

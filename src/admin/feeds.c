@@ -37,6 +37,7 @@ json_t *json_feed(const struct feed_status *feed)
     json_put(object, "left_out", json_text_or_null(view_of(feed->left_out)));
     json_put(object, "exceptions", json_count(feed->exceptions));
     json_put(object, "stale", json_boolean(feed->stale));
+    json_put(object, "unkept", json_boolean(feed->unkept));
     json_put(object, "state_since", json_time(feed->state_since));
     json_put(object, "last_fetch", json_time(feed->last_fetch));
     json_put(object, "last_success", json_time(feed->last_success));
@@ -70,12 +71,23 @@ struct order {
     const char *name; /* in the log */
     feeds_ask *ask;
     const char *nothing; /* the answer when there is nothing to do it with */
+    const char *failed;  /* NULL: the feed's last error says why */
 };
 
-static const struct order refresh = {"refresh", feeds_refresh, "there is nothing to fetch"},
-                          accept_held = {"accept", feeds_accept, "no copy of this feed is held"},
-                          rollback = {"rollback", feeds_rollback,
-                                      "there is no copy before this one"};
+static const struct order refresh = {"refresh", feeds_refresh, "there is nothing to fetch", NULL},
+                          accept_held = {"accept", feeds_accept, "no copy of this feed is held",
+                                         NULL},
+                          rollback = {
+                              "rollback", feeds_rollback, "there is no copy before this one",
+                              "the copy before cannot be read or put in force; the log says "
+                              "why"};
+
+static const char *failed_text(const struct order *order, const struct feed_status *feed)
+{
+    const char *text = order->failed != NULL ? order->failed : feed->last_error;
+
+    return text[0] == '\0' ? "failed" : text;
+}
 
 /* An order that a client waits for. */
 struct errand {
@@ -102,8 +114,7 @@ static void reply_feed(struct request *r, const struct order *order, enum feeds_
     request_log(r, order->name, r->name, result_text(result));
     json_t *object = json_feed(feed);
     if (result == FEEDS_FAILED)
-        json_put(object, "error",
-                 json_text(view_of(feed->last_error[0] == '\0' ? "failed" : feed->last_error)));
+        json_put(object, "error", json_text(view_of(failed_text(order, feed))));
     if (result == FEEDS_NOTHING)
         json_put(object, "error", json_text(view_of(order->nothing)));
     request_reply(r, result == FEEDS_DONE ? 200 : result == FEEDS_FAILED ? 502 : 409, object);

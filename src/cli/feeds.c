@@ -135,6 +135,7 @@ static int show_rollback(struct cli *cli, const char *name, const struct api_cal
     feeds_show_size(s, call->answer);
     fputs("\n  the copy that was in force waits as held until its content changes\n", s->to);
     feeds_show_order(s, call->answer, "accept", "takes it again");
+    feeds_show_unkept(s, call->answer);
     return code;
 }
 

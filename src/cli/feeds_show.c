@@ -206,9 +206,23 @@ static void show_bad(const struct show *s, const json_t *feed, bool refused)
     feeds_show_order(s, feed, "refresh", "looks now");
 }
 
+void feeds_show_unkept(const struct show *s, const json_t *feed)
+{
+    if (!json_is_true(json_object_get(feed, "unkept")))
+        return;
+    fputc('\n', s->to);
+    show_view(s, show_field(feed, "name"));
+    fputs(": ", s->to);
+    show_words(s, SHOW_RED, "not stored");
+    fputs(", so a restart goes back to the copy of before: look at the disk and the rights of "
+          "state_dir; the log says what is wrong\n",
+          s->to);
+}
+
 /* All is well with the feed, but not all that it lists blocks. */
 static void show_notes(const struct show *s, const json_t *feed)
 {
+    feeds_show_unkept(s, feed);
     if (!show_is_set(feed, "left_out"))
         return;
     fputc('\n', s->to);

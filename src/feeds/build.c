@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "judge.h"
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 
 #define SECONDS_A_DAY 86400
@@ -86,6 +87,17 @@ static bool is_list(const struct feed *f, const struct copy_counts *counts, stru
     return false;
 }
 
+/* What settings leave of a copy is in force (where only the protected domains are more by now, that
+ * is nearly all), but when the guards would refuse it now, the next look says it. */
+static bool is_unfit(const struct feed *f, const struct copy_counts *counts)
+{
+    struct guard_memory nothing_before = {.accepted_entries = 0};
+    struct guard_verdict verdict;
+
+    guard_judge(f->config, counts, &nothing_before, clock_now(), false, &verdict);
+    return verdict.says == GUARD_REFUSE;
+}
+
 /* What is shown of the copy is as it is read now, and what the next one is measured by, too:
  * configuration trips no guard (rule 14). */
 static void note_parsed(struct feed *f, const struct copy_counts *counts)
@@ -94,6 +106,8 @@ static void note_parsed(struct feed *f, const struct copy_counts *counts)
 
     judge_note_counts(&stored->accepted, counts);
     feed_remember(stored);
+    stored->accepted.unfit = is_unfit(f, counts);
+    f->due |= stored->accepted.unfit;
     f->changed = true;
 }
 

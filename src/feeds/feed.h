@@ -95,6 +95,10 @@ void feed_free(struct feed *f); /* its requests must be gone; NULL is fine */
 void feed_configure(struct feed *f, const struct feeds_config *config, const struct feed_config *fc,
                     struct watcher *watcher);
 
+/* The clock was set, BY so many seconds: what is to last so long does, and nothing waits for a time
+ * that is hours away by now. */
+void feed_clock_set(struct feed *f, int64_t by_s);
+
 /* The status as it is now. */
 void feed_tell(const struct feed *f, struct feed_status *status);
 

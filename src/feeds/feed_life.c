@@ -98,12 +98,44 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
     f->due |= was_due;
 }
 
+static void shift(int64_t *at, int64_t by_s)
+{
+    if (*at != 0)
+        *at += by_s;
+}
+
+void feed_clock_set(struct feed *f, int64_t by_s)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        struct store_source *s = &f->meta.sources[i];
+        shift(&s->guard.held_since, by_s);
+        shift(&s->held_until, by_s);
+        for (unsigned k = 0; k < f->sources[i].n_urls; k++)
+            shift(&f->sources[i].urls[k].not_before, by_s);
+    }
+    shift(&f->save_again_at, by_s);
+    shift(&f->saved_at, by_s);
+    shift(&f->logged_at, by_s);
+    /* Forward: whatever is due then is looked at once, as after a suspend. */
+    if (by_s < 0)
+        shift(&f->meta.next_fetch, by_s);
+    f->changed = true;
+}
+
+/* The publisher's floor counts for a daemon that is started again and again, too. */
+static bool is_too_soon(const struct feed *f, int64_t now)
+{
+    return f->meta.last_fetch <= now && now - f->meta.last_fetch < f->config->min_refresh_s;
+}
+
 /* What to do first: what is local is looked at, what is not there is fetched. */
 static bool is_due_at_start(const struct feed *f)
 {
+    bool too_soon = is_too_soon(f, clock_now());
+
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         if (f->sources[i].url != NULL &&
-            (url_is_file(f->sources[i].url) || !f->meta.sources[i].accepted.on_disk))
+            (url_is_file(f->sources[i].url) || (!f->meta.sources[i].accepted.on_disk && !too_soon)))
             return true;
     return false;
 }
@@ -209,6 +241,7 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     status->stale = is_stale(f, clock_now());
     status->active = status->stale ? 0 : f->active;
     status->dropped = copy->dropped;
+    status->unkept = f->changed && f->save_again_at != 0;
     feed_text(status->left_out, sizeof status->left_out, copy->left_out);
     status->previous = refresh_can_roll_back(f);
     status->last_fetch = m->last_fetch;

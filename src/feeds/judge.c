@@ -29,7 +29,8 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
     if (borrowed)
         f->sources[i].unsaved[COPY_HELD] = NULL;
     judge_copy(house, f, i, body, now, manual, o);
-    if (o->state == FEED_FAILED && (!f->meta.sources[i].held.on_disk || o->why.code == ERR_DAMAGED))
+    bool gone = borrowed && f->sources[i].unsaved[COPY_HELD] == NULL;
+    if (o->state > FEED_HELD && (gone || o->why.code == ERR_DAMAGED))
         feed_forget_held(f, i);
 }
 
@@ -59,7 +60,7 @@ static void take_body(const struct feed_house *house, struct feed *f, unsigned i
 
     s->result.body = NULL;
     stored->full_fetch = now;
-    if (judge_is_copy(&stored->accepted, body)) {
+    if (judge_is_copy(&stored->accepted, body) && !stored->accepted.unfit) {
         take_unchanged(f, i, body, &s->result, o);
         return;
     }
@@ -169,6 +170,8 @@ bool refresh_judge_held(const struct feed_house *house, struct feed *f, int64_t 
             stored->held_until = 0; /* at the next look then */
     }
     if (any) {
+        /* The first cleared list: what waited for it was not kept. */
+        f->due |= !waits_for_cleared(f) && !f->meta.sources[STORE_LIST].accepted.known;
         outcome_conclude(f, &outcomes[STORE_LIST], &outcomes[STORE_CLEARED], now);
         f->changed = true;
     }

@@ -6,6 +6,7 @@
 #include "outcome.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
+#include "url.h"
 
 static bool lists_same(const struct store_copy *copy, const struct copy_counts *counts)
 {
@@ -17,12 +18,16 @@ bool judge_is_copy(const struct store_copy *copy, const struct body *body)
     return copy->known && memcmp(copy->digest, body->sha256, SHA256_BYTES) == 0;
 }
 
-/* A person rolled back from it, and nothing of it has changed since. */
-static bool was_rolled_back(const struct store_source *stored, const struct body *body,
+/*
+ * A person rolled back from it, and nothing of it has changed since. Not forgotten while the server
+ * shows another copy that is not news: behind one name there may be servers of several days.
+ */
+static bool was_rolled_back(const struct store_mark *mark, const struct body *body,
                             const struct copy_counts *counts)
 {
-    return strcmp(stored->held_guard, GUARD_ROLLBACK) == 0 &&
-           (judge_is_copy(&stored->held, body) || lists_same(&stored->held, counts));
+    return mark->known &&
+           (memcmp(mark->digest, body->sha256, SHA256_BYTES) == 0 ||
+            (mark->set.low == counts->set.low && mark->set.high == counts->set.high));
 }
 
 void judge_keep_copy(struct store_copy *copy, struct body **unsaved, struct body *body)
@@ -53,6 +58,26 @@ void judge_note_counts(struct store_copy *copy, const struct copy_counts *counts
     feed_text(copy->left_out, sizeof copy->left_out, counts->dropped_sample);
 }
 
+/* A page that says "not found" with a good status repeats what was asked for, the key in the URL
+ * too. */
+static void log_sample(const struct feed *f, const char *what, uint64_t line, const char *row)
+{
+    const char *secret = f->config->secret;
+    struct buf hidden = BUF_INIT(0);
+    char shown[256];
+    struct text t = text_on(shown, sizeof shown);
+
+    if (secret != NULL && secret[0] != '\0') {
+        buf_add(&hidden, secret, strlen(secret) + 1);
+        url_encode(&hidden, secret);
+        buf_add(&hidden, "", 1);
+    }
+    if (!hidden.failed)
+        url_hide(&t, view_of(row), buf_view(&hidden));
+    log_info(f->config->name, "%sline %" PRIu64 ": %s", what, line, shown);
+    buf_free(&hidden);
+}
+
 /* A page of samples an hour helps nobody: at info, and of a copy that is not taken only once. */
 static void log_rows(const struct feed *f, unsigned i, const struct copy_counts *counts)
 {
@@ -62,8 +87,7 @@ static void log_rows(const struct feed *f, unsigned i, const struct copy_counts 
         log_info(name, "%s%" PRIu64 " rows do not parse, the first of them:", what,
                  counts->bad_rows);
     for (unsigned k = 0; k < counts->n_samples; k++)
-        log_info(name, "%sline %" PRIu64 ": %s", what, counts->samples[k].line,
-                 counts->samples[k].text);
+        log_sample(f, what, counts->samples[k].line, counts->samples[k].text);
     if (counts->protected_ > 0)
         log_warning(name, "%" PRIu64 " entries would block a protected domain and are left out: %s",
                     counts->protected_, counts->dropped_sample);
@@ -85,8 +109,10 @@ static bool accept_copy(struct feed *f, unsigned i, struct body *body,
     const struct store_copy before = stored->accepted;
     bool same = lists_same(&before, counts);
 
-    if (!same)
+    if (!same) {
         make_previous(stored);
+        stored->rolled_back.known = false;
+    }
     /* What was held leaves its place, but its file and validators stay good. */
     if (judge_is_copy(&stored->held, body))
         stored->accepted = stored->held;
@@ -95,6 +121,7 @@ static bool accept_copy(struct feed *f, unsigned i, struct body *body,
     judge_note_counts(&stored->accepted, counts);
     memcpy(stored->accepted.content, same ? before.content : stored->accepted.digest, SHA256_BYTES);
     stored->accepted.accepted_at = same ? before.accepted_at : now;
+    stored->accepted.unfit = false;
     feed_remember(stored);
     f->changed = true;
     if (i == STORE_LIST)
@@ -168,7 +195,7 @@ void judge_copy(const struct feed_house *house, struct feed *f, unsigned i, stru
         body_free(body);
         return;
     }
-    counts.rolled_back = was_rolled_back(&f->meta.sources[i], body, &counts);
+    counts.rolled_back = was_rolled_back(&f->meta.sources[i].rolled_back, body, &counts);
     guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
     if (verdict.says == GUARD_ACCEPT || strcmp(verdict.guard, f->meta.guard) != 0)
         log_rows(f, i, &counts);

@@ -37,6 +37,10 @@ static const struct field source_fields[] = {
     FIELD(store_source, "held.until", SIGNED, held_until),
     FIELD(store_source, "held.guard", TEXT, held_guard),
     FIELD(store_source, "held.why", TEXT, held_why),
+    FIELD(store_source, "rolled_back", FLAG, rolled_back.known),
+    FIELD(store_source, "rolled_back.digest", DIGEST, rolled_back.digest),
+    FIELD(store_source, "rolled_back.set.low", NUMBER, rolled_back.set.low),
+    FIELD(store_source, "rolled_back.set.high", NUMBER, rolled_back.set.high),
 };
 
 static const struct field copy_fields[] = {
@@ -56,6 +60,7 @@ static const struct field copy_fields[] = {
     FIELD(store_copy, "dropped", NUMBER, dropped),
     FIELD(store_copy, "created", SIGNED, created),
     FIELD(store_copy, "is_short", FLAG, is_short),
+    FIELD(store_copy, "unfit", FLAG, unfit),
     FIELD(store_copy, "at", SIGNED, accepted_at),
     FIELD(store_copy, "left_out", TEXT, left_out),
 };

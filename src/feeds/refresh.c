@@ -41,7 +41,7 @@ static void choose_validators(const struct store_source *stored, struct feed_sou
     if (stored->held.known) {
         s->asked_held = stored->held.on_disk && stored->held.etag[0] != '\0';
         order->etag = s->asked_held ? stored->held.etag : "";
-    } else if (stored->accepted.known && stored->accepted.on_disk) {
+    } else if (stored->accepted.known && stored->accepted.on_disk && !stored->accepted.unfit) {
         order->etag = stored->accepted.etag;
         order->last_modified = stored->accepted.last_modified;
     }

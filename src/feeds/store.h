@@ -32,8 +32,16 @@ struct store_copy {
     uint64_t rows, bad_rows, ignored_rows, entries, exceptions, dropped;
     int64_t created; /* when it says it was made; 0: it does not */
     bool is_short;   /* it has fewer rows than it says */
+    bool unfit;      /* accepted once, but as it is read by now the guards would refuse it */
     int64_t accepted_at;
     char left_out[160]; /* the first protected entries that were left out, escaped */
+};
+
+/* What a copy is recognised by when it comes again, from wherever and in whatever bytes. */
+struct store_mark {
+    bool known;
+    unsigned char digest[SHA256_BYTES];
+    struct checksum set;
 };
 
 /* A feed is fetched from one URL, or from two (aper with its cleared list). */
@@ -46,6 +54,7 @@ struct store_source {
     int64_t held_until;
     int64_t full_fetch; /* when it was last fetched without validators, or changed */
     char held_guard[32], held_why[256];
+    struct store_mark rolled_back; /* not taken again unless a person says so (rule 15) */
 };
 
 struct store_meta {

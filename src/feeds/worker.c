@@ -1,4 +1,5 @@
 /* The worker's thread. Its turn, in order, is the life of a list. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #define LONGEST_MS  30000 /* so that a clock that was set is noticed */
 #define PROGRESS_MS 500
 #define RESEND_MS   50
+#define CLOCK_SET_S 60 /* more in one turn than a clock that is slewed */
 
 /* ---- a turn --------------------------------------------------------------------------------- */
 
@@ -46,7 +48,9 @@ static void judge_what_arrived(struct worker *w, int64_t now)
             f->waiting = f->again;
             f->again = NULL;
             f->due |= f->waiting != NULL;
-        } else if (until != 0 && until <= now) {
+        } else if (!f->running && until != 0 && until <= now) {
+            /* A look under way tells whether the list still is so: after a long stop nobody knows.
+             */
             refresh_judge_held(&w->house, f, now, false);
         }
     }
@@ -133,10 +137,28 @@ static void save_index(struct worker *w, int64_t now)
     w->save_again_at = now + AGAIN_S;
 }
 
+/* A machine that boots with a wrong clock must not take for two days what was one minute. */
+static void heed_clock(struct worker *w, int64_t now)
+{
+    int64_t ahead_s = now - clock_mono_ms() / 1000, by_s = ahead_s - w->clock_ahead_s;
+    bool known = w->clock_ahead_s != 0;
+
+    w->clock_ahead_s = ahead_s;
+    if (!known || (by_s > -CLOCK_SET_S && by_s < CLOCK_SET_S))
+        return;
+    log_notice("feeds", "the clock was set by %" PRId64 " s: what is held waits as long as before",
+               by_s);
+    w->build_again_at += w->build_again_at == 0 ? 0 : by_s;
+    w->save_again_at += w->save_again_at == 0 ? 0 : by_s;
+    for (size_t i = 0; i < w->n_feeds; i++)
+        feed_clock_set(w->feeds[i], by_s);
+}
+
 static void turn(struct worker *w)
 {
     int64_t now = clock_now();
 
+    heed_clock(w, now);
     queue_run(w->inbox);
     watcher_run(w->watcher, clock_mono_ms());
     fetcher_run(w->house.fetcher);
@@ -151,9 +173,12 @@ static void turn(struct worker *w)
     post_send(w->post);
     for (size_t i = 0; i < w->n_feeds; i++)
         refresh_keep(&w->house, w->feeds[i], now);
+    worker_tell(w, now);
+    save_index(w, now);
+    /* Last: what somebody was told is rolled back must not be in force after a crash, not even
+     * until the index is built again. */
     post_ended(w);
     post_send(w->post);
-    save_index(w, now);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -173,12 +198,13 @@ static int64_t next_time(const struct worker *w, int64_t now)
         sooner(&first, w->save_again_at);
     for (size_t i = 0; i < w->n_feeds; i++) {
         const struct feed *f = w->feeds[i];
-        sooner(&first, refresh_held_until(f));
         sooner(&first, f->changed ? f->save_again_at : 0);
-        if (!f->running)
+        if (!f->running) {
+            sooner(&first, refresh_held_until(f));
             sooner(&first, f->due ? now : f->meta.next_fetch);
-        else if (refresh_arrived(f))
+        } else if (refresh_arrived(f)) {
             sooner(&first, now);
+        }
     }
     return first;
 }

@@ -143,11 +143,12 @@ static void refresh_now(struct feed *f, struct feeds_request *r)
     f->due = true;
 }
 
+/* What the guards refuse nobody can take: whoever asked for it must not believe that it was. */
 static enum feeds_result take_held(struct worker *w, struct feed *f)
 {
     if (!refresh_judge_held(&w->house, f, clock_now(), true))
         return FEEDS_NOTHING;
-    return f->meta.state == FEED_FAILED ? FEEDS_FAILED : FEEDS_DONE;
+    return f->meta.state < FEED_HELD ? FEEDS_DONE : FEEDS_FAILED;
 }
 
 static void run_request(struct task *self)

@@ -56,6 +56,16 @@ static bool is_configured(const char *name, const void *arg)
     return worker_find(w, name) != NULL;
 }
 
+/* What the guards compare the next copy with; fewer than were parsed where some do not block. */
+static void remember_size(struct store_source *stored, const struct blocklist_list *list)
+{
+    if (stored->accepted.entries > 0)
+        return;
+    stored->accepted.entries = list->entries;
+    stored->accepted.accepted_at = list->accepted_at;
+    feed_remember(stored);
+}
+
 /* A list of the index whose record was lost is good all the same: the index has its own checksum.
  */
 static void adopt(struct worker *w)
@@ -67,6 +77,7 @@ static void adopt(struct worker *w)
             continue;
         f->adopted = true;
         memcpy(f->adopted_copy, blocklist_list(w->current, (size_t)list)->copy, SHA256_BYTES);
+        remember_size(&f->meta.sources[STORE_LIST], blocklist_list(w->current, (size_t)list));
     }
 }
 

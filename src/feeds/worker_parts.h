@@ -27,6 +27,7 @@ struct worker {
     char *index_path;
     bool unsaved;
     int64_t build_again_at, save_again_at, counted_day;
+    int64_t clock_ahead_s; /* the wall clock, of the one that nobody sets */
 
     pthread_t thread;
     bool started;

@@ -273,6 +273,17 @@ def test_no_secret_in_errors(daemon):
     assert "geheim471" not in meta
 
 
+def test_no_secret_in_rows(daemon, servers):
+    """A soft "not found" repeats the URL, and rows that do not parse are logged."""
+    server, _ = servers
+    server.pages[f"/{ENCODED}/list"] = page(f"no /{ENCODED}/list here\nno {SECRET} here\n")
+    daemon.feed("main", server.url("/${secret}/list"), secret=SECRET)
+    daemon.start()
+    daemon.wait_feed("main", state="refused")
+    daemon.wait_log(r"main: line 2: no \*\*\* here")
+    assert_nowhere(daemon, SECRET, ENCODED)
+
+
 @pytest.mark.parametrize("how", ["header", "userpwd"])
 def test_redirect_with_a_secret(daemon, servers, how):
     """Another port is another origin: nothing is sent there."""

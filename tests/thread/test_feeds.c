@@ -194,6 +194,7 @@ static int teardown(void **state)
     struct house *h = *state;
 
     stop(h);
+    clock_set(-1, -1);
     if (h->stub != NULL)
         stub_stop(h->stub);
     queue_free(h->loop);
@@ -412,10 +413,10 @@ static void test_rollback(void **state)
     /* The same content is refused, in other bytes too, and after a restart; all the time it is held
      * since the rollback. */
     int64_t since = status_of(h, "list")->held.since;
-    clock_set(since + 60, -1);
+    while (clock_now() == since)
+        sched_yield();
     take(h, "new@example.org\n", FEED_HELD);
     assert_int_equal(status_of(h, "list")->held.since, since);
-    clock_set(-1, -1);
     take(h, "# today\nNEW@example.org\n", FEED_HELD);
     assert_false(is_listed(h, "new@example.org"));
     stop(h);
@@ -552,6 +553,39 @@ static void test_hold_ends_by_itself(void **state)
     assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_HELD}));
     assert_soon(h, is_not_listed, "user199@example.org");
     assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_ACCEPTED}));
+}
+
+/* Of two days of hold two days must pass, whatever the clock says meanwhile; and a feed that fails
+ * is not left alone until the clock is where it was. */
+static void test_clock_that_is_set(void **state)
+{
+    static const int64_t jumps[] = {10 * 86400, -10 * 86400, 0};
+    struct house *h = *state;
+    const int64_t begin = clock_now();
+
+    set_feed(h, 0, "list", "entries")->refresh_s = 60;
+    write_addresses(h, "list", 0, 200);
+    start(h);
+    assert_soon(h, is_listed, "user199@example.org");
+    write_addresses(h, "list", 0, 100);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_HELD}));
+    for (size_t i = 0; i < sizeof jumps / sizeof jumps[0]; i++) {
+        int64_t now = begin + jumps[i];
+        clock_set(now, -1);
+        assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+        const struct feed_status *s = status_of(h, "list");
+        assert_int_equal(s->state, FEED_HELD);
+        assert_in_range(s->held.since, now - 60, now + 60);
+        assert_int_equal(s->held.until, s->held.since + 3600);
+    }
+    assert_true(is_listed(h, "user199@example.org"));
+
+    unlink(join(h->dir, "list"));
+    assert_int_equal(refresh_now(h, "list"), FEEDS_FAILED);
+    clock_set(begin - 5 * 3600, -1);
+    assert_int_equal(accept_now(h, "nosuch"), FEEDS_UNKNOWN); /* any turn */
+    assert_in_range(status_of(h, "list")->next_fetch, begin - 5 * 3600 - 60,
+                    begin - 5 * 3600 + 120);
 }
 
 static void test_size_that_heals_is_unchanged(void **state)
@@ -1033,6 +1067,7 @@ int main(void)
         ONE(test_restart_keeps_everything),
         ONE(test_held_copy_waits_for_accept),
         ONE(test_hold_ends_by_itself),
+        ONE(test_clock_that_is_set),
         ONE(test_size_that_heals_is_unchanged),
         ONE(test_reload),
         ONE(test_reload_counts_anew),

@@ -179,7 +179,8 @@ static void test_feed(void **state)
         "\"last_fetch\":\"1970-01-02T00:01:00Z\",\"last_success\":null,\"left_out\":null,"
         "\"name\":\"aper\","
         "\"next_fetch\":null,\"previous\":false,\"progress\":null,\"rows\":1,\"stale\":false,"
-        "\"state\":\"held\",\"state_since\":null,\"url\":\"https://lists.example.org/a\"}");
+        "\"state\":\"held\",\"state_since\":null,\"unkept\":false,"
+        "\"url\":\"https://lists.example.org/a\"}");
     free(text);
 }
 

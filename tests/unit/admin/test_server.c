@@ -389,7 +389,8 @@ static void test_orders(void **state)
         {"rollback", FEEDS_DONE, "200", "\"previous\":true", "rollback: aper: done uid="},
         {"rollback", FEEDS_NOTHING, "409", "\"error\":\"there is no copy before this one\"",
          "rollback: aper: nothing to do uid="},
-        {"rollback", FEEDS_FAILED, "502", "\"error\":\"failed\"", "rollback: aper: failed uid="},
+        {"rollback", FEEDS_FAILED, "502", "\"error\":\"the copy before cannot be read",
+         "rollback: aper: failed uid="},
     };
 
     (void)state;

@@ -38,6 +38,7 @@ static struct store_meta sample(void)
         s->accepted.set = (struct checksum){UINT64_MAX, 5};
         s->accepted.created = 1700000000;
         s->accepted.is_short = true;
+        s->accepted.unfit = true;
         s->accepted.accepted_at = 1790000000;
         strcpy(s->accepted.left_out, "gmail.com, .example");
         memset(s->accepted.content, 0xb0 + (int)i, sizeof s->accepted.content);
@@ -49,6 +50,9 @@ static struct store_meta sample(void)
         s->held_until = 1800100000;
         strcpy(s->held_guard, "shrink");
         strcpy(s->held_why, "why");
+        s->rolled_back.known = true;
+        memset(s->rolled_back.digest, 0xc0 + (int)i, sizeof s->rolled_back.digest);
+        s->rolled_back.set = (struct checksum){8 + i, UINT64_MAX};
     }
     return m;
 }

@@ -1,0 +1,304 @@
+"""A feed's life between its copies: going back, holding, restarts and reloads in between, and what
+is believed of a server meanwhile."""
+
+import datetime
+import threading
+import time
+
+import pytest
+
+from scriptedserver import ScriptedServer
+from support import wait_until
+
+
+def rows(count, prefix="u"):
+    return "".join(f"{prefix}{i}@example.org\n" for i in range(count))
+
+
+def answer(code, **headers):
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return lambda r: r.send(f"HTTP/1.1 {code} X\r\nContent-Length: 0\r\n{head}\r\n".encode())
+
+
+def conditional(body, etag):
+    """200, or 304 for those who have it."""
+
+    def page(request):
+        if request.headers.get("if-none-match") == etag:
+            answer(304, ETag=etag)(request)
+        else:
+            request.ok(body, ETag=etag)
+
+    return page
+
+
+GOOD, BAD = rows(200), rows(200) + "victim@example.org\n"
+
+
+@pytest.fixture
+def server():
+    s = ScriptedServer()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def rolled(daemon, server):
+    """A daemon with a feed that took GOOD, then BAD; nobody rolled back yet."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = conditional(BAD, '"bad"')
+    assert daemon.refresh("main")[1]["state"] == "accepted"
+    assert daemon.blocks("victim@example.org")
+    return daemon
+
+
+def roll_back(daemon):
+    result = daemon.command("rollback", "main")
+    assert result.returncode == 0, result.stderr
+    assert not daemon.blocks("victim@example.org")
+
+
+# going back
+
+
+def test_rollback_during_a_fetch(rolled, server):
+    """The server's "not modified" is about the copy that was in force when it was asked."""
+    go = threading.Event()
+
+    def slow(request):
+        go.wait(30)
+        conditional(BAD, '"bad"')(request)
+
+    server.pages["/list"] = slow
+    done = threading.Thread(target=rolled.refresh, args=("main",))
+    done.start()
+    wait_until("it is asked", lambda: "/list" in server.open)
+    roll_back(rolled)
+    server.pages["/list"] = conditional(BAD, '"bad"')
+    go.set()
+    done.join(30)
+    for _ in range(2):
+        feed = rolled.refresh("main")[1]
+        assert not rolled.blocks("victim@example.org")
+        assert feed["state"] == "held" and feed["guard"] == "rollback"
+
+
+def test_rolled_back_after_a_server_of_two_minds(rolled, server):
+    """Behind one name there are servers that are not of the same day."""
+    roll_back(rolled)
+    for page in (conditional(GOOD, '"good"'), conditional(BAD, '"bad"')):
+        server.pages["/list"] = page
+        rolled.refresh("main")
+        assert not rolled.blocks("victim@example.org")
+
+
+def test_rolled_back_after_one_that_is_held(rolled, server):
+    roll_back(rolled)
+    server.pages["/list"] = conditional(rows(150), '"short"')
+    assert rolled.refresh("main")[1]["guard"] == "shrink"
+    server.pages["/list"] = conditional(BAD, '"bad"')
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org")
+
+
+def test_rolled_back_at_another_url(rolled, server):
+    roll_back(rolled)
+    server.pages["/other"] = conditional(BAD, '"bad"')
+    rolled.config["feed main"]["url"] = server.url("/other")
+    rolled.reload()
+    wait_until("it is asked", lambda: any(p == "/other" for p, _ in server.requests))
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org")
+
+
+def test_rollback_and_kill(rolled, server):
+    """Once it is answered it holds, from the first query after a crash on."""
+    roll_back(rolled)
+    for _ in range(10):
+        rolled.kill()
+        rolled.start()
+        assert not rolled.blocks("victim@example.org")
+        assert rolled.command("accept", "main").returncode == 0
+        result = rolled.command("rollback", "main")
+        assert result.returncode == 0, result.stderr
+    rolled.kill()
+    rolled.start()
+    assert not rolled.blocks("victim@example.org")
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org")
+    assert rolled.command("accept", "main").returncode == 0
+    assert rolled.blocks("victim@example.org")
+    roll_back(rolled)
+    assert rolled.command("rollback", "main").returncode == 1  # there was one copy before
+
+
+# a held copy
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_hold_that_ran_out_while_nobody_looked(daemon, server, mended):
+    """Whether the size persisted, only a look tells."""
+    poison = GOOD + rows(300, "victim")
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"), hold="2s", refresh="1s")
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = conditional(poison, '"poison"')
+    feed = daemon.refresh("main")[1]
+    assert feed["guard"] == "grow"
+    until = datetime.datetime.fromisoformat(feed["held"]["until"]).timestamp()
+    daemon.kill()
+    if mended:
+        server.pages["/list"] = conditional(GOOD, '"good"')
+    wait_until("the hold is over", lambda: time.time() > until)
+    mark = daemon.mark()
+    daemon.start()
+    if mended:
+        daemon.wait_feed("main", state="unchanged", held=None)
+        assert "in force: 500" not in daemon.log_since(mark)
+    else:
+        daemon.wait_blocked("victim299@example.org")
+
+
+def test_accept_of_what_is_refused_by_now(daemon, server):
+    """Who typed it must not go home believing that it was taken."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = conditional(rows(100), '"short"')
+    assert daemon.refresh("main")[1]["state"] == "held"
+    daemon.config["feed main"]["min_entries"] = 150
+    mark = daemon.mark()
+    daemon.reload()
+    daemon.wait_log("(?i)reload", since=mark)
+    result = daemon.command("accept", "main")
+    assert result.returncode == 1 and "min_entries" in result.stdout
+    assert daemon.blocks("u199@example.org")
+
+
+def test_the_first_cleared_list_is_held(daemon, server):
+    """Once it is accepted, the list that waits for it is fetched at once."""
+    server.pages["/list"] = lambda r: r.ok("a@example.org,A,20200101\n")
+    server.pages["/cleared"] = lambda r: r.ok("# Entries: 5\nb@example.org,20200101\n")
+    daemon.feed("main", server.url("/list"), format="aper", cleared=server.url("/cleared"))
+    daemon.start()
+    feed = daemon.wait_feed("main", state="failed")
+    assert feed["guard"] == "count" and feed["held"]
+    assert daemon.command("accept", "main").returncode == 0
+    daemon.wait_blocked("a@example.org")
+
+
+# other settings of a feed
+
+
+def test_another_column(daemon, server):
+    """Shown, and compared with the next copy, is what the accepted one holds as it is read now."""
+    body = "".join(f"x{i % 120}@example.org,u{i}@example.org\n" for i in range(1000))
+    server.pages["/list"] = lambda r: r.ok(body)
+    daemon.feed("main", server.url("/list"), format="csv", column="1")
+    daemon.start()
+    daemon.wait_blocked("x99@example.org")
+    assert daemon.feed_status("main")["entries"] == 120
+    daemon.config["feed main"]["column"] = "2"
+    daemon.reload()
+    daemon.wait_blocked("u999@example.org")
+    daemon.wait_feed("main", entries=1000)
+    daemon.kill()
+    daemon.start()
+    daemon.wait_feed("main", entries=1000)
+    server.pages["/list"] = lambda r: r.ok(body + "more@example.org,more@example.org\n")
+    assert daemon.refresh("main")[1]["state"] == "accepted"
+
+
+def test_a_wrong_format_is_not_well(daemon, server):
+    """The copy in force says nothing any more in the new format; nobody may call that unchanged."""
+    text = "".join(f"bad{i}.example.org\n" for i in range(150))
+    server.pages["/list"] = conditional(text, '"one"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("x@bad1.example.org")
+    daemon.config["feed main"]["format"] = "aper"
+    daemon.reload()
+    assert daemon.wait_feed("main", state="refused")["guard"] in ("format", "min_entries")
+    assert daemon.refresh("main")[1]["state"] == "refused"
+    assert daemon.command("status").returncode == 1
+    daemon.kill()
+    daemon.start()
+    assert daemon.refresh("main")[1]["state"] == "refused"
+
+    server.pages["/list"] = answer(500)  # mended, and the server is away
+    daemon.config["feed main"]["format"] = "domains"
+    daemon.reload()
+    daemon.wait_blocked("x@sub.bad1.example.org")
+    server.pages["/list"] = conditional(text, '"one"')
+    assert daemon.refresh("main")[1]["state"] == "unchanged"
+
+
+# what is stored is lost or damaged
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_lost_state_and_a_collapsed_list(daemon, server, how):
+    """What is in force is known by the index; the next copy is compared with that."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    meta = daemon.state / "feeds" / "main" / "meta"
+    wait_until("it is kept", lambda: meta.exists() and (daemon.state / "index").exists())
+    daemon.kill()
+    server.pages["/list"] = conditional(rows(10), '"ten"')
+    if how == "missing":
+        meta.unlink()
+    else:
+        meta.write_text("rubbish")
+    daemon.start()
+    feed = daemon.wait_feed("main", state="held")
+    assert feed["guard"] == "collapse" and feed["entries"] == 200
+    daemon.kill()
+    daemon.start()
+    assert daemon.refresh("main")[1]["state"] == "held"
+    assert daemon.blocks("u199@example.org")
+
+
+def test_rollback_to_a_damaged_copy(rolled):
+    (packed,) = (rolled.state / "feeds" / "main").glob("*.gz")
+    packed.write_bytes(b"rubbish")
+    result = rolled.command("rollback", "main")
+    assert result.returncode == 1 and "cannot be read" in result.stdout
+    assert rolled.blocks("victim@example.org") and rolled.blocks("u199@example.org")
+    rolled.wait_log(r"warning: main: the copy before cannot be read.*is damaged")
+
+
+def test_rollback_that_cannot_be_stored(rolled):
+    """It is in force; that it would not outlive a restart, whoever typed it is told."""
+    directory = rolled.state / "feeds" / "main"
+    directory.chmod(0o500)
+    result = rolled.command("rollback", "main")
+    assert result.returncode == 0 and "not stored" in result.stdout
+    assert not rolled.blocks("victim@example.org")
+    assert "not stored" in rolled.command("feeds").stdout
+    rolled.wait_log(r"warning: main: the copy in force cannot be kept.*Permission denied")
+
+
+# restarts
+
+
+def test_restarts_keep_the_floor(daemon, server):
+    """Nothing was ever accepted, so each start wants it; the publisher's min_refresh holds."""
+    server.pages["/list"] = server.pages["/free"] = answer(503)
+    daemon.feed("main", server.url("/list"), min_refresh="1h")
+    daemon.feed("free", server.url("/free"))
+    daemon.start()
+    daemon.wait_feed("main", state="failed")
+    daemon.wait_feed("free", state="failed")
+    daemon.stop()
+    daemon.start()
+    wait_until("the other is asked", lambda: [p for p, _ in server.requests].count("/free") == 2)
+    assert [p for p, _ in server.requests].count("/list") == 1
+    daemon.refresh("main")  # a person is not bound by it
+    assert [p for p, _ in server.requests].count("/list") == 2
