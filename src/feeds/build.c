@@ -74,19 +74,6 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
     }
 }
 
-/* Settings may have changed since it was accepted. A copy of which they leave nothing, or that they
- * call cut short, is none; fetched again, it is the guards that say so, where people look. */
-static bool is_list(const struct feed *f, const struct copy_counts *counts, struct error *why)
-{
-    if (counts->broken[0] != '\0')
-        error_set(why, ERR_SYNTAX, "not %s: %s", f->config->format, counts->broken);
-    else if (counts->rows == 0 && counts->bad_rows + counts->ignored_rows > 0)
-        error_set(why, ERR_SYNTAX, "not %s: none of its rows is one", f->config->format);
-    else
-        return true;
-    return false;
-}
-
 /* What settings leave of a copy is in force (where only the protected domains are more by now, that
  * is nearly all), but when the guards would refuse it now, the next look says it. */
 static bool is_unfit(const struct feed *f, const struct copy_counts *counts)
@@ -123,14 +110,12 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
         f->fresh = judge_parse(b->house, f, STORE_LIST, body, &counts, &lost);
     if (!borrowed)
         body_free(body);
-    if (f->fresh != NULL && is_list(f, &counts, &lost)) {
+    if (f->fresh != NULL) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
         note_parsed(f, &counts);
         p->fresh = true;
         return 0;
     }
-    blocklist_free(f->fresh);
-    f->fresh = NULL;
     if (lost.code == ERR_NOMEM || lost.code == ERR_TIMEOUT) {
         if (why != NULL)
             *why = lost;

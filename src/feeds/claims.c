@@ -127,22 +127,42 @@ static int64_t seconds_of_day(unsigned number)
     return clock_is_day(year, month, day) ? (int64_t)clock_days(year, month, day) * 86400 : 0;
 }
 
+/* A number of the day that was counted on beyond 99 (2026113100, after a hundred changes on the
+ * 30th), or a slip: nobody means the year 2034 by it. */
+static bool is_nearly_day(unsigned number)
+{
+    unsigned month = number / 100 % 100, day = number % 100;
+
+    return month <= 13 && day <= 32 && month + day > 0;
+}
+
+/* YYMMDDHHMM, as some scripts write it; read as seconds it would lie after 2036. */
+static bool is_short_date(uint64_t number)
+{
+    unsigned month = (unsigned)(number / 1000000 % 100), day = (unsigned)(number / 10000 % 100);
+
+    return month >= 1 && month <= 12 && day >= 1 && day <= 31 && number / 100 % 100 < 24 &&
+           number % 100 < 60;
+}
+
+#define DATES_FROM  UINT64_C(1970010100)
+#define DATES_UNTIL UINT64_C(2099123199)
+
 /*
- * Most serials of ten digits are a day and a number of the day (RFC 1912, 2.2); the rest are
- * seconds since 1970. What only nearly is a day (2026113100, after a hundred changes on the 30th)
- * is not read as the year 2034: a copy from the future would be refused. Nor is one of those that
- * tell the year in two digits (2611231200) read as the year 2052.
+ * Serials of ten digits are a day and a number of the day (RFC 1912, 2.2), or seconds since 1970.
+ * What might be a date of another make tells nothing: a copy from the future would be refused.
  */
 void feed_serial_tell(const struct feed_reader *r, struct view serial)
 {
     uint64_t number;
-    int64_t made;
+    int64_t made = 0;
 
-    if (!view_to_uint(serial, 2099123199, &number) || number < 1000000000)
+    if (!view_to_uint(serial, UINT32_MAX, &number) || number < 1000000000)
         return;
-    if (number >= 1970010100)
-        made = seconds_of_day((unsigned)(number / 100));
-    else
+    if (number < DATES_FROM || (number > DATES_UNTIL && !is_short_date(number)))
+        made = (int64_t)number;
+    else if (number <= DATES_UNTIL && (made = seconds_of_day((unsigned)(number / 100))) == 0 &&
+             !is_nearly_day((unsigned)(number / 100)))
         made = (int64_t)number;
     if (made > 0)
         r->sink->claim(CLAIM_CREATED, made, r->sink->arg);

@@ -223,7 +223,7 @@ def test_a_wrong_format_is_not_well(daemon, server):
     daemon.wait_blocked("x@bad1.example.org")
     daemon.config["feed main"]["format"] = "aper"
     daemon.reload()
-    assert daemon.wait_feed("main", state="refused")["guard"] in ("format", "min_entries")
+    assert daemon.wait_feed("main", state="refused")["guard"] in ("format", "bad")
     assert daemon.refresh("main")[1]["state"] == "refused"
     assert daemon.command("status").returncode == 1
     daemon.kill()
