@@ -77,7 +77,7 @@ bool suffixes_is_shared(const struct suffixes *s, struct view domain)
     /* From the root on, as far as a suffix may reach: a hostile name has 127 labels. */
     for (unsigned labels = 1; labels <= SUFFIX_MAX_LABELS && at > 0; labels++) {
         at = (size_t)(view_find_last(view_first(domain, at), '.') + 1);
-        if (is_listed(s, view_from(domain, at), PSL_TYPE_PRIVATE))
+        if (at < domain.len && is_listed(s, view_from(domain, at), PSL_TYPE_PRIVATE))
             return true;
         at -= at > 0;
     }

@@ -92,7 +92,7 @@ static void test_lines(void **state)
 
 static void test_repeated(void **state)
 {
-    char words[2 * ARGS_MAX_SET + 4][12] = {"rcptguard", "lint"};
+    char words[2 * ARGS_MAX_SET + 4][16] = {"rcptguard", "lint"};
     char *argv[2 * ARGS_MAX_SET + 5] = {words[0], words[1]};
     struct args args;
     struct error why;
