@@ -68,7 +68,7 @@ struct feed_config {
     size_t n_mirrors;           /* at most FEED_MAX_URLS - 1 */
     const char *format;
 
-    /* What the parsers read; see src/feeds/format.h. */
+    /* What the parsers read; see src/feeds/parse/format.h. */
     unsigned types;                         /* aper: bit 0 for A to bit 4 for E */
     const char *cleared;                    /* aper: URL of the cleared list, or NULL */
     bool apex;                              /* entries: *.d includes d */

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
+#include "packing/unpack.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
-#include "unpack.h"
 
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
 {

@@ -6,11 +6,11 @@
 
 #include <stdatomic.h>
 
-#include "fetch.h"
-#include "file_glob.h"
+#include "fetch/fetch.h"
+#include "fetch/file_glob.h"
 #include "post.h"
 #include "rcptguard/base/watch.h"
-#include "store.h"
+#include "store/store.h"
 
 /* What all feeds of a worker share. Borrowed. */
 struct feed_house {

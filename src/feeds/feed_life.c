@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fetch/url.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
 #include "source.h"
-#include "url.h"
 
 static void forget_source(struct feed *f, unsigned i)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "feed.h"
-#include "url.h"
+#include "fetch/url.h"
 #include "worker.h"
 
 struct shown {

@@ -1,10 +1,10 @@
 /* The worker's job for one feed: judge what came of a look, source by source. */
 #include "judge.h"
 
+#include "fetch/schedule.h"
 #include "outcome.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
-#include "schedule.h"
 #include "source.h"
 
 static void set_validators(struct store_copy *copy, const struct fetch_result *result)

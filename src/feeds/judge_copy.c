@@ -3,10 +3,10 @@
 
 #include <inttypes.h>
 
+#include "fetch/url.h"
 #include "outcome.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
-#include "url.h"
 
 static bool lists_same(const struct store_copy *copy, const struct copy_counts *counts)
 {

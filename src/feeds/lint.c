@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "feed.h"
-#include "guard.h"
+#include "packing/unpack.h"
+#include "parse/guard.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"
-#include "unpack.h"
 
 #define READ_BYTES 65536
 

@@ -3,11 +3,11 @@
 
 #include <limits.h>
 
+#include "fetch/url.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "signed_list.h"
 #include "source.h"
-#include "url.h"
 
 #define SAVE_AGAIN_S 30
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fetch/signature.h"
+#include "fetch/url.h"
 #include "rcptguard/base/file.h"
-#include "signature.h"
-#include "url.h"
 
 bool signed_list_is(const struct feed *f)
 {

@@ -4,10 +4,10 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "fetch/signature.h"
+#include "fetch/url.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
-#include "signature.h"
-#include "url.h"
 
 /* ---- which there are ------------------------------------------------------------------------ */
 

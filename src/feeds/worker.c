@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include "build.h"
+#include "fetch/schedule.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
-#include "schedule.h"
 #include "source.h"
 #include "worker_parts.h"
 

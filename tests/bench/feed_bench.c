@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "feeds/copy.h"
+#include "feeds/parse/copy.h"
 #include "rcptguard/base/hash.h"
 
 #define CHUNK_BYTES 65536

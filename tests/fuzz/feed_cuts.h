@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "feeds/format.h"
+#include "feeds/parse/format.h"
 #include "rcptguard/base/buf.h"
 
 static void cuts_row(const struct feed_row *row, void *arg)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "feeds/meta.h"
+#include "feeds/store/meta.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "feeds/signature.h"
-#include "feeds/url.h"
+#include "feeds/fetch/signature.h"
+#include "feeds/fetch/url.h"
 #include "rcptguard/base/hash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

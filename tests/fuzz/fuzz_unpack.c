@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "feeds/unpack.h"
+#include "feeds/packing/unpack.h"
 
 #define MAX_BYTES (1024 * 1024)
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/fetch.h"
+#include "feeds/fetch/fetch.h"
 #include "http_stub.h"
 #include "rcptguard/base/clock.h"
 

@@ -8,7 +8,7 @@
  * bare number is a permit, even 550 (it needs a text to be a refusal); and DEFER_IF_REJECT refuses
  * nothing that would not be refused anyway.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 struct access {
     uint64_t last; /* line that was seen */

@@ -3,7 +3,7 @@
  * exceptions @@||d^ and @@||d^|. Everything else is about parts of pages: a rule with options, a
  * path or a pattern says nothing of mail, and a domain that it names may be as good as any.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 /* What makes the text between || and ^ a pattern or the beginning of a URL. */
 #define PATTERN_CHARS "*/:?=&|~,%"

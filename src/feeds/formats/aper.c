@@ -6,7 +6,7 @@
  * the list's history everything that looked nearly right was an editing accident. Some cleared
  * rows carried a stray TYPE column, which the authors' own tool dies of; they are taken.
  */
-#include "../format.h"
+#include "../parse/format.h"
 #include "rcptguard/base/clock.h"
 
 #define MAX_FIELDS 3

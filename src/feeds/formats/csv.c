@@ -8,7 +8,7 @@
  */
 #include <stdio.h>
 
-#include "../waiting.h"
+#include "../parse/waiting.h"
 #include "rcptguard/base/buf.h"
 
 enum place {

@@ -6,7 +6,7 @@
  * Each row may have a value and a text of its own. Neither is kept, but a row whose value cannot
  * be read is none: rbldnsd does not serve it either.
  */
-#include "../format.h"
+#include "../parse/format.h"
 #include "rcptguard/base/clock.h"
 
 struct dnset {

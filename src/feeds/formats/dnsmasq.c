@@ -3,7 +3,7 @@
  * answered with nothing or with an address where nobody is; a domain with a real address or a
  * name server of its own is somebody's, and any other option says nothing of domains.
  */
-#include "../format.h"
+#include "../parse/format.h"
 #include "ip.h"
 
 static bool is_option_char(char c)

@@ -2,7 +2,7 @@
  * domains: one name a line. The comment signs of three worlds occur in such lists; a '!' behind a
  * name has not been seen, and may be part of something else.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 /* Where the comment begins: at the start of the line or behind a blank. */
 static size_t comment_at(struct view line)

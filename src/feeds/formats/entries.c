@@ -2,7 +2,7 @@
  * entries: one entry a line, as people write them by hand and as most mail lists come. With
  * `apex = yes` a row `*.d` includes d, as DNSCrypt's lists mean it; rbldnsd and Postfix do not.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 static void entries_line(const struct feed_reader *r, struct view line, uint64_t number)
 {

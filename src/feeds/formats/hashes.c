@@ -4,7 +4,7 @@
  * index could ask for. A row that merely resembles a digest is bad: half a digest lists nobody, and
  * a copy full of them is no list of hashes.
  */
-#include "../format.h"
+#include "../parse/format.h"
 #include "rcptguard/base/hash.h"
 
 #define BASE32_LEN     52 /* characters of a SHA-256, RFC 4648 without padding */

@@ -3,7 +3,7 @@
  * to send there. A row with any other address is a real host of somebody's network, and blocks
  * nothing; the preamble of a system's own file (localhost, ff02::1 ip6-allnodes) neither.
  */
-#include "../format.h"
+#include "../parse/format.h"
 #include "ip.h"
 
 /* hosts(5): from a '#' to the end of the line, wherever it stands. */

@@ -3,7 +3,7 @@
  * that no more than one of them is ever in memory, and jansson sees only that one. Between the
  * elements the grammar is kept to the letter: an array that does not end is a copy cut short.
  */
-#include "../waiting.h"
+#include "../parse/waiting.h"
 #include "json_row.h"
 
 enum place {

@@ -5,7 +5,7 @@
 #ifndef FEEDS_FORMATS_JSON_ROW_H
 #define FEEDS_FORMATS_JSON_ROW_H
 
-#include "../format.h"
+#include "../parse/format.h"
 
 struct json_place {
     uint64_t line;

@@ -9,7 +9,7 @@
  *
  * Records come line by line, and only their first words are kept: no record is long that matters.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 #define NAME_BYTES   253 /* of a name as text, without the dot at its end */
 #define RECORD_WORDS 12  /* owner, TTL, class, SOA, its seven fields, and one too many */

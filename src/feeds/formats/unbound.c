@@ -2,7 +2,7 @@
  * unbound: its configuration, as lists misuse it: zones that are answered with nothing or with the
  * list's own page. What the zones are filled with (local-data) and every other option is ignored.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 /* Types whose questions do not reach the real zone (rule 19). */
 static const char *const blocking[] = {

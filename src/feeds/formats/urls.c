@@ -3,7 +3,7 @@
  * customer says nothing of the others, so a host that strangers share (github.io, pages.dev) is
  * left out, and so are the domains that no list may block.
  */
-#include "../format.h"
+#include "../parse/format.h"
 
 static bool is_scheme_char(char c)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/format.h"
+#include "feeds/parse/format.h"
 #include "parse.h"
 #include "rcptguard/base/file.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#include "feeds/unpack.h"
+#include "feeds/packing/unpack.h"
 
 #define MANY UINT64_MAX
 

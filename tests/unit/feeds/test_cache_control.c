@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/cache_control.h"
+#include "feeds/fetch/cache_control.h"
 
 static void test_headers(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/copy.h"
+#include "feeds/parse/copy.h"
 #include "rcptguard/base/clock.h"
 
 #define ABCD 0x0fu

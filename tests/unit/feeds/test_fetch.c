@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "feeds/fetch.h"
+#include "feeds/fetch/fetch.h"
 #include "rcptguard/base/clock.h"
 
 #define TIMEOUT_S 10

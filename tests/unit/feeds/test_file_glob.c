@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/file_glob.h"
+#include "feeds/fetch/file_glob.h"
 #include "rcptguard/base/file.h"
 
 static char dir[32], pattern[64], spill[64];

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/guard.h"
+#include "feeds/parse/guard.h"
 
 #define HOUR 3600
 #define NOW  1700000000

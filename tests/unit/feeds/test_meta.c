@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "feeds/meta.h"
+#include "feeds/store/meta.h"
 
 static struct store_meta sample(void)
 {

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "feeds/pack.h"
 #include "feeds/packed.h"
+#include "feeds/packing/pack.h"
 #include "rcptguard/base/file.h"
 
 struct fixture {

@@ -9,7 +9,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include "feeds/private_net.h"
+#include "feeds/fetch/private_net.h"
 
 static bool is_private(const char *text)
 {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "feeds/protect.h"
+#include "feeds/parse/protect.h"
 #include "rcptguard/base/hash.h"
 
 static char path[] = "/tmp/test_protect.XXXXXX";

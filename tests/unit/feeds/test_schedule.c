@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/schedule.h"
+#include "feeds/fetch/schedule.h"
 
 #define NOW 1800000000
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/signature.h"
+#include "feeds/fetch/signature.h"
 #include "rcptguard/base/hash.h"
 
 #define KEY1 "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/sniff.h"
+#include "feeds/parse/sniff.h"
 
 static struct sniff sniff_cut(struct view bytes, size_t cut)
 {

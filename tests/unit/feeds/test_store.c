@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "feeds/store.h"
+#include "feeds/store/store.h"
 #include "rcptguard/base/file.h"
 
 struct fixture {

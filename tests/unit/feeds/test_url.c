@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "feeds/url.h"
+#include "feeds/fetch/url.h"
 #include "rcptguard/feeds.h"
 
 static void test_file_paths(void **state)

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "feeds/format.h"
+#include "feeds/parse/format.h"
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/clock.h"
 

@@ -5,7 +5,7 @@
 #ifndef FEEDS_UNPACK_H
 #define FEEDS_UNPACK_H
 
-#include "body.h"
+#include "../store/body.h"
 
 /* More than this many bytes out of one is a bomb, once more than UNPACK_FREE_BYTES came out. */
 #define UNPACK_MAX_RATIO  1000

@@ -10,8 +10,8 @@
 
 #include <stdatomic.h>
 
+#include "../parse/guard.h"
 #include "body.h"
-#include "guard.h"
 #include "rcptguard/feeds.h"
 
 enum { STORE_LIST = 0, STORE_CLEARED = 1, STORE_SOURCES = 2 };

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "../packing/unpack.h"
 #include "rcptguard/base/file.h"
-#include "unpack.h"
 
 #define BOM "\xef\xbb\xbf"
 

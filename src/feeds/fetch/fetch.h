@@ -6,7 +6,7 @@
 #ifndef FEEDS_FETCH_H
 #define FEEDS_FETCH_H
 
-#include "body.h"
+#include "../store/body.h"
 #include "rcptguard/feeds.h"
 
 #define FETCH_ETAG_MAX     256

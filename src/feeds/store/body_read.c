@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../packing/gunzip.h"
 #include "body.h"
-#include "gunzip.h"
 
 struct body_reader {
     const struct body *b;

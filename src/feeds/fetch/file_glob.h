@@ -9,7 +9,7 @@
 #ifndef FEEDS_FILE_GLOB_H
 #define FEEDS_FILE_GLOB_H
 
-#include "body.h"
+#include "../store/body.h"
 
 #define FILE_GLOB_LOOK_MS 1000
 

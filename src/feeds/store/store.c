@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../packing/pack.h"
 #include "meta.h"
-#include "pack.h"
 #include "rcptguard/base/file.h"
 
 #define META_MAX_BYTES 65536
