@@ -232,10 +232,25 @@ static struct part *largest_copy(struct build *b)
     return largest;
 }
 
+/* How many keys there will be, but for those on several lists. */
+static size_t expect_keys(const struct build *b)
+{
+    size_t keys = 0;
+
+    for (size_t i = 0; i < b->n_parts; i++) {
+        const struct part *p = &b->parts[i];
+        if (p->feed != NULL)
+            keys += p->fresh ? blocklist_keys(p->feed->fresh)
+                             : blocklist_list(b->current, (size_t)p->old)->entries;
+    }
+    return keys;
+}
+
 /* The largest first, since the first one need not be copied. */
-static int fill(struct build *b, size_t expected, struct error *why)
+static int fill(struct build *b, struct error *why)
 {
     struct part *p;
+    size_t expected = expect_keys(b);
     int rc = number_lists(b, why);
 
     while (rc == 0 && (p = largest_copy(b)) != NULL) {
@@ -264,7 +279,6 @@ static int make(struct build *b, struct feed *const *feeds, struct blocklist **o
                 struct error *why)
 {
     size_t lists = b->current == NULL ? 0 : blocklist_lists(b->current);
-    size_t expected = b->current == NULL ? 0 : blocklist_keys(b->current);
 
     b->parts = calloc(b->n_parts + 1, sizeof *b->parts);
     b->numbers = malloc((lists + 1) * sizeof *b->numbers);
@@ -276,13 +290,11 @@ static int make(struct build *b, struct feed *const *feeds, struct blocklist **o
         int rc = find_part(b, feeds[i], &b->parts[i], why);
         if (rc < 0)
             return rc;
-        if (b->parts[i].fresh)
-            expected += blocklist_keys(feeds[i]->fresh);
     }
     b->builder = blocklist_builder_new(0);
     if (b->builder == NULL)
         return error_set(why, ERR_NOMEM, "no memory for a new blocklist");
-    int rc = fill(b, expected, why);
+    int rc = fill(b, why);
     if (rc < 0)
         return rc;
     struct blocklist_builder *builder = b->builder;
