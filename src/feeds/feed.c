@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "packing/unpack.h"
+#include "parse/cleared.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 
@@ -86,7 +87,7 @@ void feed_remember(struct store_source *stored)
 struct reading {
     const atomic_bool *stop;
     struct copy_builder *builder;
-    struct buf *buf;
+    struct cleared *cleared; /* when there is no builder */
 };
 
 static int read_chunk(struct view bytes, void *arg, struct error *why)
@@ -97,9 +98,7 @@ static int read_chunk(struct view bytes, void *arg, struct error *why)
         return error_set(why, ERR_TIMEOUT, "stopped");
     if (r->builder != NULL)
         return copy_builder_chunk(r->builder, bytes, why);
-    if (buf_add_view(r->buf, bytes) < 0)
-        return error_set(why, ERR_NOMEM, "no memory for the cleared list");
-    return 0;
+    return cleared_chunk(r->cleared, bytes, why);
 }
 
 /* The body knows its cap: a stored copy was taken once, whatever max_bytes is today. */
@@ -150,14 +149,14 @@ static struct map *parse_cleared(const struct feed_house *house, const struct fe
                                  struct error *why)
 {
     struct feed_options options = options_of(house, f);
-    struct buf whole = BUF_INIT(0);
-    struct reading r = {house->stop, NULL, &whole};
-    struct map *map = NULL;
+    struct reading r = {house->stop, NULL, cleared_new(&options, why)};
 
+    if (r.cleared == NULL)
+        return NULL;
     if (read_body(body, &r, why) == 0)
-        map = copy_parse_cleared(buf_view(&whole), &options, counts, why);
-    buf_free(&whole);
-    return map;
+        return cleared_end(r.cleared, counts, why);
+    cleared_free(r.cleared);
+    return NULL;
 }
 
 int feed_count_cleared(const struct feed_house *house, const struct feed *f,

@@ -4,25 +4,13 @@
  */
 #include "copy.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "rcptguard/base/escape.h"
-#include "sniff.h"
+#include "tally.h"
 
 #define EXPECTED_ENTRIES   16384
 #define EXPECT_AFTER_BYTES (256 * 1024)
-
-/* The row in a sample: enough to find it again, and what is wrong with it still fits behind. */
-#define SAMPLE_ROW_BYTES 64
-
-/* Counting is the same for every list, the cleared one too. */
-struct tally {
-    struct copy_counts counts;
-    struct sniff sniff;
-    const struct feed_format *format;
-};
 
 struct copy_builder {
     struct tally tally;
@@ -33,52 +21,6 @@ struct copy_builder {
     bool expecting;
     struct error why; /* the first failure; nothing is taken after it */
 };
-
-static void count_bad(struct tally *t, uint64_t line, struct view row, const char *why)
-{
-    t->counts.bad_rows++;
-    if (t->counts.n_samples == COPY_SAMPLES)
-        return;
-    unsigned i = t->counts.n_samples++;
-    t->counts.samples[i].line = line;
-    struct text text = text_on(t->counts.samples[i].text, sizeof t->counts.samples[i].text);
-    escape_to_max(&text, row, ESCAPE_TERMINAL, SAMPLE_ROW_BYTES);
-    text_add(&text, ": ");
-    /* It may quote the row. */
-    escape_to(&text, view_of(why), ESCAPE_TERMINAL);
-}
-
-/* Of several the largest number of rows and the latest day count. A number of rows behind the first
- * row is that of a list that was merged into this one, and tells nothing about the whole. */
-static void count_claim(struct tally *t, enum feed_claim claim, int64_t value)
-{
-    int64_t *kept = &t->counts.claims[claim];
-
-    if (value > *kept && !(claim == CLAIM_ROWS && t->counts.rows > 0))
-        *kept = value;
-}
-
-/* The first says enough. */
-static void count_broken(struct tally *t, uint64_t line, const char *why)
-{
-    struct text text = text_on(t->counts.broken, sizeof t->counts.broken);
-
-    if (t->counts.broken[0] != '\0')
-        return;
-    text_addf(&text, "line %" PRIu64 ": %s", line, why);
-}
-
-static void count_end(struct tally *t, struct copy_counts *counts)
-{
-    t->counts.html = sniff_is_html(&t->sniff);
-    t->counts.control = t->sniff.control;
-    const struct feed_format *guess = feed_format_guess(sniff_head(&t->sniff));
-    if (guess != NULL && !feed_format_fits(t->format, sniff_head(&t->sniff)))
-        t->counts.looks_like = guess->info.name;
-    /* An entry alone on its line is the same in both. */
-    t->counts.takes_any = t->format->takes_any && guess != &feed_format_entries;
-    *counts = t->counts;
-}
 
 /* Types and cleared rows: does the row say that mail to this address is to be refused? */
 static bool row_is_active(const struct copy_shaping *shaping, const struct feed_row *row)
@@ -167,7 +109,7 @@ static void on_bad(uint64_t line, struct view text, const char *why, void *arg)
 {
     struct copy_builder *b = arg;
 
-    count_bad(&b->tally, line, text, why);
+    tally_bad(&b->tally, line, text, why);
 }
 
 static void on_ignored(uint64_t line, void *arg)
@@ -182,14 +124,14 @@ static void on_claim(enum feed_claim claim, int64_t value, void *arg)
 {
     struct copy_builder *b = arg;
 
-    count_claim(&b->tally, claim, value);
+    tally_claim(&b->tally, claim, value);
 }
 
 static void on_broken(uint64_t line, const char *why, void *arg)
 {
     struct copy_builder *b = arg;
 
-    count_broken(&b->tally, line, why);
+    tally_broken(&b->tally, line, why);
 }
 
 static int add_lists(struct blocklist_builder *entries, struct error *why)
@@ -241,7 +183,7 @@ static void expect_the_rest(struct copy_builder *b)
 
 int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *why)
 {
-    sniff_chunk(&b->tally.sniff, bytes);
+    tally_bytes(&b->tally, bytes);
     feed_parser_chunk(b->parser, bytes);
     b->seen += bytes.len;
     if (!b->expecting && b->seen >= EXPECT_AFTER_BYTES && b->shaping.bytes > 2 * b->seen)
@@ -249,26 +191,6 @@ int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *
     if (b->why.code != 0 && why != NULL)
         *why = b->why;
     return b->why.code;
-}
-
-/* splitmix64's finalizer: every bit of the result depends on every bit of N. */
-static uint64_t mix(uint64_t n)
-{
-    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
-    n = (n ^ n >> 27) * 0x94d049bb133111eb;
-    return n ^ n >> 31;
-}
-
-/* A sum does not depend on the order in which the entries are met. */
-static int add_to_set(struct view key, const struct listing *l, void *arg)
-{
-    struct checksum *set = arg, sum = checksum_of(key.ptr, key.len);
-    uint64_t rest = (uint64_t)(uint32_t)l->date << 32 | (uint64_t)l->list << 16 |
-                    (uint64_t)l->kind << 8 | l->effect;
-
-    set->low += mix(sum.low ^ mix(rest + 1));
-    set->high += mix(sum.high + mix(rest + 2));
-    return 0;
 }
 
 struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
@@ -284,11 +206,11 @@ struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *c
     }
     if (entries != NULL) {
         b->tally.counts.active = blocklist_list(entries, COPY_ACTIVE)->entries;
-        blocklist_each(entries, add_to_set, &b->tally.counts.set);
+        blocklist_each(entries, tally_listing, &b->tally.counts.set);
     } else if (why != NULL) {
         *why = b->why;
     }
-    count_end(&b->tally, counts);
+    tally_end(&b->tally, counts);
     copy_builder_free(b);
     return entries;
 }
@@ -301,91 +223,4 @@ void copy_builder_free(struct copy_builder *b)
         feed_parser_end(b->parser);
     blocklist_builder_free(b->entries);
     free(b);
-}
-
-/* The cleared list: small enough for a map, and of addresses only. */
-struct cleared {
-    struct tally tally;
-    struct map *days;
-    bool failed;
-};
-
-static void cleared_row(const struct feed_row *row, void *arg)
-{
-    struct cleared *c = arg;
-    bool new;
-    uint64_t *day = c->failed ? NULL : map_put(c->days, row->key, &new);
-
-    if (day == NULL) {
-        c->failed = true;
-        return;
-    }
-    c->tally.counts.rows++;
-    c->tally.counts.entries += new;
-    if ((uint64_t)row->date > *day)
-        *day = (uint64_t)row->date;
-}
-
-static void cleared_bad(uint64_t line, struct view text, const char *why, void *arg)
-{
-    struct cleared *c = arg;
-
-    count_bad(&c->tally, line, text, why);
-}
-
-static void cleared_root(uint64_t line, void *arg)
-{
-    cleared_bad(line, VIEW_NONE, "is not an address", arg);
-}
-
-static void cleared_ignored(uint64_t line, void *arg)
-{
-    struct cleared *c = arg;
-
-    (void)line;
-    c->tally.counts.ignored_rows++;
-}
-
-static void cleared_claim(enum feed_claim claim, int64_t value, void *arg)
-{
-    struct cleared *c = arg;
-
-    count_claim(&c->tally, claim, value);
-}
-
-static void cleared_broken(uint64_t line, const char *why, void *arg)
-{
-    struct cleared *c = arg;
-
-    count_broken(&c->tally, line, why);
-}
-
-struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
-                               struct copy_counts *counts, struct error *why)
-{
-    struct cleared c = {.days = map_new(), .tally.format = &feed_format_aper_cleared};
-    struct feed_sink sink = {cleared_row,   cleared_root,   cleared_bad, cleared_ignored,
-                             cleared_claim, cleared_broken, &c};
-    struct feed_parser *parser =
-        c.days == NULL ? NULL : feed_parser_new(&feed_format_aper_cleared, options, &sink);
-
-    c.failed = parser == NULL;
-    if (parser != NULL) {
-        sniff_chunk(&c.tally.sniff, bytes);
-        feed_parser_chunk(parser, bytes);
-        feed_parser_end(parser);
-    }
-    if (c.failed) {
-        map_free(c.days);
-        error_set(why, ERR_NOMEM, "no memory to parse a cleared list");
-        return NULL;
-    }
-    c.tally.counts.active = c.tally.counts.entries;
-    for (size_t i = 0; i < map_count(c.days); i++) {
-        struct view key = map_key(c.days, i);
-        const struct listing day = {.date = (int32_t)*map_get(c.days, key)};
-        add_to_set(key, &day, &c.tally.counts.set);
-    }
-    count_end(&c.tally, counts);
-    return c.days;
 }

@@ -67,8 +67,4 @@ struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *c
                                    struct error *why);
 void copy_builder_free(struct copy_builder *b); /* instead of end; NULL is fine */
 
-/* The cleared list of aper as a map; counts as above (every entry is active). NULL: no memory. */
-struct map *copy_parse_cleared(struct view bytes, const struct feed_options *options,
-                               struct copy_counts *counts, struct error *why);
-
 #endif

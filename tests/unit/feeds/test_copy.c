@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "feeds/parse/copy.h"
+#include "feeds/parse/cleared.h"
 #include "rcptguard/base/clock.h"
 
 #define ABCD 0x0fu
@@ -49,10 +49,15 @@ static struct blocklist *parse(const struct feed_format *format, unsigned types,
 
 static struct map *parse_cleared(const char *text, struct copy_counts *counts)
 {
-    struct map *cleared = copy_parse_cleared(view_of(text), &options, counts, NULL);
+    struct cleared *c = cleared_new(&options, NULL);
+    struct view bytes = view_of(text);
 
-    assert_non_null(cleared);
-    return cleared;
+    assert_non_null(c);
+    for (; bytes.len > 0; bytes = view_from(bytes, 5))
+        assert_int_equal(cleared_chunk(c, view_first(bytes, 5), NULL), 0);
+    struct map *days = cleared_end(c, counts, NULL);
+    assert_non_null(days);
+    return days;
 }
 
 /* The date of an active entry as yyyymmdd; 0: not active; 1: active without a date. */
