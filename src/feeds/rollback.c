@@ -51,6 +51,15 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
     f->changed = true;
 }
 
+/* What is damaged stays so; a disk or memory that fails for a moment must not cost the copy. */
+static void forget_lost(struct feed *f, unsigned i, const struct error *why)
+{
+    if (why->code == ERR_NOMEM || why->code == ERR_IO || why->code == ERR_TIMEOUT)
+        return;
+    f->meta.sources[i].previous.known = false;
+    f->changed = true;
+}
+
 enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
@@ -66,8 +75,7 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
     body_free(body);
     if (why.code != 0) {
         feed_warn(f, "the copy before cannot be read; nothing was changed", &why);
-        f->meta.sources[i].previous.known = false;
-        f->changed = true;
+        forget_lost(f, (unsigned)i, &why);
         blocklist_free(entries);
         return FEEDS_FAILED;
     }

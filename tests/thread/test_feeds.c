@@ -462,6 +462,58 @@ static void test_rollback_after_a_restart(void **state)
     assert_int_equal(status_of(h, "list")->state, FEED_HELD);
 }
 
+/* Puts a directory in the place of the compressed copy (AWAY), or the copy back. */
+static void swap_packed(const struct house *h, bool away)
+{
+    const char *store = join(h->state, "feeds/list"), *aside = join(h->dir, "aside.gz");
+    DIR *dir = opendir(store);
+
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (strstr(e->d_name, ".gz") == NULL)
+            continue;
+        const char *path = join(store, e->d_name);
+        assert_int_equal(away ? rename(path, aside) : rmdir(path), 0);
+        assert_int_equal(away ? mkdir(path, 0700) : rename(aside, path), 0);
+        break;
+    }
+    closedir(dir);
+}
+
+static bool is_packed(const struct house *h, const void *arg)
+{
+    const char *store = join(h->state, "feeds/list");
+    DIR *dir = opendir(store);
+    bool found = false;
+
+    (void)arg;
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;)
+        found |= strlen(e->d_name) == 64 + 3 && strcmp(e->d_name + 64, ".gz") == 0;
+    if (dir != NULL)
+        closedir(dir);
+    return found;
+}
+
+/* A disk that fails for a moment costs neither the list in force nor the one before. */
+static void test_rollback_while_the_disk_fails(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "old@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "old@example.org");
+    take(h, "new@example.org\n", FEED_ACCEPTED);
+    assert_true(is_packed(h, NULL)); /* what was answered is kept */
+    swap_packed(h, true);
+    assert_int_equal(roll_back(h, "list"), FEEDS_FAILED);
+    assert_true(is_listed(h, "new@example.org"));
+    assert_true(status_of(h, "list")->previous);
+    swap_packed(h, false);
+    assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
+    assert_true(is_listed(h, "old@example.org"));
+}
+
 /* The same set in other bytes is no news: nothing is built, and what is stored is the newer one. */
 static void test_the_same_set_is_not_built_again(void **state)
 {
@@ -1063,6 +1115,7 @@ int main(void)
         ONE(test_rollback),
         ONE(test_rollback_after_a_restart),
         ONE(test_rollback_during_a_fetch),
+        ONE(test_rollback_while_the_disk_fails),
         ONE(test_the_same_set_is_not_built_again),
         ONE(test_restart_keeps_everything),
         ONE(test_held_copy_waits_for_accept),

@@ -13,13 +13,7 @@ static const struct feed_options parents = {.parents_match = true};
 
 static void assert_table(const char *bytes, const char *expected)
 {
-    struct view v = view_of(bytes);
-
-    for (size_t cut = 0; cut <= v.len; cut++) {
-        struct buf got = trace(&feed_format_access, &options, v, cut);
-        assert_string_equal(got.data, expected);
-        buf_free(&got);
-    }
+    assert_trace_of_all_cuts(&feed_format_access, &options, view_of(bytes), expected);
 }
 
 struct row {

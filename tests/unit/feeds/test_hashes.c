@@ -16,13 +16,7 @@
 
 static void assert_said(const struct feed_options *options, const char *bytes, const char *expected)
 {
-    struct view v = view_of(bytes);
-
-    for (size_t cut = 0; cut <= v.len; cut++) {
-        struct buf got = trace(&feed_format_hashes, options, v, cut);
-        assert_string_equal(got.data, expected);
-        buf_free(&got);
-    }
+    assert_trace_of_all_cuts(&feed_format_hashes, options, view_of(bytes), expected);
 }
 
 static void test_every_digest(void **state)

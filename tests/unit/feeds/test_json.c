@@ -13,11 +13,7 @@ static const struct feed_options objects = {.field = "d"};
 
 static void assert_said(const struct feed_options *options, struct view v, const char *expected)
 {
-    for (size_t cut = 0; cut <= v.len; cut++) {
-        struct buf got = trace(&feed_format_json, options, v, cut);
-        assert_string_equal(got.data, expected);
-        buf_free(&got);
-    }
+    assert_trace_of_all_cuts(&feed_format_json, options, v, expected);
 }
 
 struct example {

@@ -12,13 +12,7 @@ static const struct feed_options options;
 
 static void assert_zone(const char *bytes, const char *expected)
 {
-    struct view v = view_of(bytes);
-
-    for (size_t cut = 0; cut <= v.len; cut++) {
-        struct buf got = trace(&feed_format_rpz, &options, v, cut);
-        assert_string_equal(got.data, expected);
-        buf_free(&got);
-    }
+    assert_trace_of_all_cuts(&feed_format_rpz, &options, view_of(bytes), expected);
 }
 
 /* Rows that stand alone; "bad" for any bad row. */

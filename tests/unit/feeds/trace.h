@@ -79,4 +79,16 @@ static inline struct buf trace(const struct feed_format *format, const struct fe
     return b;
 }
 
+/* The trace of BYTES is EXPECTED, however the network cuts them in two. */
+static inline void assert_trace_of_all_cuts(const struct feed_format *format,
+                                            const struct feed_options *options, struct view bytes,
+                                            const char *expected)
+{
+    for (size_t cut = 0; cut <= bytes.len; cut++) {
+        struct buf got = trace(format, options, bytes, cut);
+        assert_string_equal(got.data, expected);
+        buf_free(&got);
+    }
+}
+
 #endif
