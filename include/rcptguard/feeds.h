@@ -32,7 +32,8 @@ struct feed_format_info {
 size_t feed_formats(void);
 const struct feed_format_info *feed_format_info(size_t i);
 const struct feed_format_info *feed_format_named(const char *name); /* NULL: unknown */
-const char *feed_format_nearest(const char *name);                  /* what may have been meant */
+bool feed_format_joins(const char *name);          /* are several files behind each other a list? */
+const char *feed_format_nearest(const char *name); /* what may have been meant */
 
 /* [protect]: domains that no feed may block as a whole; the built-in ones and those of a file. */
 struct protect;

@@ -203,7 +203,7 @@ static void check_url(const struct line *line, const struct feed_config *feed, s
     if (glob && is_set(feed->pubkey))
         complain(c, ERROR, &place,
                  "several files cannot be signed as one list; name the file, or leave pubkey out");
-    if (glob && (strcmp(format, "json") == 0 || strcmp(format, "rpz") == 0))
+    if (glob && !feed_format_joins(format))
         complain(c, ERROR, &place,
                  "several files of format %s are not one list; write a section for each", format);
 }

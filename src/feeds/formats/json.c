@@ -200,4 +200,5 @@ const struct feed_format feed_format_json = {
     .bytes = json_bytes,
     .end = json_end,
     .looks = json_looks,
+    .one_piece = true,
 };

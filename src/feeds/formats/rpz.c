@@ -425,4 +425,5 @@ const struct feed_format feed_format_rpz = {
     .line = rpz_line,
     .end = rpz_end,
     .looks = rpz_looks,
+    .one_piece = true,
 };

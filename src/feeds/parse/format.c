@@ -37,6 +37,13 @@ const struct feed_format_info *feed_format_named(const char *name)
     return format == NULL ? NULL : &format->info;
 }
 
+bool feed_format_joins(const char *name)
+{
+    const struct feed_format *format = feed_format_find(name);
+
+    return format == NULL || !format->one_piece;
+}
+
 const char *feed_format_nearest(const char *name)
 {
     const char *names[N_FORMATS];

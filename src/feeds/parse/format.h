@@ -89,6 +89,9 @@ struct feed_format {
 
     /* Nearly any line is a row here, those of other formats too: they would be read wrongly. */
     bool takes_any;
+
+    /* A file is one whole: two of them behind each other are no list. */
+    bool one_piece;
 };
 
 /* Cleared lists belong to an aper feed: no format that anybody could name. */

@@ -16,6 +16,8 @@ static void test_every_listed_format_is_found(void **state)
         const struct feed_format_info *info = feed_format_info(i);
         const struct feed_format *format = feed_format_find(info->name);
         assert_ptr_equal(&format->info, info);
+        bool one_piece = strcmp(info->name, "json") == 0 || strcmp(info->name, "rpz") == 0;
+        assert_int_equal(feed_format_joins(info->name), !one_piece);
         assert_true((format->line == NULL) != (format->bytes == NULL));
         assert_ptr_equal(feed_format_named(info->name), info);
         assert_true(strlen(info->name) < 16 && *info->row != '\0' && *info->means != '\0');
