@@ -25,6 +25,7 @@ struct admin_config {
     const char *socket_group;
     bool socket_group_set;   /* written in the file: a missing group is then an error */
     const char *admin_group; /* "": root only may accept */
+    const char *http;        /* "127.0.0.1:9340": /v1/status and /metrics for anybody; "": off */
 };
 
 /* What it looks at. All borrowed; the daemon keeps exclusions_state and reloaded_at fresh. */
@@ -33,8 +34,14 @@ struct admin_house {
     struct record *record;
     struct feeds *feeds;
     struct policy *policy;
-    const struct local_state *exclusions_state;
-    const char *exclusions_file;
+    struct history *history;
+    struct local *exclusions, *blocks; /* to edit them */
+    const struct local_state *exclusions_state, *blocks_state;
+    const char *exclusions_file, *blocks_file;
+    const struct address_options *addresses; /* of the configuration in force */
+    const struct protect *protect;           /* the same */
+    struct disk *disk;                       /* for what is searched in files */
+    struct queue *loop;                      /* on which its answers come */
     int64_t started_at;
     int64_t reloaded_at; /* 0: never */
     bool observe;        /* mode = observe */

@@ -125,6 +125,15 @@ typedef int blocklist_visit(struct view key, const struct listing *listing, void
 int blocklist_each(const struct blocklist *bl, blocklist_visit *visit, void *arg);
 
 /*
+ * Visits what OLD's list OLD_LIST and MADE's list MADE_LIST do not both have, blocking listings
+ * only (dates are not compared): ADDED is false for what only OLD has. Either blocklist may be NULL
+ * (all of the other is visited). Stops when VISIT returns non-zero; returns that.
+ */
+typedef int blocklist_change(struct view key, uint8_t kind, bool added, void *arg);
+int blocklist_diff(const struct blocklist *old, uint16_t old_list, const struct blocklist *made,
+                   uint16_t made_list, blocklist_change *visit, void *arg);
+
+/*
  * Saves to PATH (written beside it, fsynced, renamed) and loads from there. Load reads into
  * anonymous memory, checks magic, version, byte order, sizes, every offset and the checksum, and
  * refuses what does not fit with ERR_DAMAGED; ERR_ABSENT when there is no file.

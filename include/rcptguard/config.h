@@ -42,7 +42,9 @@ struct config {
     const char *contact; /* "": none; printable ASCII, at most 100 bytes */
 
     struct address_options addresses;
-    struct local_config local;
+    struct local_config exclusions, blocks;
+    int64_t history_s;
+    uint64_t history_max_bytes;
     const char *protect_file; /* NULL: only the built-in domains */
     bool protect_file_set;
     struct admin_config admin;

@@ -155,6 +155,9 @@ struct feeds_events {
     void (*blocklist)(struct blocklist *bl, void *arg);
     /* A status changed. */
     void (*status)(const struct feed_status *status, void *arg);
+    /* MADE follows OLD (NULL: nothing before): for the history. On the WORKER's thread, while both
+     * are there; may block. May be NULL. */
+    void (*swapped)(const struct blocklist *old, const struct blocklist *made, void *arg);
     void *arg;
 };
 
@@ -210,6 +213,28 @@ struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done
 struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_done *done,
                                      void *arg);
 void feeds_forget(struct feeds_request *r);
+
+/* ---- where an entry comes from (rule 32) ---- */
+
+struct feed_origin {
+    bool found;
+    uint64_t line;     /* in the copy as unpacked, from 1; 0: the format has no lines */
+    struct view row;   /* the feed's own row, as it came; cut at FEED_ORIGIN_ROW bytes */
+    struct view text;  /* dnset: its text; "" elsewhere */
+    struct view value; /* dnset: its address, as 127.0.0.2; "" elsewhere */
+};
+#define FEED_ORIGIN_ROW 512
+
+/* ORIGIN is valid during the call; NULL: it could not be looked for. Loop thread. */
+typedef void feed_origin_found(const struct feed_origin *origin, void *arg);
+
+/*
+ * Looks for the row that lists KEY by KIND in the stored copy of NAME, on the worker: of several
+ * the one with the newest date. Returns a request as feeds_refresh does (feeds_forget ends it), or
+ * NULL.
+ */
+struct feeds_request *feeds_origin(struct feeds *f, struct view name, enum entry_kind kind,
+                                   struct view key, feed_origin_found *found, void *arg);
 
 /*
  * lint: a file read as the first copy of a feed, without a daemon. Any thread; blocks.

@@ -1,5 +1,7 @@
 /*
- * What was decided, kept: references for bounces, counters. Loop thread only; bounded memory.
+ * What was decided, kept: references of bounces, counters, the most refused, events as they
+ * happen, and what lists added and dropped. Loop thread only unless said; bounded memory, bounded
+ * files under state_dir, which the loop itself never touches.
  */
 #ifndef RCPTGUARD_RECORD_H
 #define RCPTGUARD_RECORD_H
@@ -7,7 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rcptguard/base/disk.h"
+#include "rcptguard/base/error.h"
+#include "rcptguard/base/queue.h"
 #include "rcptguard/base/view.h"
+#include "rcptguard/blocklist.h"
 #include "rcptguard/decision.h"
 
 #define REF_MAX 13 /* 6 to 12 of 0-9A-Z without vowels, and NUL */
@@ -15,7 +21,14 @@
 struct record;
 
 struct record *record_new(void);    /* NULL: no memory */
-void record_free(struct record *r); /* NULL is fine */
+void record_free(struct record *r); /* after disk_stop; NULL is fine */
+
+/* From now on references are kept in files. STATE_DIR is copied. */
+int record_start(struct record *r, const char *state_dir, struct disk *disk, struct queue *loop,
+                 struct error *why);
+
+/* Hands what waits to the disk thread: before disk_stop. */
+void record_stop(struct record *r);
 
 /*
  * The reference of a refusal. The same instance, recipient and list within a minute (Postfix asks
@@ -40,5 +53,105 @@ struct record_counts {
 
 /* To be counted up by verdict and policy, read by admin. */
 struct record_counts *record_counts(struct record *r);
+
+/* ---- decisions ------------------------------------------------------------------------------ */
+
+/* One decision, with all that `why` shows of it later. Views are borrowed for the call. */
+struct record_decision {
+    int64_t time;      /* seconds since 1970 */
+    const char *label; /* reject, defer; observe: would have been refused; excluded: an exclusion
+                          frees it from a list; pass: all else */
+    struct view ref;   /* "" without refusal */
+    struct view recipient, sender, sasl_username, client, queue_id, instance;
+    struct view canonical, domain; /* of the recipient; "" when it could not be read */
+    struct view list, entry;       /* "" where no list has a word */
+    int32_t date;                  /* of the entry, days since 1970; 0: none */
+    struct view action;            /* what Postfix got, or would have got */
+};
+
+/*
+ * Takes note of a decision: reject, defer and observe go to the references and to the counters of
+ * the most refused, all go to those who watch. Never blocks.
+ */
+void record_decide(struct record *r, const struct record_decision *d);
+bool record_wants_passes(const struct record *r); /* does anybody watch passes? */
+
+/* References: the last REFERENCES_MAX_BYTES of them, REFERENCES_DAYS at most. */
+#define REFERENCES_MAX_BYTES (64u << 20)
+#define REFERENCES_DAYS      90
+
+/* D is NULL when REF is unknown; else valid during the call. Loop thread. */
+typedef void record_found(const struct record_decision *d, void *arg);
+
+/* Looks for the decision of REF (any case) on the disk thread. 0 and FOUND comes once, later; or
+ * ERR_LIMIT / ERR_NOMEM and it does not. */
+int record_why(struct record *r, struct view ref, record_found *found, void *arg);
+
+/* Who watches decisions as they happen. CALL must not watch or unwatch. NULL: no memory. */
+typedef void record_watched(const struct record_decision *d, void *arg);
+struct record_watch;
+struct record_watch *record_watch(struct record *r, bool passes, record_watched *call, void *arg);
+void record_unwatch(struct record *r, struct record_watch *w); /* NULL is fine */
+
+/* The most refused: rejected, deferred, or in mode observe what would have been. */
+enum record_top { TOP_RECIPIENTS, TOP_DOMAINS, TOP_SENDERS, TOP_LISTS, TOP_KINDS };
+enum record_span { TOP_HOUR, TOP_DAY, TOP_SPANS };
+#define TOP_ROWS 20
+struct record_top_row {
+    char name[256]; /* escaped, cut */
+    uint64_t count; /* at least so many: what is rare may have been forgotten between */
+};
+/* Fills ROWS, the most refused first; returns how many. */
+unsigned record_most(const struct record *r, enum record_top kind, enum record_span span,
+                     int64_t now, struct record_top_row rows[TOP_ROWS]);
+
+/* ---- history of lists ----------------------------------------------------------------------- */
+
+struct history;
+
+struct history_config {
+    const char *state_dir; /* copied */
+    int64_t keep_s;
+    uint64_t max_bytes;
+};
+
+/* Opens what is there; a damaged tail is cut, with a warning. Blocks: start. NULL with *why. */
+struct history *history_new(const struct history_config *config, struct error *why);
+void history_free(struct history *h); /* after worker and disk thread ended; NULL is fine */
+void history_configure(struct history *h, int64_t keep_s, uint64_t max_bytes); /* any thread */
+
+/*
+ * Appends what each list of OLD and MADE added and dropped (either may be NULL). The worker's
+ * thread, before either is freed. What cannot be written is warned about and lost.
+ */
+void history_swap(struct history *h, const struct blocklist *old, const struct blocklist *made,
+                  int64_t now);
+
+/* What is looked for: an entry of any kind, by its key as blocklists have it. */
+struct history_key {
+    enum entry_kind kind;
+    struct view key;
+};
+#define HISTORY_KEYS 512 /* of a recipient: its names by kind, and their digests */
+
+struct history_change {
+    int64_t time; /* of the swap, seconds since 1970 */
+    char list[BLOCKLIST_NAME_MAX];
+    unsigned key; /* index into the keys that were asked for */
+    bool added;   /* else dropped */
+};
+#define HISTORY_CHANGES 1000
+
+/* In the order of time; the last HISTORY_CHANGES when there are more. SINCE: when what is kept
+ * begins (0: nothing is kept). Loop thread; valid during the call. */
+typedef void history_found(const struct history_change *changes, size_t n, int64_t since,
+                           void *arg);
+
+/*
+ * Looks for changes of the N KEYS (copied) on the disk thread, in slices, so that nothing else
+ * waits for it. 0 and FOUND comes once on LOOP; or ERR_LIMIT / ERR_NOMEM and it does not.
+ */
+int history_find(struct history *h, struct disk *disk, struct queue *loop,
+                 const struct history_key *keys, size_t n, history_found *found, void *arg);
 
 #endif

@@ -33,6 +33,7 @@ struct verdict_rules {
     enum decision_mode mode;
     const char *contact;
     struct address_options addresses;
+    const char *local_reply;          /* the template of local blocks */
     const struct verdict_list *lists; /* in configuration order */
     size_t n_lists;
 };
@@ -53,11 +54,12 @@ struct answer {
     const char *action; /* "DUNNO" or "550 5.7.1 ...", NUL-terminated, for `action=` */
     struct decision decision;
     const struct address *address;
-    const struct exclusion *exclusion;      /* the whole exclusion that frees it, or NULL */
-    const struct exclusion *const *partial; /* those that free it from some lists */
+    const struct local_line *exclusion;      /* the whole exclusion that frees it, or NULL */
+    const struct local_line *const *partial; /* those that free it from some lists */
     unsigned n_partial;
     const struct decision_listing *listings;
     unsigned n_listings;
+    const struct local_line *block;            /* the local block among the listings, or NULL */
     const struct decision_listing *exceptions; /* entries by which lists free from themselves */
     unsigned n_exceptions;
     const char *ref; /* "" without refusal */
@@ -78,10 +80,13 @@ void verdict_set_rules(struct verdict *v, const struct verdict_rules *rules);
 
 /* Takes the new table and returns the old one for the caller to free elsewhere. */
 struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl);
-struct exclusions *verdict_set_exclusions(struct verdict *v, struct exclusions *ex);
+struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *ex);
+
+struct local_table *verdict_set_blocks(struct verdict *v, struct local_table *blocks);
 
 const struct blocklist *verdict_blocklist(const struct verdict *v);
-const struct exclusions *verdict_exclusions(const struct verdict *v);
+const struct local_table *verdict_exclusions(const struct verdict *v);
+const struct local_table *verdict_blocks(const struct verdict *v);
 
 /* Calls DONE exactly once. Never fails: what breaks on the way is DUNNO. */
 void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done, void *arg);

@@ -53,7 +53,7 @@ static json_t *keys_json(const struct address *address, bool *cut)
     return keys;
 }
 
-static json_t *exclusion_json(const struct exclusion *e, const char *file)
+static json_t *exclusion_json(const struct local_line *e, const char *file)
 {
     if (e == NULL)
         return json_null();
@@ -71,10 +71,10 @@ static json_t *exclusion_json(const struct exclusion *e, const char *file)
 }
 
 /* The line with list= that frees from this list. */
-static const struct exclusion *freed_by(const struct answer *answer, struct view list)
+static const struct local_line *freed_by(const struct answer *answer, struct view list)
 {
     for (unsigned i = 0; i < answer->n_partial; i++)
-        if (exclusion_frees(answer->partial[i], list))
+        if (local_line_frees(answer->partial[i], list))
             return answer->partial[i];
     return NULL;
 }

@@ -42,10 +42,10 @@ void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_
                    feed->last_error);
 }
 
-void status_exclusion_reasons(json_t *reasons, const struct exclusions *ex,
+void status_exclusion_reasons(json_t *reasons, const struct local_table *ex,
                               const struct local_state *state, const char *file)
 {
-    size_t broken = exclusions_left_out(ex); /* warnings, whose lines stay, degrade nothing */
+    size_t broken = local_table_left_out(ex); /* warnings, whose lines stay, degrade nothing */
 
     if (state->missing)
         add_reason(reasons, "exclusions: %s", state->problem[0] != '\0' ? state->problem : file);
@@ -69,17 +69,17 @@ static json_t *counts_json(const struct record_counts *c)
     return counts;
 }
 
-static json_t *exclusions_json(const struct admin_house *house, const struct exclusions *ex)
+static json_t *exclusions_json(const struct admin_house *house, const struct local_table *ex)
 {
     json_t *object = json_object(), *errors = json_array();
-    const struct exclusion_error *e;
+    const struct local_error *e;
 
     json_put(object, "file", json_text(view_of(house->exclusions_file)));
-    json_put(object, "count", json_count(ex == NULL ? 0 : exclusions_count(ex)));
+    json_put(object, "count", json_count(ex == NULL ? 0 : local_table_count(ex)));
     json_put(object, "missing", json_boolean(house->exclusions_state->missing));
     json_put(object, "problem", json_text_or_null(view_of(house->exclusions_state->problem)));
     json_put(object, "loaded", json_time(house->exclusions_state->loaded_at));
-    for (size_t i = 0; ex != NULL && (e = exclusions_error_at(ex, i)) != NULL; i++) {
+    for (size_t i = 0; ex != NULL && (e = local_table_error_at(ex, i)) != NULL; i++) {
         json_t *error = json_object();
         json_put(error, "line", json_count(e->line));
         json_put(error, "error", json_text(view_of(e->text)));
@@ -100,7 +100,7 @@ static json_t *blocklist_json(const struct blocklist *bl)
     return object;
 }
 
-static json_t *reasons_json(const struct admin_house *house, const struct exclusions *ex,
+static json_t *reasons_json(const struct admin_house *house, const struct local_table *ex,
                             int64_t now)
 {
     json_t *reasons = json_array();
@@ -115,7 +115,7 @@ static json_t *reasons_json(const struct admin_house *house, const struct exclus
 void admin_status(struct request *r)
 {
     const struct admin_house *house = r->admin->house;
-    const struct exclusions *ex = verdict_exclusions(house->verdict);
+    const struct local_table *ex = verdict_exclusions(house->verdict);
     int64_t now = clock_now();
     json_t *object = json_object(), *reasons = reasons_json(house, ex, now);
 

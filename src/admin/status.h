@@ -10,7 +10,7 @@
 
 /* Appends a line to REASONS for what is wrong with this feed, if anything. */
 void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now);
-void status_exclusion_reasons(json_t *reasons, const struct exclusions *ex,
+void status_exclusion_reasons(json_t *reasons, const struct local_table *ex,
                               const struct local_state *state, const char *file);
 
 #endif

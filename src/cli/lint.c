@@ -88,16 +88,16 @@ void lint_print_json(const struct lint *l, json_t *details)
 
 /* ---- exclusion files ------------------------------------------------------------------------ */
 
-static void tell_lines(struct lint *l, const struct exclusions *ex)
+static void tell_lines(struct lint *l, const struct local_table *ex)
 {
-    const struct exclusion_error *e;
-    size_t n = exclusions_errors(ex);
+    const struct local_error *e;
+    size_t n = local_table_errors(ex);
 
-    for (size_t i = 0; i < n && (e = exclusions_error_at(ex, i)) != NULL; i++)
+    for (size_t i = 0; i < n && (e = local_table_error_at(ex, i)) != NULL; i++)
         lint_tell(l, e->line, VIEW_NONE, e->text, e->warning);
-    for (size_t i = 0; i < exclusions_count(ex); i++) {
-        const struct exclusion *line = exclusions_at(ex, i);
-        const char *advice = exclusion_advice(line);
+    for (size_t i = 0; i < local_table_count(ex); i++) {
+        const struct local_line *line = local_table_at(ex, i);
+        const char *advice = local_line_advice(line);
         if (advice != NULL)
             lint_tell(l, line->line, line->what, advice, true);
         if (line->until < l->cli->show.now)
@@ -105,16 +105,17 @@ static void tell_lines(struct lint *l, const struct exclusions *ex)
                       true);
     }
     /* Those that the table counts and has no room for. */
-    l->problems = exclusions_left_out(ex);
+    l->problems = local_table_left_out(ex);
 }
 
-static void sum_up(struct lint *l, const struct exclusions *ex, const struct feed_format_info *like)
+static void sum_up(struct lint *l, const struct local_table *ex,
+                   const struct feed_format_info *like)
 {
     const struct show *s = &l->cli->show;
 
     lint_tell_rest(l);
     show_view(s, view_of(l->name));
-    fprintf(s->to, ": an exclusion file: %zu exclusions, ", exclusions_count(ex));
+    fprintf(s->to, ": an exclusion file: %zu exclusions, ", local_table_count(ex));
     if (l->problems == 0)
         show_words(s, SHOW_GREEN, "no line is left out\n");
     else
@@ -131,21 +132,22 @@ static int check_exclusions(struct lint *l, struct view text)
 {
     const struct config *c = l->config;
     bool names = (l->cli->args.given & ARGS_CONFIG) != 0;
-    struct exclusions *ex = exclusions_parse(text, &c->addresses, names ? c->list_names : NULL,
-                                             names ? c->n_list_names : 0);
+    struct local_table *ex =
+        local_table_parse(LOCAL_EXCLUSIONS, text, &c->addresses, names ? c->list_names : NULL,
+                          names ? c->n_list_names : 0);
 
     if (ex == NULL)
         return cli_trouble("no memory");
     tell_lines(l, ex);
     const struct feed_format_info *like =
-        exclusions_left_out(ex) > exclusions_count(ex) ? feed_looks_like(text) : NULL;
+        local_table_left_out(ex) > local_table_count(ex) ? feed_looks_like(text) : NULL;
     if (l->list == NULL)
         sum_up(l, ex, like);
     else
         lint_print_json(l, json_pack("{s:s, s:I, s:s?}", "kind", "exclusions", "exclusions",
-                                     (json_int_t)exclusions_count(ex), "looks_like",
+                                     (json_int_t)local_table_count(ex), "looks_like",
                                      like == NULL ? NULL : like->name));
-    exclusions_free(ex);
+    local_table_free(ex);
     return l->problems == 0 ? CLI_OK : CLI_NO;
 }
 

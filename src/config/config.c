@@ -107,7 +107,9 @@ static int build(struct loaded *l, struct part **end, const struct config_source
     if (l->config.path == NULL || config_read(l, end, source->text, complaints) < 0 ||
         make_feeds(l) < 0 || set_all(l, complaints) < 0)
         return ERR_NOMEM;
-    l->config.local.state_dir = l->config.state_dir;
+    l->config.exclusions.kind = LOCAL_EXCLUSIONS;
+    l->config.blocks.kind = LOCAL_BLOCKS;
+    l->config.exclusions.state_dir = l->config.blocks.state_dir = l->config.state_dir;
     config_check(l, source, complaints);
     return complaints->forbid ? ERR_SYNTAX : 0;
 }

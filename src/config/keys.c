@@ -147,7 +147,7 @@ static const struct key exclusions_keys[] = {
      .type = VALUE_PATH,
      .text = "/etc/rcptguard/local/exclusions",
      .doc = "what is never blocked; the file and its directory belong to the daemon's user",
-     .at = IN(local.exclusions_file)},
+     .at = IN(exclusions.file)},
 };
 
 static const struct key blocks_keys[] = {

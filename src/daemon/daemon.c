@@ -42,16 +42,16 @@ static void on_status(const struct feed_status *status, void *arg)
     daemon_confirm(d->setup, status);
 }
 
-static void on_exclusions(struct exclusions *ex, const struct local_state *state, void *arg)
+static void on_exclusions(struct local_table *ex, const struct local_state *state, void *arg)
 {
     struct daemon *d = arg;
 
     d->exclusions_state = *state;
-    struct exclusions *old = verdict_set_exclusions(d->verdict, ex);
+    struct local_table *old = verdict_set_exclusions(d->verdict, ex);
     if (d->disk != NULL)
         local_retire(d->local, old);
     else
-        exclusions_free(old); /* at the end the disk thread is gone */
+        local_table_free(old); /* at the end the disk thread is gone */
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -148,19 +148,20 @@ static int make_loop(struct daemon *d, struct error *why)
 static int load_lists(struct daemon *d, struct config *c, struct error *why)
 {
     struct blocklist *saved = NULL;
-    struct exclusions *exclusions = NULL;
+    struct local_table *exclusions = NULL;
 
     d->setup = setup_new(c, NULL);
     if (d->setup == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    d->feeds_events = (struct feeds_events){on_blocklist, on_status, d};
+    d->feeds_events =
+        (struct feeds_events){.blocklist = on_blocklist, .status = on_status, .arg = d};
     d->feeds = feeds_new(&d->setup->feeds, d->queue, &d->feeds_events, &saved, why);
     if (d->feeds == NULL)
         return why->code;
     daemon_confirm_all(d, d->setup);
     verdict_set_rules(d->verdict, &d->setup->rules);
     verdict_set_blocklist(d->verdict, saved);
-    d->local = local_new(&c->local, &c->addresses, c->list_names, c->n_list_names, &exclusions,
+    d->local = local_new(&c->exclusions, &c->addresses, c->list_names, c->n_list_names, &exclusions,
                          &d->exclusions_state, why);
     if (d->local == NULL)
         return why->code;
@@ -248,7 +249,7 @@ static void say_started(const struct daemon *d)
     const struct blocklist *bl = verdict_blocklist(d->verdict);
 
     log_notice(NULL, "rcptguardd %s: %zu feeds, %zu exclusions, mode %s", RCPTGUARD_VERSION,
-               c->n_feeds, exclusions_count(verdict_exclusions(d->verdict)),
+               c->n_feeds, local_table_count(verdict_exclusions(d->verdict)),
                c->mode == MODE_OBSERVE ? "observe" : "enforce");
     if (bl == NULL)
         log_notice(NULL, "no list yet: every recipient passes until a feed was read");

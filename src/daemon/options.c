@@ -53,25 +53,25 @@ static void test_exclusions(const struct config *c)
     struct buf text = BUF_INIT(0);
     struct error why;
 
-    int rc = file_read(c->local.exclusions_file, EXCLUSIONS_MAX, &text, &why);
+    int rc = file_read(c->exclusions.file, EXCLUSIONS_MAX, &text, &why);
     if (rc < 0) {
         fprintf(stderr, "warning: exclusions.file: %s\n", why.text);
         buf_free(&text);
         return;
     }
-    struct exclusions *ex =
-        exclusions_parse(buf_view(&text), &c->addresses, c->list_names, c->n_list_names);
-    for (size_t i = 0; ex != NULL && exclusions_error_at(ex, i) != NULL; i++) {
-        const struct exclusion_error *e = exclusions_error_at(ex, i);
-        print_line(c->local.exclusions_file, e->line, e->text,
+    struct local_table *ex = local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text), &c->addresses,
+                                               c->list_names, c->n_list_names);
+    for (size_t i = 0; ex != NULL && local_table_error_at(ex, i) != NULL; i++) {
+        const struct local_error *e = local_table_error_at(ex, i);
+        print_line(c->exclusions.file, e->line, e->text,
                    e->warning ? "" : " (the line is left out)");
     }
-    for (size_t i = 0; i < exclusions_count(ex); i++) {
-        const struct exclusion *e = exclusions_at(ex, i);
-        if (exclusion_advice(e) != NULL)
-            print_line(c->local.exclusions_file, e->line, exclusion_advice(e), "");
+    for (size_t i = 0; i < local_table_count(ex); i++) {
+        const struct local_line *e = local_table_at(ex, i);
+        if (local_line_advice(e) != NULL)
+            print_line(c->exclusions.file, e->line, local_line_advice(e), "");
     }
-    exclusions_free(ex);
+    local_table_free(ex);
     buf_free(&text);
 }
 

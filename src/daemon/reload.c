@@ -26,13 +26,13 @@ void daemon_fill_house(struct daemon *d)
 {
     const struct config *c = d->setup->config;
 
-    d->house.exclusions_file = c->local.exclusions_file;
+    d->house.exclusions_file = c->exclusions.file;
     d->house.observe = c->mode == MODE_OBSERVE;
 }
 
 static int configure_local(struct daemon *d, const struct config *c)
 {
-    return local_configure(d->local, &c->local, &c->addresses, c->list_names, c->n_list_names);
+    return local_configure(d->local, &c->exclusions, &c->addresses, c->list_names, c->n_list_names);
 }
 
 /* What can fail comes first, and is undone when the other fails. */

@@ -48,17 +48,17 @@ static size_t prefix_len(struct view v, const char *prefix)
     return view_eq_nocase(view_first(v, len), view_of(prefix)) ? len : 0;
 }
 
-static int parse_login(struct view name, struct exclusion_line *out, struct error *why)
+static int parse_login(struct view name, struct grammar_line *out, struct error *why)
 {
     if (name.len == 0)
         return error_set(why, ERR_SYNTAX, "login: needs the SASL login name right behind it");
-    out->subject = EXCLUSION_LOGIN;
+    out->subject = LOCAL_LOGIN;
     out->key = name;
     return 0;
 }
 
 static int parse_entry(struct view what, const struct address_options *options,
-                       struct exclusion_line *out, struct error *why)
+                       struct grammar_line *out, struct error *why)
 {
     switch (entry_parse(what, options, &out->entry, why)) {
     case ENTRY_GOOD:
@@ -82,7 +82,7 @@ static int parse_entry(struct view what, const struct address_options *options,
 }
 
 static int parse_what(struct view what, const struct address_options *options,
-                      struct exclusion_line *out, struct error *why)
+                      struct grammar_line *out, struct error *why)
 {
     size_t login = prefix_len(what, "login:"), sender = prefix_len(what, "sender:");
 
@@ -90,7 +90,7 @@ static int parse_what(struct view what, const struct address_options *options,
         return parse_login(view_from(what, login), out, why);
     if (sender > 0) {
         what = view_from(what, sender);
-        out->subject = EXCLUSION_SENDER;
+        out->subject = LOCAL_SENDER;
         if (what.len == 0)
             return error_set(why, ERR_SYNTAX,
                              "sender: needs an address, a domain or <> right behind it");
@@ -104,7 +104,7 @@ static int parse_what(struct view what, const struct address_options *options,
 }
 
 /* Adds the names of one list= to those of earlier ones. */
-static int take_lists(struct view value, struct exclusion_line *out, struct error *why)
+static int take_lists(struct view value, struct grammar_line *out, struct error *why)
 {
     struct view rest = value, name;
 
@@ -136,7 +136,7 @@ static int take_text(struct view *field, const char *key, struct view value, str
     return 0;
 }
 
-static int take_pair(struct view key, struct view value, struct exclusion_line *out,
+static int take_pair(struct view key, struct view value, struct grammar_line *out,
                      struct error *why)
 {
     static const char *const keys[] = {"list", "until", "ticket", "by", "at", "note"};
@@ -162,7 +162,7 @@ static int take_pair(struct view key, struct view value, struct exclusion_line *
 }
 
 /* One word behind WHAT, taken off *REST. */
-static int parse_pair(struct view *rest, struct exclusion_line *out, struct error *why)
+static int parse_pair(struct view *rest, struct grammar_line *out, struct error *why)
 {
     size_t key_len = 0;
 
@@ -191,7 +191,7 @@ static int parse_pair(struct view *rest, struct exclusion_line *out, struct erro
 }
 
 static enum line_kind parse_line(struct view rest, const struct address_options *options,
-                                 struct exclusion_line *out, struct error *why)
+                                 struct grammar_line *out, struct error *why)
 {
     size_t sender = prefix_len(rest, "sender:");
     size_t len = word_len(rest, sender);
@@ -215,13 +215,13 @@ static enum line_kind parse_line(struct view rest, const struct address_options 
 }
 
 enum line_kind grammar_parse(struct view line, const struct address_options *options,
-                             struct exclusion_line *out, struct error *why)
+                             struct grammar_line *out, struct error *why)
 {
     line = view_trim(line);
     if (line.len == 0 || line.ptr[0] == '#')
         return LINE_BLANK;
     /* Member by member: the entry's text need not be cleared. */
-    out->subject = EXCLUSION_RECIPIENT;
+    out->subject = LOCAL_RECIPIENT;
     out->kind = ENTRY_ADDRESS;
     out->key = out->lists = out->until_text = VIEW_NONE;
     out->ticket = out->by = out->at = out->note = VIEW_NONE;
@@ -237,19 +237,19 @@ enum line_kind grammar_parse(struct view line, const struct address_options *opt
     return parse_line(line, options, out, why);
 }
 
-void grammar_print_what(struct text *t, enum exclusion_subject subject, enum entry_kind kind,
+void grammar_print_what(struct text *t, enum local_subject subject, enum entry_kind kind,
                         struct view key)
 {
-    if (subject == EXCLUSION_LOGIN) {
+    if (subject == LOCAL_LOGIN) {
         text_add(t, "login:");
         text_add_view(t, key);
         return;
     }
-    if (subject == EXCLUSION_SENDER)
+    if (subject == LOCAL_SENDER)
         text_add(t, "sender:");
     if (key.len == 0) {
         text_add(t, "<>");
-    } else if (subject == EXCLUSION_RECIPIENT && key.ptr[0] == '#') {
+    } else if (subject == LOCAL_RECIPIENT && key.ptr[0] == '#') {
         /* Without quotes the line would be a comment. */
         size_t at = (size_t)view_find_last(key, '@');
         text_add(t, "\"");

@@ -17,8 +17,8 @@ enum line_kind {
 };
 
 /* Views point into the line, or into this struct: it must not be copied. */
-struct exclusion_line {
-    enum exclusion_subject subject;
+struct grammar_line {
+    enum local_subject subject;
     enum entry_kind kind;
     struct view key;   /* canonical; "" for sender:<> */
     struct view lists; /* "a,b" of all list= together */
@@ -30,10 +30,10 @@ struct exclusion_line {
 };
 
 enum line_kind grammar_parse(struct view line, const struct address_options *options,
-                             struct exclusion_line *out, struct error *why);
+                             struct grammar_line *out, struct error *why);
 
 /* Appends WHAT in canonical print: .example.org, login:abuse-desk, sender:<>. */
-void grammar_print_what(struct text *t, enum exclusion_subject subject, enum entry_kind kind,
+void grammar_print_what(struct text *t, enum local_subject subject, enum entry_kind kind,
                         struct view key);
 
 #endif

@@ -39,7 +39,7 @@ struct settings {
 };
 
 struct change {
-    struct exclusions *ex;
+    struct local_table *ex;
     struct local_state state;
 };
 
@@ -92,7 +92,7 @@ static struct settings *settings_new(const struct local_config *config,
         return NULL;
     s->options = *options;
     s->lists_known = lists != NULL;
-    s->file = view_dup(view_of(config->exclusions_file));
+    s->file = view_dup(view_of(config->file));
     s->good_file = path_in(config->state_dir, "exclusions.good");
     s->lists = calloc(n_lists + 1, sizeof *s->lists);
     bool good = s->file != NULL && s->good_file != NULL && s->lists != NULL;
@@ -106,21 +106,21 @@ static struct settings *settings_new(const struct local_config *config,
     return NULL;
 }
 
-static struct exclusions *parse(const struct local *l, const struct buf *text)
+static struct local_table *parse(const struct local *l, const struct buf *text)
 {
     const struct settings *s = l->settings;
-    return exclusions_parse(buf_view(text), &s->options,
-                            s->lists_known ? (const char *const *)s->lists : NULL, s->n_lists);
+    return local_table_parse(LOCAL_EXCLUSIONS, buf_view(text), &s->options,
+                             s->lists_known ? (const char *const *)s->lists : NULL, s->n_lists);
 }
 
 /* ---- what the log says ---- */
 
-static void log_errors(const struct local *l, const struct exclusions *ex)
+static void log_errors(const struct local *l, const struct local_table *ex)
 {
-    size_t total = exclusions_errors(ex), told = 0;
-    const struct exclusion_error *e;
+    size_t total = local_table_errors(ex), told = 0;
+    const struct local_error *e;
 
-    for (; (e = exclusions_error_at(ex, told)) != NULL; told++) {
+    for (; (e = local_table_error_at(ex, told)) != NULL; told++) {
         char words[2 * ESCAPE_MAX_BYTES];
         struct text t = text_on(words, sizeof words);
         escape_to_max(&t, view_of(e->text), ESCAPE_TERMINAL, sizeof words - 1);
@@ -192,9 +192,9 @@ static void save_good(struct local *l)
 }
 
 /* TEXT was read whole: from now on it is what counts. Takes its memory. NULL: no memory. */
-static struct exclusions *take_text(struct local *l, struct buf *text)
+static struct local_table *take_text(struct local *l, struct buf *text)
 {
-    struct exclusions *ex = parse(l, text);
+    struct local_table *ex = parse(l, text);
 
     if (ex == NULL) {
         struct error why;
@@ -206,9 +206,9 @@ static struct exclusions *take_text(struct local *l, struct buf *text)
         log_notice(SUBJECT, "%s is back", l->settings->file);
     l->state = (struct local_state){.loaded_at = clock_now()};
     log_errors(l, ex);
-    log_losses(l, l->in_force, exclusions_count(ex));
-    log_info(SUBJECT, "%zu in force from %s", exclusions_count(ex), l->settings->file);
-    l->in_force = exclusions_count(ex);
+    log_losses(l, l->in_force, local_table_count(ex));
+    log_info(SUBJECT, "%zu in force from %s", local_table_count(ex), l->settings->file);
+    l->in_force = local_table_count(ex);
 
     if (!same(&l->good, text))
         l->good_unsaved = true;
@@ -219,14 +219,14 @@ static struct exclusions *take_text(struct local *l, struct buf *text)
 }
 
 /* What is in force once more, under the settings of now. */
-static struct exclusions *parse_again(struct local *l)
+static struct local_table *parse_again(struct local *l)
 {
-    struct exclusions *ex = parse(l, &l->good);
+    struct local_table *ex = parse(l, &l->good);
 
     if (ex == NULL)
         log_error(SUBJECT, "no memory to read them again; those in force stay");
     else
-        l->in_force = exclusions_count(ex);
+        l->in_force = local_table_count(ex);
     return ex;
 }
 
@@ -234,10 +234,10 @@ static struct exclusions *parse_again(struct local *l)
  * Reads the file. A table to hand over, or NULL when nothing changed (or there is no memory: what
  * is in force stays). ALWAYS: hand over in any case.
  */
-static struct exclusions *read_now(struct local *l, bool always)
+static struct local_table *read_now(struct local *l, bool always)
 {
     struct buf text = BUF_INIT(0);
-    struct exclusions *ex = NULL;
+    struct local_table *ex = NULL;
     struct error why;
 
     if (file_read(l->settings->file, MAX_FILE_BYTES, &text, &why) < 0) {
@@ -261,9 +261,9 @@ static void read_good(struct local *l)
     struct error why;
 
     if (file_read(l->settings->good_file, MAX_FILE_BYTES, &l->good, &why) == 0) {
-        struct exclusions *good = parse(l, &l->good);
-        l->in_force = exclusions_count(good);
-        exclusions_free(good);
+        struct local_table *good = parse(l, &l->good);
+        l->in_force = local_table_count(good);
+        local_table_free(good);
         return;
     }
     if (why.code != ERR_ABSENT)
@@ -273,7 +273,7 @@ static void read_good(struct local *l)
 }
 
 struct local *local_new(const struct local_config *config, const struct address_options *options,
-                        const char *const *lists, size_t n_lists, struct exclusions **first,
+                        const char *const *lists, size_t n_lists, struct local_table **first,
                         struct local_state *state, struct error *why)
 {
     struct local *l = calloc(1, sizeof *l);
@@ -301,7 +301,7 @@ struct local *local_new(const struct local_config *config, const struct address_
 static void change_free(struct change *c)
 {
     if (c != NULL)
-        exclusions_free(c->ex);
+        local_table_free(c->ex);
     free(c);
 }
 
@@ -316,12 +316,12 @@ static void deliver(struct task *task)
 }
 
 /* EX may be NULL: nothing to say. */
-static void hand_over(struct local *l, struct exclusions *ex)
+static void hand_over(struct local *l, struct local_table *ex)
 {
     struct change *c = ex == NULL ? NULL : malloc(sizeof *c);
 
     if (c == NULL) {
-        exclusions_free(ex);
+        local_table_free(ex);
         return;
     }
     *c = (struct change){ex, l->state};
@@ -409,12 +409,12 @@ int local_configure(struct local *l, const struct local_config *config,
     return rc;
 }
 
-void local_retire(struct local *l, struct exclusions *ex)
+void local_retire(struct local *l, struct local_table *ex)
 {
     if (ex == NULL)
         return;
-    if (l->disk == NULL || disk_post(l->disk, exclusions_retire_task(ex)) < 0)
-        exclusions_free(ex);
+    if (l->disk == NULL || disk_post(l->disk, local_table_retire_task(ex)) < 0)
+        local_table_free(ex);
 }
 
 void local_free(struct local *l)

@@ -101,3 +101,50 @@ void record_reference(struct record *r, struct view instance, struct view recipi
     oldest->asked_ms = mono_ms;
     memcpy(oldest->ref, ref, REF_MAX);
 }
+
+int record_start(struct record *r, const char *state_dir, struct disk *disk, struct queue *loop,
+                 struct error *why)
+{
+    (void)r, (void)state_dir, (void)disk, (void)loop, (void)why;
+    return 0;
+}
+
+void record_stop(struct record *r)
+{
+    (void)r;
+}
+
+void record_decide(struct record *r, const struct record_decision *d)
+{
+    (void)r, (void)d;
+}
+
+bool record_wants_passes(const struct record *r)
+{
+    (void)r;
+    return false;
+}
+
+int record_why(struct record *r, struct view ref, record_found *found, void *arg)
+{
+    (void)r, (void)ref, (void)found, (void)arg;
+    return ERR_LIMIT;
+}
+
+struct record_watch *record_watch(struct record *r, bool passes, record_watched *call, void *arg)
+{
+    (void)r, (void)passes, (void)call, (void)arg;
+    return NULL;
+}
+
+void record_unwatch(struct record *r, struct record_watch *w)
+{
+    (void)r, (void)w;
+}
+
+unsigned record_most(const struct record *r, enum record_top kind, enum record_span span,
+                     int64_t now, struct record_top_row rows[TOP_ROWS])
+{
+    (void)r, (void)kind, (void)span, (void)now, (void)rows;
+    return 0;
+}

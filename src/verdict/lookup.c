@@ -37,10 +37,10 @@ static bool is_too_old(const struct verdict_list *rule, const struct blocklist_l
     return rule->max_age_s > 0 && now - confirmed > rule->max_age_s;
 }
 
-static bool is_freed(const struct exclusion_match *match, struct view list)
+static bool is_freed(const struct local_match *match, struct view list)
 {
     for (unsigned i = 0; i < match->n_partial; i++)
-        if (exclusion_frees(match->partial[i], list))
+        if (local_line_frees(match->partial[i], list))
             return true;
     return false;
 }

@@ -15,12 +15,13 @@ struct verdict {
     struct record *record;
     const struct verdict_rules *rules;
     struct blocklist *blocklist;
-    struct exclusions *exclusions;
+    struct local_table *exclusions, *blocks;
+    const struct local_line *block; /* the local block of this recipient, or NULL */
     /* For each list of the blocklist: its place in the rules, or LOOKUP_NOT_CONFIGURED. */
     uint32_t rule_of[BLOCKLIST_MAX_LISTS];
 
     struct address recipient, sender;
-    struct exclusion_match match;
+    struct local_match match;
     struct decision_listing listings[ANSWER_LISTINGS];
     /* Of each listing: its list, and the place of its key among the recipient's. */
     uint16_t listed_by[ANSWER_LISTINGS], listed_at[ANSWER_LISTINGS];

@@ -22,7 +22,8 @@ void verdict_free(struct verdict *v)
     if (v == NULL)
         return;
     blocklist_free(v->blocklist);
-    exclusions_free(v->exclusions);
+    local_table_free(v->exclusions);
+    local_table_free(v->blocks);
     free(v);
 }
 
@@ -40,10 +41,17 @@ struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl)
     return old;
 }
 
-struct exclusions *verdict_set_exclusions(struct verdict *v, struct exclusions *ex)
+struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *ex)
 {
-    struct exclusions *old = v->exclusions;
+    struct local_table *old = v->exclusions;
     v->exclusions = ex;
+    return old;
+}
+
+struct local_table *verdict_set_blocks(struct verdict *v, struct local_table *blocks)
+{
+    struct local_table *old = v->blocks;
+    v->blocks = blocks;
     return old;
 }
 
@@ -52,9 +60,14 @@ const struct blocklist *verdict_blocklist(const struct verdict *v)
     return v->blocklist;
 }
 
-const struct exclusions *verdict_exclusions(const struct verdict *v)
+const struct local_table *verdict_exclusions(const struct verdict *v)
 {
     return v->exclusions;
+}
+
+const struct local_table *verdict_blocks(const struct verdict *v)
+{
+    return v->blocks;
 }
 
 static void match_exclusions(struct verdict *v, const struct question *q, int64_t now)
@@ -65,11 +78,11 @@ static void match_exclusions(struct verdict *v, const struct question *q, int64_
     v->match.n_partial = 0;
     if (v->exclusions == NULL)
         return;
-    if (q->sender.len > 0 && exclusions_want_sender(v->exclusions) &&
+    if (q->sender.len > 0 && local_table_wants_sender(v->exclusions) &&
         address_parse(q->sender, &v->rules->addresses, &v->sender) == ADDRESS_OK)
         sender = &v->sender;
-    exclusions_match(v->exclusions, &v->recipient, sender, q->sender.len == 0, q->sasl_username,
-                     now, &v->match);
+    local_table_match(v->exclusions, &v->recipient, sender, q->sender.len == 0, q->sasl_username,
+                      now, &v->match);
 }
 
 static struct view print_entry(const struct decision_listing *l, char *dst, size_t size)
@@ -225,6 +238,7 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
         .n_partial = v->match.n_partial,
         .listings = v->listings,
         .n_listings = v->n_listings,
+        .block = v->block,
         .exceptions = v->exceptions,
         .n_exceptions = v->n_exceptions,
         .ref = v->ref,

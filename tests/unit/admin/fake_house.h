@@ -25,7 +25,7 @@ static struct {
     size_t n_waiting, forgotten;
     const char *asked; /* what the last request was for */
     size_t n_exclusions;
-    const struct exclusion_error *errors;
+    const struct local_error *errors;
     size_t n_errors;
     const struct answer *answer;
     bool later; /* verdict_ask waits */
@@ -106,13 +106,13 @@ static inline void fake_feed(const char *name, enum feed_state state)
     snprintf(feed->name, sizeof feed->name, "%s", name);
 }
 
-size_t exclusions_count(const struct exclusions *ex)
+size_t local_table_count(const struct local_table *ex)
 {
     (void)ex;
     return fake.n_exclusions;
 }
 
-size_t exclusions_left_out(const struct exclusions *ex)
+size_t local_table_left_out(const struct local_table *ex)
 {
     size_t left_out = 0;
 
@@ -122,19 +122,19 @@ size_t exclusions_left_out(const struct exclusions *ex)
     return left_out;
 }
 
-size_t exclusions_errors(const struct exclusions *ex)
+size_t local_table_errors(const struct local_table *ex)
 {
     (void)ex;
     return fake.n_errors;
 }
 
-const struct exclusion_error *exclusions_error_at(const struct exclusions *ex, size_t i)
+const struct local_error *local_table_error_at(const struct local_table *ex, size_t i)
 {
     (void)ex;
     return i < fake.n_errors ? &fake.errors[i] : NULL;
 }
 
-bool exclusion_frees(const struct exclusion *e, struct view list)
+bool local_line_frees(const struct local_line *e, struct view list)
 {
     return view_eq(e->lists, list);
 }
@@ -158,10 +158,10 @@ const struct blocklist *verdict_blocklist(const struct verdict *v)
     return NULL;
 }
 
-const struct exclusions *verdict_exclusions(const struct verdict *v)
+const struct local_table *verdict_exclusions(const struct verdict *v)
 {
     (void)v;
-    return (const struct exclusions *)&fake;
+    return (const struct local_table *)&fake;
 }
 
 struct record_counts *record_counts(struct record *r)

@@ -88,17 +88,17 @@ static void test_feed_age(void **state)
 
 static void test_excluded(void **state)
 {
-    const struct exclusion whole = {.what = V(".example.org"),
-                                    .until_text = V("2026-12-31"),
-                                    .ticket = V("INC4711"),
-                                    .by = V("ann"),
-                                    .note = V("phoned \xff"),
-                                    .line = 4};
-    const struct exclusion partial[] = {{.what = V("x"), .lists = V("other"), .line = 1},
-                                        {.what = V("y"), .lists = V("aper"), .line = 2}};
+    const struct local_line whole = {.what = V(".example.org"),
+                                     .until_text = V("2026-12-31"),
+                                     .ticket = V("INC4711"),
+                                     .by = V("ann"),
+                                     .note = V("phoned \xff"),
+                                     .line = 4};
+    const struct local_line partial[] = {{.what = V("x"), .lists = V("other"), .line = 1},
+                                         {.what = V("y"), .lists = V("aper"), .line = 2}};
     const struct decision_listing listing = {
         .list = V("aper"), .key = V("example.org"), .kind = ENTRY_BELOW, .excluded = true};
-    const struct exclusion *const partials[] = {&partial[0], &partial[1]};
+    const struct local_line *const partials[] = {&partial[0], &partial[1]};
     struct answer answer = {.action = "DUNNO",
                             .exclusion = &whole,
                             .partial = partials,
@@ -217,7 +217,7 @@ static void test_reasons(void **state)
 
 static void test_exclusion_reasons(void **state)
 {
-    static const struct exclusion_error errors[] = {{.line = 1, .warning = true}, {.line = 2}};
+    static const struct local_error errors[] = {{.line = 1, .warning = true}, {.line = 2}};
     const struct local_state good = {.missing = false}, missing = {true, "no such file", 0};
     json_t *reasons = json_array();
 
@@ -225,10 +225,10 @@ static void test_exclusion_reasons(void **state)
     memset(&fake, 0, sizeof fake);
     fake.errors = errors;
     fake.n_errors = 1;
-    status_exclusion_reasons(reasons, (const struct exclusions *)&fake, &good, "/x");
+    status_exclusion_reasons(reasons, (const struct local_table *)&fake, &good, "/x");
     assert_int_equal(json_array_size(reasons), 0); /* a warning keeps its line in force */
     fake.n_errors = 2;
-    status_exclusion_reasons(reasons, (const struct exclusions *)&fake, &missing, "/x");
+    status_exclusion_reasons(reasons, (const struct local_table *)&fake, &missing, "/x");
     assert_int_equal(json_array_size(reasons), 2);
     assert_string_equal(json_string_value(json_array_get(reasons, 0)), "exclusions: no such file");
     assert_string_equal(json_string_value(json_array_get(reasons, 1)),

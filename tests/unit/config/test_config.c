@@ -37,8 +37,8 @@ static void test_defaults(void **state)
     assert_string_equal(c->contact, "");
     assert_string_equal(c->addresses.delimiter, "+");
     assert_true(c->addresses.provider_aliases);
-    assert_string_equal(c->local.exclusions_file, "/etc/rcptguard/local/exclusions");
-    assert_string_equal(c->local.state_dir, "/var/lib/rcptguard");
+    assert_string_equal(c->exclusions.file, "/etc/rcptguard/local/exclusions");
+    assert_string_equal(c->exclusions.state_dir, "/var/lib/rcptguard");
     assert_string_equal(c->protect_file, "/etc/rcptguard/protected");
     assert_false(c->protect_file_set);
     assert_string_equal(c->admin.listen, "unix:/run/rcptguard/admin.sock");
@@ -126,7 +126,7 @@ static void test_every_value(void **state)
 
     assert_string_equal(p.problems, "");
     assert_string_equal(c->state_dir, "/s");
-    assert_string_equal(c->local.state_dir, "/s");
+    assert_string_equal(c->exclusions.state_dir, "/s");
     assert_int_equal(c->log_target, LOG_TARGET_JOURNAL);
     assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
     assert_string_equal(c->user, "me");
@@ -143,7 +143,7 @@ static void test_every_value(void **state)
     assert_string_equal(c->contact, "tel. 4711");
     assert_string_equal(c->addresses.delimiter, "+-");
     assert_false(c->addresses.provider_aliases);
-    assert_string_equal(c->local.exclusions_file, "/x");
+    assert_string_equal(c->exclusions.file, "/x");
     assert_string_equal(c->protect_file, "/d");
     assert_true(c->protect_file_set);
     assert_string_equal(c->admin.listen, "unix:/a");

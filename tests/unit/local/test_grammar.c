@@ -13,7 +13,7 @@
 static const struct address_options options = {"+", true};
 
 /* One for all: it is large. */
-static struct exclusion_line line;
+static struct grammar_line line;
 
 static void check_view(const char *text, const char *name, struct view got, const char *expected)
 {
@@ -26,7 +26,7 @@ static void test_good_lines(void **state)
     (void)state;
     static const struct {
         const char *text, *what;
-        enum exclusion_subject subject;
+        enum local_subject subject;
         enum entry_kind kind;
         const char *key, *lists, *ticket, *by, *note;
     } table[] = {
@@ -45,20 +45,20 @@ static void test_good_lines(void **state)
          "vendor@example.com", "aper", NULL, NULL, NULL},
         {"vendor@example.com list=a,b list=c", "vendor@example.com", 0, ENTRY_ADDRESS,
          "vendor@example.com", "a,b,c", NULL, NULL, NULL},
-        {"login:Abuse-Desk", "login:Abuse-Desk", EXCLUSION_LOGIN, 0, "Abuse-Desk", NULL, NULL, NULL,
+        {"login:Abuse-Desk", "login:Abuse-Desk", LOCAL_LOGIN, 0, "Abuse-Desk", NULL, NULL, NULL,
          NULL},
-        {"login:a#b@c #x", "login:a#b@c", EXCLUSION_LOGIN, 0, "a#b@c", NULL, NULL, NULL, "x"},
-        {"sender:abuse@example.edu", "sender:abuse@example.edu", EXCLUSION_SENDER, ENTRY_ADDRESS,
+        {"login:a#b@c #x", "login:a#b@c", LOCAL_LOGIN, 0, "a#b@c", NULL, NULL, NULL, "x"},
+        {"sender:abuse@example.edu", "sender:abuse@example.edu", LOCAL_SENDER, ENTRY_ADDRESS,
          "abuse@example.edu", NULL, NULL, NULL, NULL},
-        {"Sender:.example.edu list=x", "sender:.example.edu", EXCLUSION_SENDER, ENTRY_TREE,
+        {"Sender:.example.edu list=x", "sender:.example.edu", LOCAL_SENDER, ENTRY_TREE,
          "example.edu", "x", NULL, NULL, NULL},
-        {"sender:<>", "sender:<>", EXCLUSION_SENDER, ENTRY_ADDRESS, "", NULL, NULL, NULL, NULL},
+        {"sender:<>", "sender:<>", LOCAL_SENDER, ENTRY_ADDRESS, "", NULL, NULL, NULL, NULL},
         {"\"a b\"@example.org list=x", "\"a b\"@example.org", 0, ENTRY_ADDRESS,
          "\"a b\"@example.org", "x", NULL, NULL, NULL},
         {"\"a # \\\" b\"@example.org # note", "\"a # \\\" b\"@example.org", 0, ENTRY_ADDRESS,
          "\"a # \\\" b\"@example.org", NULL, NULL, NULL, "note"},
-        {"sender:\"a b\"@example.org", "sender:\"a b\"@example.org", EXCLUSION_SENDER,
-         ENTRY_ADDRESS, "\"a b\"@example.org", NULL, NULL, NULL, NULL},
+        {"sender:\"a b\"@example.org", "sender:\"a b\"@example.org", LOCAL_SENDER, ENTRY_ADDRESS,
+         "\"a b\"@example.org", NULL, NULL, NULL, NULL},
         {"user#1@example.org", "user#1@example.org", 0, ENTRY_ADDRESS, "user#1@example.org", NULL,
          NULL, NULL, NULL},
         {"\"#1\"@example.org", "\"#1\"@example.org", 0, ENTRY_ADDRESS, "#1@example.org", NULL, NULL,
@@ -83,7 +83,7 @@ static void test_good_lines(void **state)
         if (grammar_parse(view_of(text), &options, &line, &why) != LINE_GOOD)
             fail_msg("%s: %s", text, why.text);
         assert_int_equal(line.subject, table[i].subject);
-        if (line.subject != EXCLUSION_LOGIN)
+        if (line.subject != LOCAL_LOGIN)
             assert_int_equal(line.kind, table[i].kind);
         struct text t = text_on(what, sizeof what);
         grammar_print_what(&t, line.subject, line.kind, line.key);

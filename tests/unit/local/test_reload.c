@@ -28,11 +28,11 @@
 static const struct address_options options = {"+", true};
 
 static char dir[64], file[80], good_file[96];
-static struct local_config config = {file, dir};
+static struct local_config config = {LOCAL_EXCLUSIONS, file, dir};
 static struct disk *disk;
 static struct queue *loop;
 static struct local *local;
-static struct exclusions *in_force;
+static struct local_table *in_force;
 static struct local_state state_now;
 static unsigned n_changes;
 
@@ -81,7 +81,7 @@ static void put(const char *text)
     fclose(f);
 }
 
-static void on_change(struct exclusions *ex, const struct local_state *state, void *arg)
+static void on_change(struct local_table *ex, const struct local_state *state, void *arg)
 {
     assert_ptr_equal(arg, &n_changes);
     assert_non_null(ex);
@@ -153,7 +153,7 @@ static void watch(void)
 static void stop(void)
 {
     disk_stop(disk);
-    exclusions_free(in_force);
+    local_table_free(in_force);
     local_free(local);
     queue_free(loop);
     disk = NULL;
@@ -170,7 +170,7 @@ static int setup(void **state)
         return -1;
     snprintf(file, sizeof file, "%s/exclusions", dir);
     snprintf(good_file, sizeof good_file, "%s/exclusions.good", dir);
-    config.exclusions_file = file;
+    config.file = file;
     take_warnings();
     n_changes = 0;
     log_set_sink(keep_warnings, NULL);
@@ -195,7 +195,7 @@ static void test_start(void **state)
 
     put("a@example.org\nb@example.org\n");
     start();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
     assert_false(state_now.missing);
     assert_in_range(state_now.loaded_at, clock_now() - 10, clock_now());
     assert_int_equal(file_read(good_file, 1000, &good, NULL), 0);
@@ -211,7 +211,7 @@ static void test_missing_at_start(void **state)
     stop();
     unlink(file);
     start();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
     assert_true(state_now.missing);
     assert_non_null(strstr(state_now.problem, "No such file"));
     assert_warned("stay in force (2)");
@@ -219,7 +219,7 @@ static void test_missing_at_start(void **state)
     assert_warned(NULL); /* once */
     put("a@example.org\n");
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 1);
+    assert_int_equal(local_table_count(in_force), 1);
     assert_false(state_now.missing);
     assert_string_equal(state_now.problem, "");
 }
@@ -228,7 +228,7 @@ static void test_missing_at_the_first_start(void **state)
 {
     (void)state;
     start();
-    assert_int_equal(exclusions_count(in_force), 0);
+    assert_int_equal(local_table_count(in_force), 0);
     assert_true(state_now.missing);
     assert_warned("stay in force (0)");
 }
@@ -243,22 +243,22 @@ static void test_saved_in_every_manner(void **state)
     watch();
     put("a@example.org\nb@example.org\n"); /* truncated, written, closed */
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
 
     snprintf(other, sizeof other, "%s.tmp", file);
     assert_int_equal(rename(file, other), 0); /* as vim: away, and a new one in its place */
     put("a@example.org\n");
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 1);
+    assert_int_equal(local_table_count(in_force), 1);
 
     assert_int_equal(rename(other, file), 0); /* renamed over */
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
 
     int fd = open(file, O_WRONLY | O_APPEND); /* in place, and kept open */
     assert_int_equal(write(fd, "c@example.org\n", 14), 14);
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 3);
+    assert_int_equal(local_table_count(in_force), 3);
     close(fd);
 }
 
@@ -276,7 +276,7 @@ static void test_half_written_file_is_not_read(void **state)
     assert_int_equal(n_changes, 0);
     close(fd);
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 1);
+    assert_int_equal(local_table_count(in_force), 1);
 }
 
 static void test_vanished_file_changes_nothing(void **state)
@@ -287,13 +287,13 @@ static void test_vanished_file_changes_nothing(void **state)
     watch();
     unlink(file);
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
     assert_true(state_now.missing);
     assert_warned("stay in force (2)");
 
     mkdir(file, 0755); /* unreadable in another way: said once more, with the reason */
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
     assert_non_null(strstr(state_now.problem, "not a regular file"));
     assert_warned("not a regular file");
 
@@ -313,7 +313,7 @@ static void test_lines_with_errors(void **state)
     start();
     snprintf(expected, sizeof expected, "%s:2: unknown key 'untill'; did you mean 'until'?", file);
     assert_warned(expected);
-    assert_int_equal(exclusions_count(in_force), 1);
+    assert_int_equal(local_table_count(in_force), 1);
 }
 
 static void test_losses(void **state)
@@ -337,7 +337,7 @@ static void test_losses(void **state)
     text.data[4 * 15] = '\0';
     put(text.data);
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 4);
+    assert_int_equal(local_table_count(in_force), 4);
     assert_warned("4 of 10");
     text.data[1 * 15] = '\0';
     put(text.data);
@@ -345,7 +345,7 @@ static void test_losses(void **state)
     assert_warned(NULL); /* of fewer than ten */
     put("");
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 0);
+    assert_int_equal(local_table_count(in_force), 0);
     assert_warned("empty now");
     buf_free(&text);
 }
@@ -357,7 +357,7 @@ static void test_other_settings(void **state)
     char other[96];
     struct address_options no_tags = {"", true};
     struct address *a = malloc(sizeof *a);
-    struct exclusion_match m = {0};
+    struct local_match m = {0};
 
     put("a@example.org list=apper\n");
     start();
@@ -368,18 +368,18 @@ static void test_other_settings(void **state)
 
     /* Another file, missing as yet: what is in force stays. */
     snprintf(other, sizeof other, "%s/other", dir);
-    config.exclusions_file = other;
+    config.file = other;
     assert_int_equal(local_configure(local, &config, &options, NULL, 0), 0);
     wait_for_change();
     assert_true(state_now.missing);
-    assert_int_equal(exclusions_count(in_force), 1);
+    assert_int_equal(local_table_count(in_force), 1);
     assert_warned("stay in force (1)");
     assert_int_equal(rename(file, other), 0);
     wait_for_change();
     assert_false(state_now.missing);
 
     address_parse(view_of("a@example.org"), &options, a);
-    exclusions_match(in_force, a, NULL, false, VIEW_NONE, 0, &m);
+    local_table_match(in_force, a, NULL, false, VIEW_NONE, 0, &m);
     assert_int_equal(m.n_partial, 1);
     free(a);
 }
@@ -390,7 +390,7 @@ static void test_unwritable_state_dir(void **state)
     put("a@example.org\n");
     mkdir(good_file, 0755);
     start();
-    assert_int_equal(exclusions_count(in_force), 1);
+    assert_int_equal(local_table_count(in_force), 1);
     assert_non_null(strstr(take_warnings(), "cannot rename"));
 }
 
@@ -425,7 +425,7 @@ static void test_handed_over_before_it_is_saved(void **state)
     assert_int_equal(sem_timedwait(&saving, &until), 0);
     assert_true(handed_over);
     wait_for_change();
-    assert_int_equal(exclusions_count(in_force), 2);
+    assert_int_equal(local_table_count(in_force), 2);
     assert_warned("cannot rename");
 }
 
@@ -435,7 +435,7 @@ static void test_before_watch(void **state)
     put("");
     start();
     assert_int_equal(local_configure(local, &config, &options, NULL, 0), ERR_REFUSED);
-    local_retire(local, exclusions_parse(VIEW_NONE, &options, NULL, 0));
+    local_retire(local, local_table_parse(LOCAL_EXCLUSIONS, VIEW_NONE, &options, NULL, 0));
     local_retire(local, NULL);
     local_free(NULL);
 }

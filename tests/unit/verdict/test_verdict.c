@@ -89,7 +89,8 @@ static int set_up(void **state)
     h->verdict = verdict_new(h->record);
     verdict_set_rules(h->verdict, &rules);
     assert_null(verdict_set_blocklist(h->verdict, make_blocklist()));
-    verdict_set_exclusions(h->verdict, exclusions_parse(view_of(text), &rules.addresses, NULL, 0));
+    verdict_set_exclusions(
+        h->verdict, local_table_parse(LOCAL_EXCLUSIONS, view_of(text), &rules.addresses, NULL, 0));
     *state = h;
     return 0;
 }
@@ -170,8 +171,9 @@ static void test_the_last_of_many_lines_of_one_address_frees_too(void **state)
     for (int i = 0; i < 100; i++)
         buf_addf(&text, "other@example.org list=list%d\n", i);
     buf_add_text(&text, "other@example.org list=second\n");
-    exclusions_free(verdict_set_exclusions(
-        h->verdict, exclusions_parse(buf_view(&text), &rules.addresses, NULL, 0)));
+    local_table_free(
+        verdict_set_exclusions(h->verdict, local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text),
+                                                             &rules.addresses, NULL, 0)));
     assert_string_equal(ask(h, "other@example.org", "", ""), "DUNNO");
     buf_free(&text);
 }

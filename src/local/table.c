@@ -28,21 +28,21 @@ struct block {
     char bytes[];
 };
 
-struct exclusions {
+struct local_table {
     struct task retire;
     char *text; /* a copy of the file, for the views of the lines */
     struct block *blocks;
-    struct exclusion *lines;
+    struct local_line *lines;
     uint32_t *next; /* of each line: index + 1 of the next of the same name */
     size_t n_lines, room;
     struct map *by_name[N_SUBJECTS]; /* name → CHAIN */
-    struct exclusion_error *errors;
+    struct local_error *errors;
     size_t n_errors, left_out;
 };
 
 /* ---- building ---- */
 
-static struct view keep(struct exclusions *ex, struct view v)
+static struct view keep(struct local_table *ex, struct view v)
 {
     struct block *b = ex->blocks;
 
@@ -61,7 +61,7 @@ static struct view keep(struct exclusions *ex, struct view v)
     return view_make(at, v.len);
 }
 
-static void add_error(struct exclusions *ex, unsigned line, bool warning, const char *text)
+static void add_error(struct local_table *ex, unsigned line, bool warning, const char *text)
 {
     size_t n = ex->n_errors++;
 
@@ -82,7 +82,7 @@ static bool known(struct view name, const char *const *lists, size_t n_lists)
     return false;
 }
 
-static void warn_of_unknown_lists(struct exclusions *ex, unsigned line, struct view names,
+static void warn_of_unknown_lists(struct local_table *ex, unsigned line, struct view names,
                                   const char *const *lists, size_t n_lists)
 {
     struct view name;
@@ -108,10 +108,10 @@ static void warn_of_unknown_lists(struct exclusions *ex, unsigned line, struct v
     }
 }
 
-static bool grow(struct exclusions *ex)
+static bool grow(struct local_table *ex)
 {
     size_t room = ex->room == 0 ? 64 : ex->room * 2;
-    struct exclusion *lines = realloc(ex->lines, room * sizeof *lines);
+    struct local_line *lines = realloc(ex->lines, room * sizeof *lines);
 
     if (lines == NULL)
         return false;
@@ -124,7 +124,7 @@ static bool grow(struct exclusions *ex)
     return true;
 }
 
-static bool chain_up(struct exclusions *ex, const struct exclusion *e)
+static bool chain_up(struct local_table *ex, const struct local_line *e)
 {
     uint32_t number = (uint32_t)ex->n_lines + 1;
     uint64_t *chain = map_put(ex->by_name[e->subject], e->key, NULL);
@@ -140,7 +140,7 @@ static bool chain_up(struct exclusions *ex, const struct exclusion *e)
     return true;
 }
 
-static bool add_line(struct exclusions *ex, unsigned number, const struct exclusion_line *l)
+static bool add_line(struct local_table *ex, unsigned number, const struct grammar_line *l)
 {
     char what[sizeof l->entry.text + 32];
     struct text t = text_on(what, sizeof what);
@@ -148,7 +148,7 @@ static bool add_line(struct exclusions *ex, unsigned number, const struct exclus
     if (ex->n_lines >= MOST_LINES || (ex->n_lines == ex->room && !grow(ex)))
         return false;
     grammar_print_what(&t, l->subject, l->kind, l->key);
-    struct exclusion e = {
+    struct local_line e = {
         .subject = l->subject,
         .kind = l->kind,
         .key = keep(ex, l->key),
@@ -156,6 +156,7 @@ static bool add_line(struct exclusions *ex, unsigned number, const struct exclus
         .lists = keep(ex, l->lists),
         .ticket = l->ticket,
         .by = l->by,
+        .at = l->at,
         .note = l->note,
         .until_text = l->until_text,
         .until = l->until,
@@ -169,11 +170,11 @@ static bool add_line(struct exclusions *ex, unsigned number, const struct exclus
 }
 
 /* False: no memory. */
-static bool parse_lines(struct exclusions *ex, struct view text,
+static bool parse_lines(struct local_table *ex, struct view text,
                         const struct address_options *options, const char *const *lists,
                         size_t n_lists)
 {
-    struct exclusion_line line;
+    struct grammar_line line;
     struct error why;
     struct view bytes;
 
@@ -194,10 +195,12 @@ static bool parse_lines(struct exclusions *ex, struct view text,
     return true;
 }
 
-struct exclusions *exclusions_parse(struct view text, const struct address_options *options,
-                                    const char *const *lists, size_t n_lists)
+struct local_table *local_table_parse(enum local_kind kind, struct view text,
+                                      const struct address_options *options,
+                                      const char *const *lists, size_t n_lists)
 {
-    struct exclusions *ex = calloc(1, sizeof *ex);
+    struct local_table *ex = calloc(1, sizeof *ex);
+    (void)kind;
     if (ex == NULL)
         return NULL;
     ex->text = view_dup(text);
@@ -213,11 +216,11 @@ struct exclusions *exclusions_parse(struct view text, const struct address_optio
     }
     if (good)
         return ex;
-    exclusions_free(ex);
+    local_table_free(ex);
     return NULL;
 }
 
-void exclusions_free(struct exclusions *ex)
+void local_table_free(struct local_table *ex)
 {
     if (ex == NULL)
         return;
@@ -237,10 +240,10 @@ void exclusions_free(struct exclusions *ex)
 static void run_retire(struct task *task)
 {
     /* The task is the first member. */
-    exclusions_free((struct exclusions *)task);
+    local_table_free((struct local_table *)task);
 }
 
-struct task *exclusions_retire_task(struct exclusions *ex)
+struct task *local_table_retire_task(struct local_table *ex)
 {
     ex->retire.run = run_retire;
     return &ex->retire;
@@ -248,36 +251,44 @@ struct task *exclusions_retire_task(struct exclusions *ex)
 
 /* ---- reading ---- */
 
-size_t exclusions_count(const struct exclusions *ex)
+const struct local_line *local_table_block(const struct local_table *table,
+                                           const struct address *recipient, int64_t now,
+                                           unsigned *key_number)
+{
+    (void)table, (void)recipient, (void)now, (void)key_number;
+    return NULL;
+}
+
+size_t local_table_count(const struct local_table *ex)
 {
     return ex == NULL ? 0 : ex->n_lines;
 }
 
-size_t exclusions_left_out(const struct exclusions *ex)
+size_t local_table_left_out(const struct local_table *ex)
 {
     return ex == NULL ? 0 : ex->left_out;
 }
 
-const struct exclusion *exclusions_at(const struct exclusions *ex, size_t i)
+const struct local_line *local_table_at(const struct local_table *ex, size_t i)
 {
     return i < ex->n_lines ? &ex->lines[i] : NULL;
 }
 
-size_t exclusions_errors(const struct exclusions *ex)
+size_t local_table_errors(const struct local_table *ex)
 {
     return ex == NULL ? 0 : ex->n_errors;
 }
 
-const struct exclusion_error *exclusions_error_at(const struct exclusions *ex, size_t i)
+const struct local_error *local_table_error_at(const struct local_table *ex, size_t i)
 {
     return i < ex->n_errors && i < ERRORS_KEPT ? &ex->errors[i] : NULL;
 }
 
-bool exclusion_frees(const struct exclusion *e, struct view list)
+bool local_line_frees(const struct local_line *e, struct view list)
 {
     struct view names = e->lists, name;
 
-    if (exclusion_is_whole(e))
+    if (local_line_is_whole(e))
         return true;
     while (view_split(&names, ',', &name))
         if (view_eq(name, list))
@@ -285,24 +296,24 @@ bool exclusion_frees(const struct exclusion *e, struct view list)
     return false;
 }
 
-const char *exclusion_advice(const struct exclusion *e)
+const char *local_line_advice(const struct local_line *e)
 {
-    if (e->subject == EXCLUSION_SENDER && e->kind != ENTRY_ADDRESS)
+    if (e->subject == LOCAL_SENDER && e->kind != ENTRY_ADDRESS)
         return "sender: with a whole domain: any stolen account there can write to listed "
                "addresses, and anyone can forge it; prefer login: or single addresses";
     return NULL;
 }
 
 /* The lines of one name that are of KIND and in force. */
-static void match_chain(const struct exclusions *ex, uint64_t chain, enum entry_kind kind,
-                        int64_t now, struct exclusion_match *out)
+static void match_chain(const struct local_table *ex, uint64_t chain, enum entry_kind kind,
+                        int64_t now, struct local_match *out)
 {
     for (uint32_t n = HEAD(chain); n != 0; n = ex->next[n - 1]) {
-        const struct exclusion *e = &ex->lines[n - 1];
+        const struct local_line *e = &ex->lines[n - 1];
         if (e->kind != kind || now > e->until)
             continue;
-        if (!exclusion_is_whole(e)) {
-            if (out->n_partial < EXCLUSION_MATCHES)
+        if (!local_line_is_whole(e)) {
+            if (out->n_partial < LOCAL_MATCHES)
                 out->partial[out->n_partial++] = e;
         } else if (out->whole == NULL) {
             out->whole = e;
@@ -310,8 +321,8 @@ static void match_chain(const struct exclusions *ex, uint64_t chain, enum entry_
     }
 }
 
-static void match_name(const struct exclusions *ex, enum exclusion_subject subject,
-                       struct view name, unsigned kinds, int64_t now, struct exclusion_match *out)
+static void match_name(const struct local_table *ex, enum local_subject subject, struct view name,
+                       unsigned kinds, int64_t now, struct local_match *out)
 {
     const uint64_t *chain = map_get(ex->by_name[subject], name);
 
@@ -323,13 +334,13 @@ static void match_name(const struct exclusions *ex, enum exclusion_subject subje
             match_chain(ex, *chain, kind, now, out);
 }
 
-static bool has_any(const struct exclusions *ex, enum exclusion_subject subject)
+static bool has_any(const struct local_table *ex, enum local_subject subject)
 {
     return map_count(ex->by_name[subject]) > 0;
 }
 
-static void match_address(const struct exclusions *ex, enum exclusion_subject subject,
-                          const struct address *a, int64_t now, struct exclusion_match *out)
+static void match_address(const struct local_table *ex, enum local_subject subject,
+                          const struct address *a, int64_t now, struct local_match *out)
 {
     if (a == NULL || !has_any(ex, subject))
         return;
@@ -337,23 +348,23 @@ static void match_address(const struct exclusions *ex, enum exclusion_subject su
         match_name(ex, subject, a->keys[i].name, a->keys[i].kinds, now, out);
 }
 
-void exclusions_match(const struct exclusions *ex, const struct address *recipient,
-                      const struct address *sender, bool sender_is_null, struct view login,
-                      int64_t now, struct exclusion_match *out)
+void local_table_match(const struct local_table *ex, const struct address *recipient,
+                       const struct address *sender, bool sender_is_null, struct view login,
+                       int64_t now, struct local_match *out)
 {
     unsigned address_only = ENTRY_BIT(ENTRY_ADDRESS);
 
-    if (exclusions_count(ex) == 0)
+    if (local_table_count(ex) == 0)
         return;
-    if (login.len > 0 && has_any(ex, EXCLUSION_LOGIN))
-        match_name(ex, EXCLUSION_LOGIN, login, address_only, now, out);
-    if (sender_is_null && has_any(ex, EXCLUSION_SENDER))
-        match_name(ex, EXCLUSION_SENDER, view_of(""), address_only, now, out);
-    match_address(ex, EXCLUSION_SENDER, sender, now, out);
-    match_address(ex, EXCLUSION_RECIPIENT, recipient, now, out);
+    if (login.len > 0 && has_any(ex, LOCAL_LOGIN))
+        match_name(ex, LOCAL_LOGIN, login, address_only, now, out);
+    if (sender_is_null && has_any(ex, LOCAL_SENDER))
+        match_name(ex, LOCAL_SENDER, view_of(""), address_only, now, out);
+    match_address(ex, LOCAL_SENDER, sender, now, out);
+    match_address(ex, LOCAL_RECIPIENT, recipient, now, out);
 }
 
-bool exclusions_want_sender(const struct exclusions *ex)
+bool local_table_wants_sender(const struct local_table *ex)
 {
-    return ex != NULL && has_any(ex, EXCLUSION_SENDER);
+    return ex != NULL && has_any(ex, LOCAL_SENDER);
 }

@@ -15,32 +15,32 @@ static const struct address_options options = {"+", true};
 static const char *const lists[] = {"aper", "local"};
 static struct address recipient, sender;
 
-static struct exclusions *table_of(const char *text)
+static struct local_table *table_of(const char *text)
 {
-    struct exclusions *ex = exclusions_parse(view_of(text), &options, lists, 2);
+    struct local_table *ex = local_table_parse(LOCAL_EXCLUSIONS, view_of(text), &options, lists, 2);
     assert_non_null(ex);
     return ex;
 }
 
 /* "" as FROM is the null sender, NULL none at all. */
-static struct exclusion_match match(const struct exclusions *ex, const char *to, const char *from,
-                                    const char *login, int64_t now)
+static struct local_match match(const struct local_table *ex, const char *to, const char *from,
+                                const char *login, int64_t now)
 {
-    struct exclusion_match out;
+    struct local_match out;
 
     memset(&out, 0, sizeof out);
     address_parse(view_of(to), &options, &recipient);
     if (from != NULL)
         address_parse(view_of(from), &options, &sender);
-    exclusions_match(ex, &recipient, from == NULL || *from == '\0' ? NULL : &sender,
-                     from != NULL && *from == '\0', view_of(login), now, &out);
+    local_table_match(ex, &recipient, from == NULL || *from == '\0' ? NULL : &sender,
+                      from != NULL && *from == '\0', view_of(login), now, &out);
     return out;
 }
 
-static unsigned line_for(const struct exclusions *ex, const char *to, const char *from,
+static unsigned line_for(const struct local_table *ex, const char *to, const char *from,
                          const char *login)
 {
-    struct exclusion_match m = match(ex, to, from, login, 0);
+    struct local_match m = match(ex, to, from, login, 0);
     assert_int_equal(m.n_partial, 0);
     return m.whole == NULL ? 0 : m.whole->line;
 }
@@ -48,21 +48,21 @@ static unsigned line_for(const struct exclusions *ex, const char *to, const char
 static void test_who_is_freed(void **state)
 {
     (void)state;
-    struct exclusions *ex = table_of("\xef\xbb\xbf"
-                                     "jane@example.edu\n"         /* 1 */
-                                     "exact.example\n"            /* 2 */
-                                     ".tree.example\r\n"          /* 3 */
-                                     "*.below.example\n"          /* 4 */
-                                     "tag+x@example.net\n"        /* 5 */
-                                     "login:desk\n"               /* 6 */
-                                     "sender:abuse@example.edu\n" /* 7 */
-                                     "sender:.forged.example\n"   /* 8 */
-                                     "sender:<>\n"                /* 9 */
-                                     "gmail.com\n"                /* 10 */
-                                     "jane@[192.0.2.1]\n"         /* 11 */
-                                     "\"a b\"@example.net\n"      /* 12 */
-                                     "b\xc3\xbc"
-                                     "cher.example"); /* 13, without its end */
+    struct local_table *ex = table_of("\xef\xbb\xbf"
+                                      "jane@example.edu\n"         /* 1 */
+                                      "exact.example\n"            /* 2 */
+                                      ".tree.example\r\n"          /* 3 */
+                                      "*.below.example\n"          /* 4 */
+                                      "tag+x@example.net\n"        /* 5 */
+                                      "login:desk\n"               /* 6 */
+                                      "sender:abuse@example.edu\n" /* 7 */
+                                      "sender:.forged.example\n"   /* 8 */
+                                      "sender:<>\n"                /* 9 */
+                                      "gmail.com\n"                /* 10 */
+                                      "jane@[192.0.2.1]\n"         /* 11 */
+                                      "\"a b\"@example.net\n"      /* 12 */
+                                      "b\xc3\xbc"
+                                      "cher.example"); /* 13, without its end */
     static const struct {
         const char *to, *from, *login;
         unsigned line;
@@ -100,63 +100,63 @@ static void test_who_is_freed(void **state)
         {"no-domain", NULL, "desk", 6},
     };
 
-    assert_int_equal(exclusions_count(ex), 13);
-    assert_int_equal(exclusions_errors(ex), 0);
-    assert_true(exclusions_want_sender(ex));
+    assert_int_equal(local_table_count(ex), 13);
+    assert_int_equal(local_table_errors(ex), 0);
+    assert_true(local_table_wants_sender(ex));
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         unsigned got = line_for(ex, table[i].to, table[i].from, table[i].login);
         if (got != table[i].line)
             fail_msg("%s: line %u", table[i].to, got);
     }
-    exclusions_free(ex);
+    local_table_free(ex);
 }
 
 static void test_most_specific_is_named(void **state)
 {
     (void)state;
-    struct exclusions *ex =
+    struct local_table *ex =
         table_of("*.example\n.d.example\nd.example\nx@d.example\nx@d.example\n");
 
     assert_int_equal(line_for(ex, "x@d.example", NULL, NULL), 4);
     assert_int_equal(line_for(ex, "y@d.example", NULL, NULL), 3);
     assert_int_equal(line_for(ex, "y@s.d.example", NULL, NULL), 2);
     assert_int_equal(line_for(ex, "y@other.example", NULL, NULL), 1);
-    exclusions_free(ex);
+    local_table_free(ex);
 }
 
 static void test_until_the_second(void **state)
 {
     (void)state;
-    struct exclusions *ex = table_of("x@d.example until=2026-12-31T18:00Z\nd.example list=aper "
-                                     "until=2026-12-31T18:00:01Z\n");
-    struct exclusion_match m = match(ex, "x@d.example", NULL, NULL, 1798740000);
+    struct local_table *ex = table_of("x@d.example until=2026-12-31T18:00Z\nd.example list=aper "
+                                      "until=2026-12-31T18:00:01Z\n");
+    struct local_match m = match(ex, "x@d.example", NULL, NULL, 1798740000);
 
     assert_true(m.whole != NULL && m.n_partial == 1);
     m = match(ex, "x@d.example", NULL, NULL, 1798740001);
     assert_true(m.whole == NULL && m.n_partial == 1);
     m = match(ex, "x@d.example", NULL, NULL, 1798740002);
     assert_true(m.whole == NULL && m.n_partial == 0);
-    assert_true(view_is(exclusions_at(ex, 0)->until_text, "2026-12-31T18:00Z"));
-    exclusions_free(ex);
+    assert_true(view_is(local_table_at(ex, 0)->until_text, "2026-12-31T18:00Z"));
+    local_table_free(ex);
 }
 
 static void test_an_expired_line_hides_no_other(void **state)
 {
     (void)state;
-    struct exclusions *ex = table_of("x@d.example until=2020-01-01\nx@d.example\n");
-    struct exclusion_match m = match(ex, "x@d.example", NULL, NULL, 1798740000);
+    struct local_table *ex = table_of("x@d.example until=2020-01-01\nx@d.example\n");
+    struct local_match m = match(ex, "x@d.example", NULL, NULL, 1798740000);
 
     assert_int_equal(m.whole->line, 2);
-    exclusions_free(ex);
+    local_table_free(ex);
 }
 
 static void test_partial(void **state)
 {
     (void)state;
-    struct exclusions *ex =
+    struct local_table *ex =
         table_of("d.example list=aper\nx@d.example list=local,aper ticket=T by=ann\n"
                  "login:desk list=local\n");
-    struct exclusion_match m = match(ex, "x@d.example", NULL, "desk", 0);
+    struct local_match m = match(ex, "x@d.example", NULL, "desk", 0);
 
     assert_null(m.whole);
     assert_int_equal(m.n_partial, 3);
@@ -164,12 +164,12 @@ static void test_partial(void **state)
     assert_int_equal(m.partial[1]->line, 2);
     assert_int_equal(m.partial[2]->line, 1);
     assert_true(view_is(m.partial[1]->ticket, "T") && view_is(m.partial[1]->by, "ann"));
-    assert_true(exclusion_frees(m.partial[1], view_of("aper")));
-    assert_true(exclusion_frees(m.partial[1], view_of("local")));
-    assert_false(exclusion_frees(m.partial[2], view_of("local")));
-    assert_false(exclusion_frees(m.partial[1], view_of("ape")));
-    assert_false(exclusion_is_whole(m.partial[1]));
-    exclusions_free(ex);
+    assert_true(local_line_frees(m.partial[1], view_of("aper")));
+    assert_true(local_line_frees(m.partial[1], view_of("local")));
+    assert_false(local_line_frees(m.partial[2], view_of("local")));
+    assert_false(local_line_frees(m.partial[1], view_of("ape")));
+    assert_false(local_line_is_whole(m.partial[1]));
+    local_table_free(ex);
 }
 
 /* A line a list, as `exclude --list` leaves them: the last must free as the first does. */
@@ -180,11 +180,12 @@ static void test_a_line_for_each_of_many_lists(void **state)
 
     for (int i = 0; i < 1000; i++)
         buf_addf(&text, "x@d.example list=l%d\n", i);
-    struct exclusions *ex = exclusions_parse(buf_view(&text), &options, NULL, 0);
-    struct exclusion_match m = match(ex, "x@d.example", NULL, NULL, 0);
+    struct local_table *ex =
+        local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text), &options, NULL, 0);
+    struct local_match m = match(ex, "x@d.example", NULL, NULL, 0);
     assert_int_equal(m.n_partial, 1000);
-    assert_true(exclusion_frees(m.partial[999], view_of("l999")));
-    exclusions_free(ex);
+    assert_true(local_line_frees(m.partial[999], view_of("l999")));
+    local_table_free(ex);
     buf_free(&text);
 }
 
@@ -193,43 +194,44 @@ static void test_more_partial_than_fit(void **state)
     (void)state;
     struct buf text = BUF_INIT(0);
 
-    for (int i = 0; i < EXCLUSION_MATCHES + 5; i++)
+    for (int i = 0; i < LOCAL_MATCHES + 5; i++)
         buf_addf(&text, "x@d.example list=l%d\n", i);
     buf_add_text(&text, "d.example\n");
-    struct exclusions *ex = exclusions_parse(buf_view(&text), &options, NULL, 0);
-    struct exclusion_match m = match(ex, "x@d.example", NULL, NULL, 0);
-    assert_int_equal(m.n_partial, EXCLUSION_MATCHES);
-    assert_non_null(m.whole);                   /* is not crowded out */
-    assert_int_equal(exclusions_errors(ex), 0); /* lists not known: none is unknown */
-    exclusions_free(ex);
+    struct local_table *ex =
+        local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text), &options, NULL, 0);
+    struct local_match m = match(ex, "x@d.example", NULL, NULL, 0);
+    assert_int_equal(m.n_partial, LOCAL_MATCHES);
+    assert_non_null(m.whole);                    /* is not crowded out */
+    assert_int_equal(local_table_errors(ex), 0); /* lists not known: none is unknown */
+    local_table_free(ex);
     buf_free(&text);
 }
 
 static void test_errors_and_warnings(void **state)
 {
     (void)state;
-    struct exclusions *ex = table_of("x@d.example untill=1\n"
-                                     "y@d.example list=apper,aper,zzzzzzzz\n"
-                                     "nonsense@\n"
-                                     "z@d.example\n");
+    struct local_table *ex = table_of("x@d.example untill=1\n"
+                                      "y@d.example list=apper,aper,zzzzzzzz\n"
+                                      "nonsense@\n"
+                                      "z@d.example\n");
 
-    assert_int_equal(exclusions_count(ex), 2);
-    assert_int_equal(exclusions_left_out(ex), 2);
-    assert_int_equal(exclusions_errors(ex), 4);
-    const struct exclusion_error *e = exclusions_error_at(ex, 0);
+    assert_int_equal(local_table_count(ex), 2);
+    assert_int_equal(local_table_left_out(ex), 2);
+    assert_int_equal(local_table_errors(ex), 4);
+    const struct local_error *e = local_table_error_at(ex, 0);
     assert_true(e->line == 1 && !e->warning && strstr(e->text, "'until'") != NULL);
-    e = exclusions_error_at(ex, 1);
+    e = local_table_error_at(ex, 1);
     assert_true(e->line == 2 && e->warning && strstr(e->text, "did you mean 'aper'") != NULL);
-    e = exclusions_error_at(ex, 2);
+    e = local_table_error_at(ex, 2);
     assert_true(e->line == 2 && e->warning && strstr(e->text, "zzzzzzzz") != NULL);
-    e = exclusions_error_at(ex, 3);
+    e = local_table_error_at(ex, 3);
     assert_true(e->line == 3 && !e->warning);
-    assert_null(exclusions_error_at(ex, 4));
-    assert_null(exclusions_at(ex, 2));
+    assert_null(local_table_error_at(ex, 4));
+    assert_null(local_table_at(ex, 2));
     /* The line with the unknown list stays in force against the one that is known. */
-    struct exclusion_match m = match(ex, "y@d.example", NULL, NULL, 0);
-    assert_true(m.n_partial == 1 && exclusion_frees(m.partial[0], view_of("aper")));
-    exclusions_free(ex);
+    struct local_match m = match(ex, "y@d.example", NULL, NULL, 0);
+    assert_true(m.n_partial == 1 && local_line_frees(m.partial[0], view_of("aper")));
+    local_table_free(ex);
 }
 
 static void test_many_errors_are_counted(void **state)
@@ -239,12 +241,13 @@ static void test_many_errors_are_counted(void **state)
 
     for (int i = 0; i < 250; i++)
         buf_add_text(&text, "@\n");
-    struct exclusions *ex = exclusions_parse(buf_view(&text), &options, NULL, 0);
-    assert_int_equal(exclusions_errors(ex), 250);
-    assert_int_equal(exclusions_left_out(ex), 250);
-    assert_non_null(exclusions_error_at(ex, 99));
-    assert_null(exclusions_error_at(ex, 100));
-    exclusions_free(ex);
+    struct local_table *ex =
+        local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text), &options, NULL, 0);
+    assert_int_equal(local_table_errors(ex), 250);
+    assert_int_equal(local_table_left_out(ex), 250);
+    assert_non_null(local_table_error_at(ex, 99));
+    assert_null(local_table_error_at(ex, 100));
+    local_table_free(ex);
     buf_free(&text);
 }
 
@@ -256,42 +259,43 @@ static void test_many_lines(void **state)
 
     for (int i = 0; i < 50000; i++)
         buf_addf(&text, "user%d@example.org by=x\n", i);
-    struct exclusions *ex = exclusions_parse(buf_view(&text), &options, NULL, 0);
+    struct local_table *ex =
+        local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text), &options, NULL, 0);
     buf_free(&text); /* the table has its own copy */
-    assert_int_equal(exclusions_count(ex), 50000);
+    assert_int_equal(local_table_count(ex), 50000);
     for (unsigned i = 0; i < 50000; i += 99) {
         snprintf(to, sizeof to, "user%u@example.org", i);
         assert_int_equal(line_for(ex, to, NULL, NULL), i + 1);
     }
-    assert_true(view_is(exclusions_at(ex, 49999)->by, "x"));
-    assert_false(exclusions_want_sender(ex));
-    exclusions_free(ex);
+    assert_true(view_is(local_table_at(ex, 49999)->by, "x"));
+    assert_false(local_table_wants_sender(ex));
+    local_table_free(ex);
 }
 
 static void test_no_table(void **state)
 {
     (void)state;
     assert_int_equal(line_for(NULL, "x@d.example", "", "desk"), 0);
-    assert_false(exclusions_want_sender(NULL));
-    assert_int_equal(exclusions_count(NULL), 0);
-    assert_int_equal(exclusions_left_out(NULL), 0);
-    assert_int_equal(exclusions_errors(NULL), 0);
-    exclusions_free(NULL);
-    struct exclusions *ex = exclusions_parse(VIEW_NONE, &options, NULL, 0);
+    assert_false(local_table_wants_sender(NULL));
+    assert_int_equal(local_table_count(NULL), 0);
+    assert_int_equal(local_table_left_out(NULL), 0);
+    assert_int_equal(local_table_errors(NULL), 0);
+    local_table_free(NULL);
+    struct local_table *ex = local_table_parse(LOCAL_EXCLUSIONS, VIEW_NONE, &options, NULL, 0);
     assert_int_equal(line_for(ex, "x@d.example", "", "desk"), 0);
-    exclusions_free(ex);
+    local_table_free(ex);
 }
 
 static void test_advice(void **state)
 {
     (void)state;
-    struct exclusions *ex =
+    struct local_table *ex =
         table_of("sender:example.org\nsender:x@example.org\nsender:<>\nexample.org\n");
 
-    assert_non_null(exclusion_advice(exclusions_at(ex, 0)));
+    assert_non_null(local_line_advice(local_table_at(ex, 0)));
     for (size_t i = 1; i < 4; i++)
-        assert_null(exclusion_advice(exclusions_at(ex, i)));
-    exclusions_free(ex);
+        assert_null(local_line_advice(local_table_at(ex, i)));
+    local_table_free(ex);
 }
 
 int main(void)
