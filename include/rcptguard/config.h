@@ -45,13 +45,14 @@ struct config {
     struct local_config exclusions, blocks;
     int64_t history_s;
     uint64_t history_max_bytes;
+    const char *local_reply;  /* of local blocks: the default of all lists */
     const char *protect_file; /* NULL: only the built-in domains */
     bool protect_file_set;
     struct admin_config admin;
 
     struct config_feed *feeds; /* in file order */
     size_t n_feeds;
-    const char *const *list_names; /* names of all lists */
+    const char *const *list_names; /* names of all lists, local blocks among them */
     size_t n_list_names;
 };
 

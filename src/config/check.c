@@ -96,6 +96,11 @@ static void check_times(const struct part *part, const struct feed_config *feed,
                  "write some days, or 0 for never");
 }
 
+static struct setting *setting_of(const struct part *part, const char *key)
+{
+    return &part->settings[key_index(part->section, section_key(part->section, view_of(key)))];
+}
+
 /*
  * A reply that was written must be good as it stands. The default speaks of ${contact}; where
  * there is none it speaks of the postmaster, so that a short configuration works.
@@ -103,8 +108,7 @@ static void check_times(const struct part *part, const struct feed_config *feed,
 static void check_reply(const struct part *part, struct config_feed *feed, const char *contact,
                         struct complaints *c)
 {
-    struct setting *setting =
-        &part->settings[key_index(part->section, section_key(part->section, view_of("reply")))];
+    struct setting *setting = setting_of(part, "reply");
     struct place place = part_place(part, "reply");
     struct error why;
 
@@ -225,11 +229,59 @@ static void check_secrets(const struct loaded *l, const struct config_source *so
         }
 }
 
-void config_check(struct loaded *l, const struct config_source *source, struct complaints *c)
+/* Unless it was written, the file of blocks stands beside the exclusions. */
+static int place_blocks(struct loaded *l)
 {
+    struct setting *setting = setting_of(part_first(l, "blocks"), "file");
+    struct view file = view_of(l->config.exclusions.file);
+    struct buf path = BUF_INIT(0);
+
+    if (setting->line != 0)
+        return 0;
+    buf_add_view(&path, view_first(file, (size_t)(view_find_last(file, '/') + 1)));
+    buf_add_text(&path, "blocks");
+    l->config.blocks.file = setting->text = arena_copy(l->arena, buf_view(&path));
+    bool failed = path.failed;
+    buf_free(&path);
+    return failed || setting->text == NULL ? ERR_NOMEM : 0;
+}
+
+static void check_files(const struct loaded *l, struct complaints *c)
+{
+    struct place place = part_place(part_first(l, "blocks"), "file");
+
+    if (strcmp(l->config.blocks.file, l->config.exclusions.file) == 0)
+        complain(c, ERROR, &place,
+                 "is the file of exclusions; what is blocked and what is let through cannot stand "
+                 "in one file, write another");
+}
+
+static void check_http(const struct loaded *l, struct complaints *c)
+{
+    struct place place = part_place(part_first(l, "admin"), "http");
+    char listen[80];
+    struct text t = text_on(listen, sizeof listen);
+    struct error why;
+
+    if (l->config.admin.http[0] == '\0')
+        return;
+    text_addf(&t, "inet:%s", l->config.admin.http);
+    if (place_check_listen(text_view(&t), &why) < 0)
+        complain(c, ERROR, &place, "%s; write for example 127.0.0.1:9340 or [::1]:9340", why.text);
+}
+
+int config_check(struct loaded *l, const struct config_source *source, struct complaints *c)
+{
+    if (place_blocks(l) < 0)
+        return ERR_NOMEM;
+    l->config.local_reply =
+        l->config.contact[0] == '\0' ? key_reply_without_contact : key_reply_default;
     check_user(l, c);
     check_contact(l, c);
     check_sockets(l, c);
     check_feeds(l, c);
+    check_files(l, c);
+    check_http(l, c);
     check_secrets(l, source, c);
+    return 0;
 }

@@ -29,8 +29,9 @@ static int make_feeds(struct loaded *l)
         config->feeds[config->n_feeds].feed.name = p->name.ptr;
         names[config->n_feeds++] = p->name.ptr;
     }
+    names[config->n_feeds] = LOCAL_LIST;
     config->list_names = names;
-    config->n_list_names = config->n_feeds;
+    config->n_list_names = config->n_feeds + 1;
     return 0;
 }
 
@@ -110,7 +111,8 @@ static int build(struct loaded *l, struct part **end, const struct config_source
     l->config.exclusions.kind = LOCAL_EXCLUSIONS;
     l->config.blocks.kind = LOCAL_BLOCKS;
     l->config.exclusions.state_dir = l->config.blocks.state_dir = l->config.state_dir;
-    config_check(l, source, complaints);
+    if (config_check(l, source, complaints) < 0)
+        return ERR_NOMEM;
     return complaints->forbid ? ERR_SYNTAX : 0;
 }
 

@@ -10,6 +10,9 @@
 #define DAYS(n)  (UINT64_C(86400) * (n))
 #define BYTES(n) UINT64_C(n)
 
+#define REPLY_DEFAULT                                                                              \
+    "5.7.1 on blocklist ${list}; if this is a mistake ask ${contact} and quote ${ref}"
+
 static const struct choice log_targets[] = {{"auto", LOG_TARGET_AUTO, NULL},
                                             {"journal", LOG_TARGET_JOURNAL, NULL},
                                             {"syslog", LOG_TARGET_SYSLOG, NULL},
@@ -68,14 +71,15 @@ static const struct key daemon_keys[] = {
      .type = VALUE_DURATION_S,
      .text = "90d",
      .doc = "how long it is kept which list added or dropped an entry",
-     .flags = KEY_LATER,
-     .max = DAYS(3650)},
+     .min = 1,
+     .max = DAYS(3650),
+     .at = IN(history_s)},
     {.name = "history_max",
      .type = VALUE_SIZE,
      .text = "256M",
      .doc = "most bytes that the history takes on disk",
-     .flags = KEY_LATER,
-     .max = BYTES(1) << 40},
+     .max = BYTES(1) << 40,
+     .at = IN(history_max_bytes)},
 };
 
 static const struct key policy_keys[] = {
@@ -154,8 +158,8 @@ static const struct key blocks_keys[] = {
     {.name = "file",
      .type = VALUE_PATH,
      .text = "/etc/rcptguard/local/blocks",
-     .doc = "what this site itself blocks",
-     .flags = KEY_LATER},
+     .doc = "what this site itself blocks; unless written, beside the exclusions",
+     .at = IN(blocks.file)},
 };
 
 static const struct key protect_keys[] = {
@@ -230,7 +234,7 @@ static const struct key feed_keys[] = {
      .at = FEED(action)},
     {.name = "reply",
      .type = VALUE_TEXT,
-     .text = "5.7.1 on blocklist ${list}; if this is a mistake ask ${contact} and quote ${ref}",
+     .text = REPLY_DEFAULT,
      .doc = "${recipient} ${list} ${entry} ${date} ${contact} ${ref}; at most 200 bytes",
      .at = FEED(reply)},
     {.name = "min_entries",
@@ -500,8 +504,9 @@ static const struct key admin_keys[] = {
      .type = VALUE_TEXT,
      .text = "",
      .doc = "read-only: /metrics, /v1/status; empty: off",
-     .flags = KEY_LATER | KEY_EMPTY,
-     .example = "127.0.0.1:9340"},
+     .flags = KEY_RESTART | KEY_EMPTY,
+     .example = "127.0.0.1:9340",
+     .at = IN(admin.http)},
 };
 
 static const struct key redis_keys[] = {
@@ -576,5 +581,6 @@ const struct section sections[SECTIONS] = {
     {"decisions", NULL, "The log of decisions.", KEYS(decisions_keys)},
 };
 
+const char key_reply_default[] = REPLY_DEFAULT;
 const char key_reply_without_contact[] =
     "5.7.1 on blocklist ${list}; if this is a mistake ask your postmaster and quote ${ref}";

@@ -62,7 +62,7 @@ struct value_rule key_rule(const struct key *key);
 const char *key_sample(const struct key *key);
 
 /* The default reply while [policy] contact is empty; the table's names ${contact}. */
-extern const char key_reply_without_contact[];
+extern const char key_reply_default[], key_reply_without_contact[];
 
 /* Puts the value into the struct that the key's offsets mean. */
 void key_store(const struct key *key, const struct value *value, bool written, void *base);

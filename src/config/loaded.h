@@ -68,8 +68,8 @@ const struct setting *part_setting(const struct part *part, const char *key);
 /* Where to point at: the key's line, or that of the section's header when it was not written. */
 struct place part_place(const struct part *part, const char *key);
 
-/* Everything that needs more than one key, or knowledge of other rooms. */
-void config_check(struct loaded *l, const struct config_source *source, struct complaints *c);
+/* Everything that needs more than one key, or knowledge of other rooms. 0 or ERR_NOMEM. */
+int config_check(struct loaded *l, const struct config_source *source, struct complaints *c);
 
 /* How a feed is fetched: reads its secret and its key into the arena, and checks that all that is
  * written about its servers fits together. */

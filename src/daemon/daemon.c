@@ -42,16 +42,37 @@ static void on_status(const struct feed_status *status, void *arg)
     daemon_confirm(d->setup, status);
 }
 
-static void on_exclusions(struct local_table *ex, const struct local_state *state, void *arg)
+/* At the end the disk thread is gone. */
+static void retire(struct daemon *d, struct local *l, struct local_table *old)
+{
+    if (d->disk != NULL)
+        local_retire(l, old);
+    else
+        local_table_free(old);
+}
+
+static void on_exclusions(struct local_table *table, const struct local_state *state, void *arg)
 {
     struct daemon *d = arg;
 
     d->exclusions_state = *state;
-    struct local_table *old = verdict_set_exclusions(d->verdict, ex);
-    if (d->disk != NULL)
-        local_retire(d->local, old);
-    else
-        local_table_free(old); /* at the end the disk thread is gone */
+    retire(d, d->exclusions, verdict_set_exclusions(d->verdict, table));
+}
+
+static void on_blocks(struct local_table *table, const struct local_state *state, void *arg)
+{
+    struct daemon *d = arg;
+
+    d->blocks_state = *state;
+    retire(d, d->blocks, verdict_set_blocks(d->verdict, table));
+}
+
+/* On the worker's thread. */
+static void on_swapped(const struct blocklist *old, const struct blocklist *made, void *arg)
+{
+    struct daemon *d = arg;
+
+    history_swap(d->history, old, made, clock_now());
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -108,6 +129,7 @@ static int catch_signals(struct daemon *d)
         {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_hup}, {SIGUSR1, on_usr1}};
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGIO, SIG_IGN); /* of a lease on a file that is being edited (local) */
     for (int i = 0; i < SIGNALS; i++) {
         d->signals[i] = evsignal_new(d->base, wanted[i].number, wanted[i].run, d);
         if (d->signals[i] == NULL || event_add(d->signals[i], NULL) != 0)
@@ -143,29 +165,52 @@ static int make_loop(struct daemon *d, struct error *why)
     return 0;
 }
 
+/* One of the two files: FIRST is what is in it now. */
+static struct local *load_local(const struct config *c, const struct local_config *file,
+                                struct local_table **first, struct local_state *state,
+                                struct error *why)
+{
+    return local_new(file, &c->addresses, c->list_names, c->n_list_names, first, state, why);
+}
+
+static int load_files(struct daemon *d, const struct config *c, struct error *why)
+{
+    struct local_table *exclusions = NULL, *blocks = NULL;
+
+    d->exclusions = load_local(c, &c->exclusions, &exclusions, &d->exclusions_state, why);
+    if (d->exclusions == NULL)
+        return why->code;
+    verdict_set_exclusions(d->verdict, exclusions);
+    d->blocks = load_local(c, &c->blocks, &blocks, &d->blocks_state, why);
+    if (d->blocks == NULL)
+        return why->code;
+    verdict_set_blocks(d->verdict, blocks);
+    return 0;
+}
+
 /* With the rights of the user, as at reload: what the configuration (taken) names, and what was
  * saved, before any socket is bound. */
 static int load_lists(struct daemon *d, struct config *c, struct error *why)
 {
+    const struct history_config history = {c->state_dir, c->history_s, c->history_max_bytes};
     struct blocklist *saved = NULL;
-    struct local_table *exclusions = NULL;
 
     d->setup = setup_new(c, NULL);
     if (d->setup == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    d->feeds_events =
-        (struct feeds_events){.blocklist = on_blocklist, .status = on_status, .arg = d};
+    d->history = history_new(&history, why);
+    if (d->history == NULL)
+        return why->code;
+    d->feeds_events = (struct feeds_events){
+        .blocklist = on_blocklist, .status = on_status, .swapped = on_swapped, .arg = d};
     d->feeds = feeds_new(&d->setup->feeds, d->queue, &d->feeds_events, &saved, why);
     if (d->feeds == NULL)
         return why->code;
     daemon_confirm_all(d, d->setup);
     verdict_set_rules(d->verdict, &d->setup->rules);
     verdict_set_blocklist(d->verdict, saved);
-    d->local = local_new(&c->exclusions, &c->addresses, c->list_names, c->n_list_names, &exclusions,
-                         &d->exclusions_state, why);
-    if (d->local == NULL)
+    if (load_files(d, c, why) < 0)
         return why->code;
-    verdict_set_exclusions(d->verdict, exclusions);
     if (eaccess(c->path, R_OK) != 0)
         log_warning(NULL,
                     "%s is not readable by %s: SIGHUP will not be able to reload it; chgrp "
@@ -186,7 +231,12 @@ static int bind_sockets(struct daemon *d, struct error *why)
         .record = d->record,
         .feeds = d->feeds,
         .policy = d->policy,
+        .history = d->history,
+        .exclusions = d->exclusions,
+        .blocks = d->blocks,
         .exclusions_state = &d->exclusions_state,
+        .blocks_state = &d->blocks_state,
+        .loop = d->queue,
         .started_at = clock_now(),
     };
     daemon_fill_house(d);
@@ -236,8 +286,11 @@ static int start_rooms(struct daemon *d, struct error *why)
     d->disk = disk_start(why);
     if (d->disk == NULL)
         return why->code;
-    if ((rc = feeds_start(d->feeds, why)) < 0 ||
-        (rc = local_watch(d->local, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
+    d->house.disk = d->disk;
+    if ((rc = record_start(d->record, d->setup->config->state_dir, d->disk, d->queue, why)) < 0 ||
+        (rc = feeds_start(d->feeds, why)) < 0 ||
+        (rc = local_watch(d->exclusions, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
+        (rc = local_watch(d->blocks, d->disk, d->queue, on_blocks, d, why)) < 0 ||
         (rc = policy_start(d->policy, why)) < 0)
         return rc;
     return d->admin == NULL ? 0 : admin_start(d->admin, why);
@@ -263,6 +316,8 @@ static void stop_threads(struct daemon *d)
 {
     if (d->feeds != NULL)
         feeds_stop(d->feeds);
+    if (d->record != NULL)
+        record_stop(d->record);
     disk_stop(d->disk);
     d->disk = NULL;
     if (d->queue != NULL)
@@ -278,7 +333,9 @@ static void stop_rooms(struct daemon *d)
     policy_free(d->policy);
     stop_threads(d);
     setup_release(d->reload.fresh);
-    local_free(d->local);
+    local_free(d->exclusions);
+    local_free(d->blocks);
+    history_free(d->history);
     verdict_free(d->verdict);
     record_free(d->record);
     for (int i = 0; i < SIGNALS; i++)

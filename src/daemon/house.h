@@ -29,8 +29,9 @@ struct daemon {
     struct feeds *feeds;
     struct feeds_events feeds_events;
     struct disk *disk;
-    struct local *local;
-    struct local_state exclusions_state;
+    struct history *history;
+    struct local *exclusions, *blocks;
+    struct local_state exclusions_state, blocks_state;
     struct policy *policy;
     struct admin *admin;
     struct admin_house house;

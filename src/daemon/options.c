@@ -47,29 +47,30 @@ static void print_line(const char *file, unsigned line, const char *words, const
     fprintf(stderr, "%s:%u: warning: %s%s\n", file, line, shown, more);
 }
 
-/* The exclusion file is no part of the configuration, but -t is where people look. */
-static void test_exclusions(const struct config *c)
+/* The files of exclusions and blocks are no part of the configuration, but -t is where people look.
+ * There need be no blocks. */
+static void test_local(const struct config *c, const struct local_config *file)
 {
     struct buf text = BUF_INIT(0);
     struct error why;
 
-    int rc = file_read(c->exclusions.file, EXCLUSIONS_MAX, &text, &why);
+    int rc = file_read(file->file, EXCLUSIONS_MAX, &text, &why);
     if (rc < 0) {
-        fprintf(stderr, "warning: exclusions.file: %s\n", why.text);
+        if (rc != ERR_ABSENT || file->kind == LOCAL_EXCLUSIONS)
+            fprintf(stderr, "warning: %s.file: %s\n", local_kind_text(file->kind), why.text);
         buf_free(&text);
         return;
     }
-    struct local_table *ex = local_table_parse(LOCAL_EXCLUSIONS, buf_view(&text), &c->addresses,
+    struct local_table *ex = local_table_parse(file->kind, buf_view(&text), &c->addresses,
                                                c->list_names, c->n_list_names);
     for (size_t i = 0; ex != NULL && local_table_error_at(ex, i) != NULL; i++) {
         const struct local_error *e = local_table_error_at(ex, i);
-        print_line(c->exclusions.file, e->line, e->text,
-                   e->warning ? "" : " (the line is left out)");
+        print_line(file->file, e->line, e->text, e->warning ? "" : " (the line is left out)");
     }
     for (size_t i = 0; i < local_table_count(ex); i++) {
         const struct local_line *e = local_table_at(ex, i);
         if (local_line_advice(e) != NULL)
-            print_line(c->exclusions.file, e->line, local_line_advice(e), "");
+            print_line(file->file, e->line, local_line_advice(e), "");
     }
     local_table_free(ex);
     buf_free(&text);
@@ -88,7 +89,7 @@ static int run(const struct options *o)
     if (o->dump)
         config_dump(config, stdout);
     if (o->test)
-        test_exclusions(config);
+        test_local(config, &config->exclusions), test_local(config, &config->blocks);
     if (o->dump || o->test) {
         config_release(config);
         return EX_OK;

@@ -27,12 +27,20 @@ void daemon_fill_house(struct daemon *d)
     const struct config *c = d->setup->config;
 
     d->house.exclusions_file = c->exclusions.file;
+    d->house.blocks_file = c->blocks.file;
+    d->house.addresses = &c->addresses;
+    d->house.protect = d->setup->protect;
     d->house.observe = c->mode == MODE_OBSERVE;
 }
 
 static int configure_local(struct daemon *d, const struct config *c)
 {
-    return local_configure(d->local, &c->exclusions, &c->addresses, c->list_names, c->n_list_names);
+    int rc = local_configure(d->exclusions, &c->exclusions, &c->addresses, c->list_names,
+                             c->n_list_names);
+
+    return rc < 0 ? rc
+                  : local_configure(d->blocks, &c->blocks, &c->addresses, c->list_names,
+                                    c->n_list_names);
 }
 
 /* What can fail comes first, and is undone when the other fails. */
@@ -40,7 +48,7 @@ static int configure_rooms(struct daemon *d, const struct setup *fresh)
 {
     int rc = configure_local(d, fresh->config);
 
-    if (rc == 0 && (rc = feeds_configure(d->feeds, &fresh->feeds)) < 0)
+    if (rc < 0 || (rc = feeds_configure(d->feeds, &fresh->feeds)) < 0)
         configure_local(d, d->setup->config);
     return rc;
 }
@@ -59,6 +67,7 @@ static void apply(struct daemon *d, struct setup *fresh)
     daemon_confirm_all(d, fresh);
     verdict_set_rules(d->verdict, &fresh->rules);
     policy_configure(d->policy, &c->policy);
+    history_configure(d->history, c->history_s, c->history_max_bytes);
     d->setup = fresh;
     d->house.reloaded_at = clock_now();
     daemon_fill_house(d);

@@ -50,6 +50,7 @@ static void fill_rules(struct setup *s)
     s->rules = (struct verdict_rules){
         .mode = c->mode,
         .contact = c->contact,
+        .local_reply = c->local_reply,
         .addresses = c->addresses,
         .lists = s->lists,
         .n_lists = c->n_feeds,

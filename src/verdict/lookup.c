@@ -5,6 +5,8 @@
  */
 #include "lookup.h"
 
+#include "rcptguard/base/clock.h"
+
 #define SECONDS_A_DAY 86400
 
 static uint32_t find_rule(const struct verdict_rules *rules, const struct blocklist_list *list)
@@ -215,11 +217,56 @@ static void take_exceptions(struct verdict *v)
         v->excepted_at[v->excepting[--v->n_excepting]] = 0;
 }
 
-void look_up(struct verdict *v, struct view seen, int64_t now)
+/* The day of "2026-11-24T10:02:00Z" or "2026-11-24"; 0: somebody wrote something else. */
+static int32_t day_of(struct view at)
 {
-    v->n_listings = v->n_exceptions = v->n_digests = 0;
-    if (v->blocklist == NULL || v->rules == NULL)
+    int part[3] = {0};
+    unsigned n = 0;
+
+    for (size_t i = 0; i < at.len && i < 10 && n < 3; i++) {
+        if (ascii_digit(at.ptr[i]))
+            part[n] = part[n] * 10 + (at.ptr[i] - '0');
+        else if (at.ptr[i] == '-')
+            n++;
+        else
+            return 0;
+    }
+    return n == 2 && clock_is_day(part[0], part[1], part[2]) ? clock_days(part[0], part[1], part[2])
+                                                             : 0;
+}
+
+/*
+ * A local block stands before the listings that are not more specific (rule 7): it is the first of
+ * the lists, no list's exception frees from it, and where there is no room the last listing goes.
+ */
+static void add_local_block(struct verdict *v, int64_t now)
+{
+    unsigned number = 0, at = 0;
+
+    v->block = local_table_block(v->blocks, &v->recipient, now, &number);
+    if (v->block == NULL)
         return;
+    struct decision_listing listing = {
+        .list = view_of(LOCAL_LIST),
+        .specificity = specificity_of(number, (uint8_t)v->block->kind),
+        .action = ACTION_REJECT,
+        .reply = view_of(v->rules->local_reply),
+        .kind = v->block->kind,
+        .key = v->block->key,
+        .date = day_of(v->block->at),
+        .excluded = is_freed(&v->match, view_of(LOCAL_LIST)),
+    };
+    if (v->n_listings == ANSWER_LISTINGS)
+        v->n_listings--;
+    while (at < v->n_listings && v->listings[at].specificity < listing.specificity)
+        at++;
+    memmove(&v->listings[at + 1], &v->listings[at], (v->n_listings - at) * sizeof listing);
+    v->listings[at] = listing;
+    v->n_listings++;
+}
+
+static void look_up_lists(struct verdict *v, struct view seen, int64_t now)
+{
     for (unsigned i = 0; i < v->recipient.n_keys; i++) {
         const struct address_key *key = &v->recipient.keys[i];
         look_at(v, &(struct look){key->name, key->kinds, i}, now);
@@ -227,4 +274,12 @@ void look_up(struct verdict *v, struct view seen, int64_t now)
     look_up_hashes(v, seen, now);
     if (v->n_excepting > 0)
         take_exceptions(v);
+}
+
+void look_up(struct verdict *v, struct view seen, int64_t now)
+{
+    v->n_listings = v->n_exceptions = v->n_digests = 0;
+    if (v->blocklist != NULL)
+        look_up_lists(v, seen, now);
+    add_local_block(v, now);
 }

@@ -106,6 +106,32 @@ static void build_reply(struct verdict *v, const struct decision_listing *l, enu
     reply_build(l->reply, outcome, &words, v->action);
 }
 
+/* LABEL as the log has it; L: the listing that the decision speaks of, or NULL. */
+static void tell(struct verdict *v, const struct question *q, const char *label,
+                 const struct decision_listing *l)
+{
+    char entry[1024];
+    bool parsed = v->recipient.state == ADDRESS_OK;
+    const struct record_decision d = {
+        .time = clock_now(),
+        .label = label,
+        .ref = view_of(v->ref),
+        .recipient = q->recipient,
+        .sender = q->sender,
+        .sasl_username = q->sasl_username,
+        .client = q->client_address,
+        .queue_id = q->queue_id,
+        .instance = q->instance,
+        .canonical = parsed ? v->recipient.canonical : VIEW_NONE,
+        .domain = parsed ? v->recipient.domain : VIEW_NONE,
+        .list = l == NULL ? VIEW_NONE : l->list,
+        .entry = l == NULL ? VIEW_NONE : print_entry(l, entry, sizeof entry),
+        .date = l == NULL ? 0 : l->date,
+        .action = view_of(v->action),
+    };
+    record_decide(v->record, &d);
+}
+
 static void log_listing(struct verdict *v, const struct question *q, const char *label,
                         const struct decision_listing *l)
 {
@@ -146,32 +172,51 @@ static void pass(struct verdict *v)
     v->ref[0] = '\0';
 }
 
-/* A list holds it and it passes all the same: said, so that nobody has to guess (rule 7). */
-static void record_pass(struct verdict *v, const struct question *q, const struct decision *d)
+/* The first listing that an exclusion frees, if any. */
+static const struct decision_listing *freed_listing(const struct verdict *v)
+{
+    for (unsigned i = 0; i < v->n_listings; i++)
+        if (v->listings[i].excluded || v->match.whole != NULL)
+            return &v->listings[i];
+    return NULL;
+}
+
+/* A list holds it and it passes all the same: said, so that nobody has to guess (rule 7). True:
+ * those who watch were told. */
+static bool record_listed_pass(struct verdict *v, const struct question *q,
+                               const struct decision *d, const struct decision_listing *freed)
 {
     struct record_counts *counts = record_counts(v->record);
-    const struct decision_listing *freed = NULL;
 
-    for (unsigned i = 0; i < v->n_listings && freed == NULL; i++)
-        if (v->listings[i].excluded)
-            freed = &v->listings[i];
-    if (v->recipient.state != ADDRESS_OK)
-        counts->unparsed++;
-    else if (v->n_listings > 0 && (v->match.whole != NULL || freed != NULL))
-        counts->excluded++;
-    else if (d->observed_by == NULL)
-        counts->passed++;
     if (v->match.whole != NULL)
-        return;
+        return false;
     if (d->observed_by != NULL && refer(v, q, d->observed_by)) {
         counts->observed++;
         build_reply(v, d->observed_by, OUTCOME_REJECT);
         log_listing(v, q, "observe", d->observed_by);
+        tell(v, q, "observe", d->observed_by);
     } else if (d->observed_by == NULL && freed != NULL && refer(v, q, freed)) {
         build_reply(v, freed, OUTCOME_REJECT);
         log_listing(v, q, "excluded", freed);
     }
+    return d->observed_by != NULL;
+}
+
+static void record_pass(struct verdict *v, const struct question *q, const struct decision *d)
+{
+    struct record_counts *counts = record_counts(v->record);
+    const struct decision_listing *freed = freed_listing(v);
+
+    if (v->recipient.state != ADDRESS_OK)
+        counts->unparsed++;
+    else if (freed != NULL)
+        counts->excluded++;
+    else if (d->observed_by == NULL)
+        counts->passed++;
+    bool told = record_listed_pass(v, q, d, freed);
     pass(v);
+    if (!told && record_wants_passes(v->record))
+        tell(v, q, freed == NULL ? "pass" : "excluded", freed);
 }
 
 static void record_refusal(struct verdict *v, const struct question *q, const struct decision *d)
@@ -188,6 +233,7 @@ static void record_refusal(struct verdict *v, const struct question *q, const st
         else
             counts->rejected++;
         log_listing(v, q, d->observed ? "observe" : "reject", d->decided_by);
+        tell(v, q, d->observed ? "observe" : outcome_text(d->outcome), d->decided_by);
     }
     if (d->observed)
         pass(v);

@@ -181,6 +181,34 @@ static void test_root(void **state)
                                                "all rights of root; write another user\n");
 }
 
+static void test_files_of_this_site(void **state)
+{
+    (void)state;
+    struct parsed p = parse("");
+    assert_string_equal(p.config->blocks.file, "/etc/rcptguard/local/blocks");
+    assert_int_equal(p.config->history_s, 90 * 86400);
+    assert_int_equal(p.config->history_max_bytes, 256 << 20);
+    assert_string_equal(p.config->admin.http, "");
+    assert_string_equal(p.config->list_names[p.config->n_list_names - 1], "local");
+    parsed_free(&p);
+    p = parse("[exclusions]\nfile = /srv/local/exclusions\n[policy]\ncontact = help@example.org\n");
+    assert_string_equal(p.config->blocks.file, "/srv/local/blocks");
+    assert_non_null(strstr(p.config->local_reply, "${contact}"));
+    parsed_free(&p);
+    p = parse("[blocks]\nfile = /srv/b\n[admin]\nhttp = [::1]:9340\n");
+    assert_string_equal(p.config->blocks.file, "/srv/b");
+    assert_string_equal(p.config->admin.http, "[::1]:9340");
+    assert_null(strstr(p.config->local_reply, "${contact}"));
+    parsed_free(&p);
+    assert_problems("[exclusions]\nfile = /srv/x\n[blocks]\nfile = /srv/x\n",
+                    "t.conf:4: blocks.file: is the file of exclusions; what is blocked and what is "
+                    "let through cannot stand in one file, write another\n");
+    p = parse("[admin]\nhttp = localhost:9340\n");
+    assert_null(p.config);
+    assert_non_null(strstr(p.problems, "t.conf:2: admin.http: "));
+    parsed_free(&p);
+}
+
 static void test_later(void **state)
 {
     (void)state;
@@ -189,9 +217,7 @@ static void test_later(void **state)
                             "history = 30d\n[dnsbl x]\nzone = z.example.org\n");
     struct buf expected = BUF_INIT(0);
 
-    buf_addf(&expected,
-             "t.conf:2: redis.url: %st.conf:5: daemon.history: %st.conf:7: dnsbl x.zone: %s",
-             not_yet, not_yet, not_yet);
+    buf_addf(&expected, "t.conf:2: redis.url: %st.conf:7: dnsbl x.zone: %s", not_yet, not_yet);
     assert_string_equal(p.problems, expected.data);
     assert_non_null(p.config);
     buf_free(&expected);
@@ -271,11 +297,17 @@ static void test_secret_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_feed),         cmocka_unit_test(test_refresh),
-        cmocka_unit_test(test_action),       cmocka_unit_test(test_reply),
-        cmocka_unit_test(test_contact),      cmocka_unit_test(test_contact_fits),
-        cmocka_unit_test(test_sockets),      cmocka_unit_test(test_root),
-        cmocka_unit_test(test_later),        cmocka_unit_test(test_secrets_in_an_open_file),
+        cmocka_unit_test(test_feed),
+        cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_action),
+        cmocka_unit_test(test_reply),
+        cmocka_unit_test(test_contact),
+        cmocka_unit_test(test_contact_fits),
+        cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_root),
+        cmocka_unit_test(test_files_of_this_site),
+        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_secrets_in_an_open_file),
         cmocka_unit_test(test_secret_files),
     };
     return cmocka_run_group_tests_name("config/check", tests, NULL, NULL);

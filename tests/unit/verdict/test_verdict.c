@@ -22,6 +22,7 @@ static struct verdict_list lists[] = {
 
 static struct verdict_rules rules = {
     .contact = "help@example.org",
+    .local_reply = "on ${list} as ${entry} since ${date}",
     .addresses = {.delimiter = "+", .provider_aliases = true},
     .lists = lists,
     .n_lists = 3,
@@ -278,6 +279,42 @@ static void test_without_any_list(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+/* A local block is a list as others are, but for its place among equals (rule 7). */
+static void test_local_blocks(void **state)
+{
+    struct house *h = *state;
+    static const char text[] = "pays@example.com at=2024-10-05T10:00:00Z\n"
+                               "example.org\n"
+                               ".bad.example\n"
+                               "over@example.com until=2024-10-01\n";
+    static const struct {
+        const char *recipient, *action;
+    } rows[] = {
+        {"Pays+now@example.com", "550 5.7.1 on local as pays@example.com since 2024-10-05"},
+        {"john@example.org", "550 5.7.1 on local as example.org since -"},
+        {"x@deep.bad.example", "550 5.7.1 on local as .bad.example since -"},
+        {"over@example.com", "DUNNO"},
+        {"other@example.com", "DUNNO"},
+    };
+
+    assert_null(verdict_set_blocks(
+        h->verdict, local_table_parse(LOCAL_BLOCKS, view_of(text), &rules.addresses, NULL, 0)));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(ask(h, rows[i].recipient, "ann@example.edu", ""), rows[i].action);
+    /* The feed names the address, the block the domain: the more specific decides. */
+    assert_non_null(strstr(ask(h, "jane@example.org", "", ""), "on first as jane@example.org"));
+    assert_int_equal(h->n_listings, 3);
+    assert_string_equal(ask(h, "pays@example.com", "", "abuse-desk"), "DUNNO");
+
+    local_table_free(verdict_set_exclusions(
+        h->verdict, local_table_parse(LOCAL_EXCLUSIONS, view_of("pays@example.com list=local\n"),
+                                      &rules.addresses, NULL, 0)));
+    assert_string_equal(ask(h, "pays@example.com", "", ""), "DUNNO");
+    /* Without any feed's list, too. */
+    blocklist_free(verdict_set_blocklist(h->verdict, NULL));
+    assert_non_null(strstr(ask(h, "jane@example.org", "", ""), "on local as example.org"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +328,7 @@ int main(void)
         TEST(test_check_leaves_no_trace),
         TEST(test_what_is_no_address_passes),
         TEST(test_without_any_list),
+        TEST(test_local_blocks),
     };
     return cmocka_run_group_tests_name("verdict/verdict", tests, NULL, NULL);
 }
