@@ -53,6 +53,7 @@ class Daemon:
             give_to_drop_user(path)
         self.config_file = self.directory / "rcptguard.conf"
         self.exclusions = self.local / "exclusions"
+        self.blocks_file = self.local / "blocks"
         self.exclusions.write_text("# none yet\n")
         give_to_drop_user(self.exclusions)
         self.protected = self.directory / "protected"
@@ -220,13 +221,13 @@ class Daemon:
             f"{recipient} free", lambda: not self.blocks(recipient, **attributes), seconds
         )
 
-    def api(self, method, path, timeout=30, **parameters):
-        """(status, object) of one call."""
+    def api(self, method, path, timeout=30, body=None, **parameters):
+        """(status, object) of one call; BODY is sent as JSON."""
         if parameters:
             path += "?" + urllib.parse.urlencode(parameters)
         connection = UnixHTTPConnection(self.admin, timeout)
         try:
-            connection.request(method, path)
+            connection.request(method, path, None if body is None else json.dumps(body))
             response = connection.getresponse()
             body = response.read()
         finally:
