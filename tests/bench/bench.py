@@ -6,7 +6,8 @@
 Throughput: rcptguardd with a million entries against an echo server that only finds the blank
 line, both pinned to the same CPU as the load that asks them, runs interleaved, medians compared.
 Swaps: latencies at a fixed rate of queries (open loop) while the list of a million entries is
-replaced again and again, against the same without replacing. Index: the hash by itself.
+replaced again and again, against the same without replacing. Admin: the same while bad clients flood
+the admin socket, and how long an exclusion takes. Index: the hash by itself.
 
 A table goes to standard output while it grows, one JSON object to --json FILE at the end.
 Needs nothing but Python's standard library and the programs that `make bench` builds.
@@ -291,13 +292,11 @@ class Bench:
             stop.wait(max(0.0, self.options.swap_every - took))
 
     def latency_run(self, server, swapping):
-        o = self.options
         stop, swaps = threading.Event(), []
         thread = threading.Thread(target=self.keep_swapping, args=(stop, swaps))
         if swapping:
             thread.start()
-        result = self.load(server, "unix", o.swap_connections,
-                           ["-s", str(o.swap_seconds), "-r", str(o.rate)], self.one_cpu)
+        result = self.paced_load(server)
         stop.set()
         if swapping:
             thread.join()
@@ -307,32 +306,47 @@ class Bench:
         result["swap_s"] = statistics.median(swaps) if swaps else None
         return result
 
-    def swaps(self):
+    def paced_load(self, server):
         o = self.options
-        daemon, echo = self.servers["rcptguardd"], self.servers["echo-unix"]
-        # As in real life: the worker may use another CPU, if there is one.
-        daemon.set_cpus(set(self.cpus))
-        # What writes the lists must not take the CPU of the load.
-        os.sched_setaffinity(0, set(self.cpus[:-1]) or set(self.cpus))
+        return self.load(server, "unix", o.swap_connections,
+                         ["-s", str(o.swap_seconds), "-r", str(o.rate)], self.one_cpu)
+
+    def compare_latency(self, columns, plan):
+        """PLAN: names and what gives a run of each; their medians, and sums of COLUMNS."""
+        o = self.options
         print(f"\nlatency in microseconds at {o.rate} queries a second, {o.swap_connections} "
               f"connections, unix, {o.swap_rounds} interleaved rounds of {o.swap_seconds} s, "
               "medians")
-        print(f"{'':24} {'p50':>8} {'p99':>8} {'p99.9':>8} {'max':>9} {'swaps':>6} {'wrong':>6}")
-        plan = (("echo server", echo, False), ("rcptguardd", daemon, False),
-                ("rcptguardd, swapping", daemon, True))
-        runs = {name: [] for name, _, _ in plan}
+        heads = "".join(f" {column:>6}" for column in columns)
+        print(f"{'':24} {'p50':>8} {'p99':>8} {'p99.9':>8} {'max':>9}{heads}")
+        runs = {name: [] for name, _ in plan}
         for _ in range(o.swap_rounds):
-            for name, server, swapping in plan:
-                runs[name].append(self.latency_run(server, swapping))
+            for name, measure in plan:
+                runs[name].append(measure())
         medians = {}
         for name, of_name in runs.items():
             m = {field: statistics.median(run[field] for run in of_name)
                  for field in ("p50_us", "p99_us", "p999_us", "max_us")}
-            m["swaps"] = sum(run["swaps"] for run in of_name)
-            m["wrong"] = sum(run["wrong"] for run in of_name)
+            m.update({column: sum(run[column] for run in of_name) for column in columns})
             medians[name] = m
+            sums = "".join(f" {m[column]:6}" for column in columns)
             print(f"{name:24} {m['p50_us']:8.0f} {m['p99_us']:8.0f} {m['p999_us']:8.0f} "
-                  f"{m['max_us']:9.0f} {m['swaps']:6} {m['wrong']:6}")
+                  f"{m['max_us']:9.0f}{sums}")
+        return medians, runs
+
+    def spread_cpus(self):
+        # As in real life: the other threads may use another CPU, if there is one.
+        self.servers["rcptguardd"].set_cpus(set(self.cpus))
+        # What writes the lists, or floods, must not take the CPU of the load.
+        os.sched_setaffinity(0, set(self.cpus[:-1]) or set(self.cpus))
+
+    def swaps(self):
+        daemon, echo = self.servers["rcptguardd"], self.servers["echo-unix"]
+        self.spread_cpus()
+        medians, runs = self.compare_latency(("swaps", "wrong"), (
+            ("echo server", lambda: self.latency_run(echo, False)),
+            ("rcptguardd", lambda: self.latency_run(daemon, False)),
+            ("rcptguardd, swapping", lambda: self.latency_run(daemon, True))))
         ratio = (medians["rcptguardd, swapping"]["p999_us"]
                  / max(1e-9, medians["rcptguardd"]["p999_us"]))
         took = [run["swap_s"] for run in runs["rcptguardd, swapping"] if run["swap_s"]]
@@ -340,6 +354,70 @@ class Bench:
         print(f"p99.9 with swaps / without: {ratio:.2f}; from saved to in force: "
               f"{statistics.median(took) if took else 0:.2f} s; "
               f"{rss_mib(daemon.pid):.1f} MiB resident")
+
+    # The admin socket
+
+    def admin_call(self, method, path, body=b""):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(f"{self.dir}/admin.sock")
+            s.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\n"
+                      f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            answer = b""
+            while more := s.recv(65536):
+                answer += more
+        return int(answer[9:12])
+
+    def flood(self, stop, count):
+        """Everything that a bad client does, as fast as this thread can."""
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        idle = []
+        while not stop.is_set():
+            s = socket.socket(socket.AF_UNIX)
+            s.settimeout(0.2)
+            try:
+                s.connect(f"{self.dir}/admin.sock")
+                s.sendall((b"", b"GET /v1/st", b"\x00garbage\r\n\r\n" * 50,
+                           b"POST /v1/exclusions HTTP/1.1\r\nHost: x\r\n"
+                           b"Content-Length: 104857600\r\n\r\n" + b"x" * 65536)[count[0] % 4])
+            except OSError:
+                pass
+            count[0] += 1
+            idle.append(s)
+            if len(idle) > 500:
+                idle.pop(0).close()
+        for s in idle:
+            s.close()
+
+    def flooded_run(self, server, flooding):
+        stop, count = threading.Event(), [0]
+        thread = threading.Thread(target=self.flood, args=(stop, count))
+        if flooding:
+            thread.start()
+        result = self.paced_load(server)
+        stop.set()
+        if flooding:
+            thread.join()
+        result["bad clients"] = count[0]
+        return result
+
+    def admin(self):
+        daemon = self.servers["rcptguardd"]
+        self.spread_cpus()
+        medians, _ = self.compare_latency(("bad clients", "wrong"), (
+            ("rcptguardd", lambda: self.flooded_run(daemon, False)),
+            ("admin socket flooded", lambda: self.flooded_run(daemon, True))))
+        took = []
+        for i in range(200):
+            what = f"edit{i}@example.org".encode()
+            started = time.monotonic()
+            status = self.admin_call("POST", "/v1/exclusions", b'{"what":"%s"}' % what)
+            took.append(time.monotonic() - started)
+            if status != 201:
+                sys.exit(f"bench: an exclusion was answered with {status}")
+        self.results["admin"] = {"medians": medians, "edit_s": statistics.median(took)}
+        print(f"an exclusion, on disk and in force: {statistics.median(took) * 1000:.1f} ms, "
+              f"the slowest of {len(took)} {max(took) * 1000:.1f} ms")
 
     # Index
 
@@ -405,13 +483,15 @@ class Bench:
                 self.index()
             if "feeds" in self.options.parts:
                 self.feeds()
-            if {"throughput", "swaps"} & set(self.options.parts):
+            if {"throughput", "swaps", "admin"} & set(self.options.parts):
                 self.start_echo()
                 self.start_daemon()
             if "throughput" in self.options.parts:
                 self.throughput()
             if "swaps" in self.options.parts:
                 self.swaps()
+            if "admin" in self.options.parts:
+                self.admin()
         finally:
             for server in self.servers.values():
                 server.stop()
@@ -432,7 +512,7 @@ def words(kind):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("build", help="where make has put the programs")
-    p.add_argument("--parts", type=words(str), default=["index", "feeds", "throughput", "swaps"])
+    p.add_argument("--parts", type=words(str), default=["index", "feeds", "throughput", "swaps", "admin"])
     p.add_argument("--entries", type=int, default=1000000)
     p.add_argument("--feed-rows", type=words(int), default=[1000000, 10000000])
     p.add_argument("--endless-mib", type=int, default=3072, help="0: left out")
