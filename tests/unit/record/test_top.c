@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rcptguard/base/buf.h"
 #include "record/top.h"
 
 #define NOW 1700000000
@@ -41,14 +42,13 @@ static void count(const char *name, unsigned times, int64_t now)
 /* "a=2 b=1 " */
 static const char *most(enum record_span span, int64_t now)
 {
-    static char text[1024];
+    static char dst[TOP_ROWS * 300];
+    struct text text = text_on(dst, sizeof dst);
     unsigned n = top_most(top, TOP_RECIPIENTS, span, now, rows);
 
-    text[0] = 0;
     for (unsigned i = 0; i < n; i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s=%llu ", rows[i].name,
-                 (unsigned long long)rows[i].count);
-    return text;
+        text_addf(&text, "%s=%llu ", rows[i].name, (unsigned long long)rows[i].count);
+    return dst;
 }
 
 static void test_order(void **state)
