@@ -21,10 +21,11 @@
 struct record;
 
 struct record *record_new(void);    /* NULL: no memory */
-void record_free(struct record *r); /* after disk_stop; NULL is fine */
+void record_free(struct record *r); /* after disk_stop; writes what still waits; NULL is fine */
 
 /*
- * From now on references are kept in files under STATE_DIR (copied). Blocks: start. On failure
+ * From now on references are kept in files under STATE_DIR (copied); LOOP takes every task (it has
+ * no cap). Blocks: start. On failure
  * (*why is set) none are kept and all else works. A kill -9 loses the last milliseconds; a crash of
  * the machine the last seconds, for nothing is fsynced. Whatever is then damaged is passed over.
  */

@@ -108,8 +108,8 @@ static void lose(struct references *refs, unsigned lines, const char *reason)
     refs->lost += lines;
     if (refs->complained && now - refs->complained_ms < COMPLAIN_MS)
         return;
-    log_warning(SUBJECT, "%llu refusals will not be found by their reference: %s",
-                (unsigned long long)refs->lost, reason);
+    log_warning(SUBJECT, "%llu lost, `why` will not find them: %s", (unsigned long long)refs->lost,
+                reason);
     refs->complained = true;
     refs->complained_ms = now;
     refs->lost = 0;
@@ -313,8 +313,7 @@ void references_free(struct references *refs)
     while (refs->searches != NULL)
         search_end(refs->searches);
     if (journal_append(refs->journal, buf_view(&refs->pending), clock_now(), &why) < 0)
-        log_warning(SUBJECT, "the last refusals will not be found by their reference: %s",
-                    why.text);
+        log_warning(SUBJECT, "the last ones lost, `why` will not find them: %s", why.text);
     journal_close(refs->journal);
     buf_free(&refs->pending);
     buf_free(&refs->batch.lines);
