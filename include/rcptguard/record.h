@@ -21,13 +21,18 @@
 struct record;
 
 struct record *record_new(void);    /* NULL: no memory */
-void record_free(struct record *r); /* after disk_stop; NULL is fine */
+void record_free(struct record *r); /* after disk_stop; writes what still waits; NULL is fine */
 
-/* From now on references are kept in files. STATE_DIR is copied. */
+/*
+ * From now on references are kept in files under STATE_DIR (copied); LOOP takes every task (it has
+ * no cap). Blocks: start. On failure
+ * (*why is set) none are kept and all else works. A kill -9 loses the last milliseconds; a crash of
+ * the machine the last seconds, for nothing is fsynced. Whatever is then damaged is passed over.
+ */
 int record_start(struct record *r, const char *state_dir, struct disk *disk, struct queue *loop,
                  struct error *why);
 
-/* Hands what waits to the disk thread: before disk_stop. */
+/* Hands what waits to the disk thread: before disk_stop. No FOUND of record_why comes any more. */
 void record_stop(struct record *r);
 
 /*
@@ -83,8 +88,8 @@ bool record_wants_passes(const struct record *r); /* does anybody watch passes? 
 /* D is NULL when REF is unknown; else valid during the call. Loop thread. */
 typedef void record_found(const struct record_decision *d, void *arg);
 
-/* Looks for the decision of REF (any case) on the disk thread. 0 and FOUND comes once, later; or
- * ERR_LIMIT / ERR_NOMEM and it does not. */
+/* Looks for the decision of REF (any case) on the disk thread. 0 and FOUND comes once, later,
+ * unless record_stop is first; or ERR_LIMIT / ERR_NOMEM and it does not. */
 int record_why(struct record *r, struct view ref, record_found *found, void *arg);
 
 /* Who watches decisions as they happen. CALL must not watch or unwatch. NULL: no memory. */

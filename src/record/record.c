@@ -1,14 +1,17 @@
 /*
- * References and counters. A reference is random, so that it tells nothing and cannot be guessed;
- * that it stays the same for a minute is remembered in a small table of fixed size: what falls out
- * of it costs a second log line, nothing else.
+ * References, counters, and who is told of decisions. A reference is random, so that it tells
+ * nothing and cannot be guessed; that it stays the same for a minute is remembered in a small table
+ * of fixed size: what falls out of it costs a second log line, nothing else.
  */
 #include "rcptguard/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "line.h"
 #include "rcptguard/base/hash.h"
+#include "references.h"
+#include "top.h"
 
 #define RECENT_SETS 8192 /* with the ways: 500 new refusals a second, 1.3 MB */
 #define RECENT_WAYS 4
@@ -21,10 +24,20 @@ struct recent {
     char ref[REF_MAX];
 };
 
+struct record_watch {
+    record_watched *call;
+    void *arg;
+    bool passes;
+    struct record_watch *next;
+};
+
 struct record {
     struct hash_secret secret;
     uint64_t random; /* state of the generator of references */
     struct record_counts counts;
+    struct top *top;
+    struct references *references; /* NULL: none are kept */
+    struct record_watch *watches;
     struct recent recent[RECENT_SETS][RECENT_WAYS];
 };
 
@@ -35,11 +48,22 @@ struct record *record_new(void)
         return NULL;
     hash_secret_random(&r->secret);
     r->random = random_u64();
+    r->top = top_new(&r->secret);
+    if (r->top == NULL) {
+        free(r);
+        return NULL;
+    }
     return r;
 }
 
 void record_free(struct record *r)
 {
+    if (r == NULL)
+        return;
+    references_free(r->references);
+    while (r->watches != NULL)
+        record_unwatch(r, r->watches);
+    top_free(r->top);
     free(r);
 }
 
@@ -102,49 +126,84 @@ void record_reference(struct record *r, struct view instance, struct view recipi
     memcpy(oldest->ref, ref, REF_MAX);
 }
 
+/* ---- decisions ------------------------------------------------------------------------------ */
+
 int record_start(struct record *r, const char *state_dir, struct disk *disk, struct queue *loop,
                  struct error *why)
 {
-    (void)r, (void)state_dir, (void)disk, (void)loop, (void)why;
-    return 0;
+    r->references = references_new(state_dir, disk, loop, why);
+    return r->references == NULL ? error_prefix(why, "references") : 0;
 }
 
 void record_stop(struct record *r)
 {
-    (void)r;
+    if (r->references != NULL)
+        references_stop(r->references);
+}
+
+static void note_refusal(struct record *r, const struct record_decision *d)
+{
+    struct view sender = d->sender.len == 0 ? view_of("<>") : d->sender;
+
+    if (r->references != NULL && d->ref.len > 0)
+        references_add(r->references, d);
+    top_count(r->top, TOP_RECIPIENTS, d->canonical, d->time);
+    top_count(r->top, TOP_DOMAINS, d->domain, d->time);
+    top_count(r->top, TOP_SENDERS, sender, d->time);
+    top_count(r->top, TOP_LISTS, d->list, d->time);
 }
 
 void record_decide(struct record *r, const struct record_decision *d)
 {
-    (void)r, (void)d;
-}
+    bool refused = line_refusal(view_of(d->label)) != NULL;
 
-bool record_wants_passes(const struct record *r)
-{
-    (void)r;
-    return false;
+    if (refused)
+        note_refusal(r, d);
+    for (struct record_watch *w = r->watches; w != NULL; w = w->next)
+        if (refused || w->passes)
+            w->call(d, w->arg);
 }
 
 int record_why(struct record *r, struct view ref, record_found *found, void *arg)
 {
-    (void)r, (void)ref, (void)found, (void)arg;
-    return ERR_LIMIT;
-}
-
-struct record_watch *record_watch(struct record *r, bool passes, record_watched *call, void *arg)
-{
-    (void)r, (void)passes, (void)call, (void)arg;
-    return NULL;
-}
-
-void record_unwatch(struct record *r, struct record_watch *w)
-{
-    (void)r, (void)w;
+    return r->references == NULL ? ERR_LIMIT : references_find(r->references, ref, found, arg);
 }
 
 unsigned record_most(const struct record *r, enum record_top kind, enum record_span span,
                      int64_t now, struct record_top_row rows[TOP_ROWS])
 {
-    (void)r, (void)kind, (void)span, (void)now, (void)rows;
-    return 0;
+    return top_most(r->top, kind, span, now, rows);
+}
+
+/* ---- who watches ---------------------------------------------------------------------------- */
+
+bool record_wants_passes(const struct record *r)
+{
+    for (const struct record_watch *w = r->watches; w != NULL; w = w->next)
+        if (w->passes)
+            return true;
+    return false;
+}
+
+struct record_watch *record_watch(struct record *r, bool passes, record_watched *call, void *arg)
+{
+    struct record_watch *w = malloc(sizeof *w);
+
+    if (w == NULL)
+        return NULL;
+    *w = (struct record_watch){call, arg, passes, r->watches};
+    r->watches = w;
+    return w;
+}
+
+void record_unwatch(struct record *r, struct record_watch *w)
+{
+    struct record_watch **at = &r->watches;
+
+    if (w == NULL)
+        return;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    free(w);
 }
