@@ -166,7 +166,7 @@ static int setup(void **state)
 
 static void start(struct house *h)
 {
-    const struct feeds_events events = {on_blocklist, on_status, h};
+    const struct feeds_events events = {.blocklist = on_blocklist, .status = on_status, .arg = h};
     struct error why;
 
     h->feeds = feeds_new(&h->config, h->loop, &events, &h->bl, &why);
