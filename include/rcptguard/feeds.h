@@ -142,7 +142,8 @@ struct feed_status {
         char guard[32]; /* what holds it; GUARD above is that of the last look */
         char why[256];
     } held;
-    char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
+    char progress[128]; /* "fetching 3.1 MB", "parsing 12.1 MB, 120000 lines, 118000 entries",
+                            "building"; "": nothing goes on */
     bool previous;      /* there is a copy to roll back to */
     bool stale;         /* the copy is older than max_age: nothing of it blocks */
     bool unkept;        /* it could not be stored: the next start would have the one of before */

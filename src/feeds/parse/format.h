@@ -149,7 +149,7 @@ void feed_parser_chunk(struct feed_parser *p, struct view bytes);
 /* While a row is told: the line NUMBER as it came, when that is the one under way; else VIEW_NONE.
  */
 struct view feed_parser_line(const struct feed_parser *p, uint64_t number);
-uint64_t feed_parser_lines(const struct feed_parser *p); /* so far; 0: they are not counted */
+uint64_t feed_parser_lines(const struct feed_parser *p); /* so far; formats of lines only */
 void feed_parser_end(struct feed_parser *p); /* the last line may lack its end; frees P */
 
 #endif
