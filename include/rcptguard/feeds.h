@@ -219,8 +219,8 @@ void feeds_forget(struct feeds_request *r);
 
 struct feed_origin {
     bool found;
-    uint64_t line;     /* in the copy as unpacked, from 1; 0: the format has no lines */
-    struct view row;   /* the feed's own row, as it came; cut at FEED_ORIGIN_ROW bytes */
+    uint64_t line;     /* where the row begins in the copy as unpacked, from 1; 0: not found */
+    struct view row;   /* the feed's own line, csv record or json element; cut at FEED_ORIGIN_ROW */
     struct view text;  /* dnset: its text; "" elsewhere */
     struct view value; /* dnset: its address, as 127.0.0.2; "" elsewhere */
 };
@@ -231,8 +231,8 @@ typedef void feed_origin_found(const struct feed_origin *origin, void *arg);
 
 /*
  * Looks for the row that lists KEY by KIND in the stored copy of NAME, on the worker: of several
- * the one with the newest date. Returns a request as feeds_refresh does (feeds_forget ends it), or
- * NULL.
+ * the one with the newest date, rows of the feed's types first. Returns a request as feeds_refresh
+ * does (feeds_forget ends it), or NULL.
  */
 struct feeds_request *feeds_origin(struct feeds *f, struct view name, enum entry_kind kind,
                                    struct view key, feed_origin_found *found, void *arg);

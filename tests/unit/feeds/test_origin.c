@@ -14,7 +14,7 @@
 
 static const struct feed_options options = {.addresses = {.provider_aliases = true}, .column = "2"};
 
-/* ROW as "LINE: ROW". */
+/* BYTES come in two pieces. */
 static void look(const struct feed_format *format, const struct origin_wish *wish,
                  struct view bytes, size_t cut, struct origin *o)
 {
