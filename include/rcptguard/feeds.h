@@ -142,7 +142,8 @@ struct feed_status {
         char guard[32]; /* what holds it; GUARD above is that of the last look */
         char why[256];
     } held;
-    char progress[128]; /* while a fetch goes on: "fetching 3.1 MB", else "" */
+    char progress[128]; /* "fetching 3.1 MB", "parsing 12.1 MB, 120000 lines, 118000 entries",
+                            "building"; "": nothing goes on */
     bool previous;      /* there is a copy to roll back to */
     bool stale;         /* the copy is older than max_age: nothing of it blocks */
     bool unkept;        /* it could not be stored: the next start would have the one of before */
@@ -218,8 +219,8 @@ void feeds_forget(struct feeds_request *r);
 
 struct feed_origin {
     bool found;
-    uint64_t line;     /* in the copy as unpacked, from 1; 0: the format has no lines */
-    struct view row;   /* the feed's own row, as it came; cut at FEED_ORIGIN_ROW bytes */
+    uint64_t line;     /* where the row begins in the copy as unpacked, from 1; 0: not found */
+    struct view row;   /* the feed's own line, csv record or json element; cut at FEED_ORIGIN_ROW */
     struct view text;  /* dnset: its text; "" elsewhere */
     struct view value; /* dnset: its address, as 127.0.0.2; "" elsewhere */
 };
@@ -230,8 +231,8 @@ typedef void feed_origin_found(const struct feed_origin *origin, void *arg);
 
 /*
  * Looks for the row that lists KEY by KIND in the stored copy of NAME, on the worker: of several
- * the one with the newest date. Returns a request as feeds_refresh does (feeds_forget ends it), or
- * NULL.
+ * the one with the newest date, rows of the feed's types first. Returns a request as feeds_refresh
+ * does (feeds_forget ends it), or NULL.
  */
 struct feeds_request *feeds_origin(struct feeds *f, struct view name, enum entry_kind kind,
                                    struct view key, feed_origin_found *found, void *arg);

@@ -157,7 +157,7 @@ static void show_progress(void *arg)
                 continue;
             show_view(&s, show_field(feed, "name"));
             fputs(": ", stderr);
-            show_view(&s, view_first(show_field(feed, "progress"), 40));
+            show_view(&s, view_first(show_field(feed, "progress"), 64));
             fputs("  ", stderr);
         }
         fflush(stderr);

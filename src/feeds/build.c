@@ -275,6 +275,13 @@ static void log_part(const struct build *b, const struct part *p, const struct b
              now, p->added, before + p->added - now, copy->entries, copy->bad_rows);
 }
 
+static void tell_fresh(const struct build *b)
+{
+    for (size_t i = 0; b->house->tell != NULL && i < b->n_parts; i++)
+        if (b->parts[i].fresh)
+            b->house->tell(b->parts[i].feed, "building", b->house->tell_arg);
+}
+
 static int make(struct build *b, struct feed *const *feeds, struct blocklist **out,
                 struct error *why)
 {
@@ -291,6 +298,7 @@ static int make(struct build *b, struct feed *const *feeds, struct blocklist **o
         if (rc < 0)
             return rc;
     }
+    tell_fresh(b);
     b->builder = blocklist_builder_new(0);
     if (b->builder == NULL)
         return error_set(why, ERR_NOMEM, "no memory for a new blocklist");

@@ -5,6 +5,7 @@
 
 #include "packing/unpack.h"
 #include "parse/cleared.h"
+#include "progress.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 
@@ -88,17 +89,22 @@ struct reading {
     const atomic_bool *stop;
     struct copy_builder *builder;
     struct cleared *cleared; /* when there is no builder */
+    struct progress progress;
 };
 
 static int read_chunk(struct view bytes, void *arg, struct error *why)
 {
     struct reading *r = arg;
+    int rc;
 
     if (atomic_load_explicit(r->stop, memory_order_relaxed))
         return error_set(why, ERR_TIMEOUT, "stopped");
     if (r->builder != NULL)
-        return copy_builder_chunk(r->builder, bytes, why);
-    return cleared_chunk(r->cleared, bytes, why);
+        rc = copy_builder_chunk(r->builder, bytes, why);
+    else
+        rc = cleared_chunk(r->cleared, bytes, why);
+    progress_step(&r->progress, bytes.len, r->builder);
+    return rc;
 }
 
 /* The body knows its cap: a stored copy was taken once, whatever max_bytes is today. */
@@ -149,7 +155,7 @@ static struct map *parse_cleared(const struct feed_house *house, const struct fe
                                  struct error *why)
 {
     struct feed_options options = options_of(house, f);
-    struct reading r = {house->stop, NULL, cleared_new(&options, why)};
+    struct reading r = {house->stop, NULL, cleared_new(&options, why), {house, f, 0, 0}};
 
     if (r.cleared == NULL)
         return NULL;
@@ -202,7 +208,8 @@ static struct blocklist *parse_list(const struct feed_house *house, const struct
         error_set(why, ERR_SYNTAX, "unknown format '%s'", f->config->format);
         return NULL;
     }
-    struct reading r = {house->stop, copy_builder_new(format, &options, &shaping, why), NULL};
+    struct reading r = {
+        house->stop, copy_builder_new(format, &options, &shaping, why), NULL, {house, f, 0, 0}};
     if (r.builder == NULL)
         return NULL;
     if (read_body(body, &r, why) == 0)

@@ -12,12 +12,18 @@
 #include "rcptguard/base/watch.h"
 #include "store/store.h"
 
+struct feed;
+
 /* What all feeds of a worker share. Borrowed. */
 struct feed_house {
     const struct feeds_config *config;
     const struct suffixes *suffixes;
     struct fetcher *fetcher;
     const atomic_bool *stop; /* set: leave long work undone */
+
+    /* Hears what is being done with F, in the middle of long work. NULL: nobody does. */
+    void (*tell)(const struct feed *f, const char *words, void *arg);
+    void *tell_arg;
 };
 
 enum { COPY_ACCEPTED = 0, COPY_HELD = 1, COPY_STATES = 2 };

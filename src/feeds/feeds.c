@@ -8,6 +8,7 @@
 
 #include "feed.h"
 #include "fetch/url.h"
+#include "origin.h"
 #include "worker.h"
 
 struct shown {
@@ -53,12 +54,25 @@ static void unlink_request(struct feeds *f, struct feeds_request *r)
     f->n_requests--;
 }
 
-static void end_request(struct feeds *f, struct feeds_request *r)
+static void free_request(struct feeds *f, struct feeds_request *r)
 {
     unlink_request(f, r);
-    if (!r->forgotten)
-        r->done(r->result, r->arg);
+    free(r->origin);
     free(r);
+}
+
+static void tell_origin(const struct origin_request *o, void *arg)
+{
+    o->found(o->looked ? &o->origin.shown : NULL, arg);
+}
+
+static void end_request(struct feeds *f, struct feeds_request *r)
+{
+    if (!r->forgotten && r->wish == FEEDS_ORIGIN)
+        tell_origin(r->origin, r->arg);
+    else if (!r->forgotten)
+        r->done(r->result, r->arg);
+    free_request(f, r);
 }
 
 /*
@@ -180,16 +194,17 @@ const struct feed_status *feeds_status_of(const struct feeds *f, struct view nam
     return shown == NULL ? NULL : &shown->status;
 }
 
-static struct feeds_request *ask(struct feeds *f, struct view name, enum feeds_wish wish,
-                                 feeds_done *done, void *arg)
+/* A request that is in the list of all, and asked of nobody yet. */
+static struct feeds_request *make_request(struct feeds *f, struct view name, enum feeds_wish wish,
+                                          void *arg)
 {
     struct feeds_request *r = f->n_requests == FEEDS_MAX_REQUESTS ? NULL : calloc(1, sizeof *r);
 
     if (r == NULL)
         return NULL;
     r->wish = wish;
-    r->done = done;
     r->arg = arg;
+    atomic_init(&r->forgotten, false);
     /* Too long for a name is too long for a feed: it stays "" and is unknown. */
     if (name.len < sizeof r->name && name.len > 0)
         memcpy(r->name, name.ptr, name.len);
@@ -199,6 +214,17 @@ static struct feeds_request *ask(struct feeds *f, struct view name, enum feeds_w
         r->all_next->all_prev = &r->all_next;
     f->requests = r;
     f->n_requests++;
+    return r;
+}
+
+static struct feeds_request *ask(struct feeds *f, struct view name, enum feeds_wish wish,
+                                 feeds_done *done, void *arg)
+{
+    struct feeds_request *r = make_request(f, name, wish, arg);
+
+    if (r == NULL)
+        return NULL;
+    r->done = done;
     worker_ask(f->worker, r);
     return r;
 }
@@ -216,6 +242,22 @@ struct feeds_request *feeds_accept(struct feeds *f, struct view name, feeds_done
 struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_done *done, void *arg)
 {
     return ask(f, name, FEEDS_ROLLBACK, done, arg);
+}
+
+struct feeds_request *feeds_origin(struct feeds *f, struct view name, enum entry_kind kind,
+                                   struct view key, feed_origin_found *found, void *arg)
+{
+    struct feeds_request *r = make_request(f, name, FEEDS_ORIGIN, arg);
+
+    if (r == NULL)
+        return NULL;
+    r->origin = origin_request_new(kind, key, found);
+    if (r->origin == NULL) {
+        free_request(f, r);
+        return NULL;
+    }
+    worker_ask(f->worker, r);
+    return r;
 }
 
 void feeds_forget(struct feeds_request *r)
@@ -239,11 +281,8 @@ void feeds_free(struct feeds *f)
     if (f == NULL)
         return;
     worker_free(f->worker);
-    while (f->requests != NULL) {
-        struct feeds_request *r = f->requests;
-        unlink_request(f, r);
-        free(r);
-    }
+    while (f->requests != NULL)
+        free_request(f, f->requests);
     post_free(f->post);
     free(f->shown);
     free(f);

@@ -7,21 +7,26 @@
 #ifndef FEEDS_POST_H
 #define FEEDS_POST_H
 
+#include <stdatomic.h>
+
 #include "rcptguard/base/queue.h"
 #include "rcptguard/feeds.h"
+
+struct origin_request;
 
 struct feeds_request {
     struct task task; /* on its way to the worker */
     struct worker *worker;
-    enum feeds_wish { FEEDS_REFRESH, FEEDS_ACCEPT, FEEDS_ROLLBACK } wish;
+    enum feeds_wish { FEEDS_REFRESH, FEEDS_ACCEPT, FEEDS_ROLLBACK, FEEDS_ORIGIN } wish;
     char name[BLOCKLIST_NAME_MAX];
     enum feeds_result result;
-    struct feeds_request *next; /* where it waits now */
+    struct origin_request *origin; /* what is looked for, and what was found */
+    atomic_bool forgotten;         /* by the loop; the worker may leave it undone */
+    struct feeds_request *next;    /* where it waits now */
 
     /* The loop's own. */
     feeds_done *done;
     void *arg;
-    bool forgotten;
     struct feeds_request *all_next, **all_prev;
 };
 

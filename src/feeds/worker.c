@@ -111,6 +111,22 @@ void worker_tell(struct worker *w, int64_t now)
     }
 }
 
+void worker_tell_progress(const struct feed *f, const char *words, void *arg)
+{
+    struct worker *w = arg;
+
+    for (size_t i = 0; i < w->n_feeds; i++) {
+        struct feed_status *told = &w->feeds[i]->told;
+        /* All else is told at the end of the turn: it may be about a blocklist still to come. */
+        if (w->feeds[i] != f || told->name[0] == '\0')
+            continue;
+        memset(told->progress, 0, sizeof told->progress);
+        feed_text(told->progress, sizeof told->progress, words);
+        post_status(w->post, i, told);
+        post_send(w->post);
+    }
+}
+
 static void post_ended(struct worker *w)
 {
     while (w->ended != NULL) {

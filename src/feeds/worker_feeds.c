@@ -1,6 +1,7 @@
 /* The worker's set of feeds, by the configuration, and what the loop asks of it. */
 #include <stdlib.h>
 
+#include "origin.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
@@ -151,6 +152,15 @@ static enum feeds_result take_held(struct worker *w, struct feed *f)
     return f->meta.state < FEED_HELD ? FEEDS_DONE : FEEDS_FAILED;
 }
 
+/* It waits for nothing that this turn has still to do: a person is in front of the answer. */
+static void find_origin(struct worker *w, const struct feed *f, struct feeds_request *r)
+{
+    if (f != NULL && !r->forgotten)
+        feed_find_origin(&w->house, f, &r->forgotten, r->origin);
+    post_done(w->post, r, f == NULL ? FEEDS_UNKNOWN : FEEDS_DONE);
+    post_send(w->post);
+}
+
 static void run_request(struct task *self)
 {
     struct feeds_request *r = (struct feeds_request *)self;
@@ -161,7 +171,9 @@ static void run_request(struct task *self)
     if (atomic_load(&w->stop))
         return; /* the loop frees it */
     r->next = NULL;
-    if (f == NULL) {
+    if (r->wish == FEEDS_ORIGIN) {
+        find_origin(w, f, r);
+    } else if (f == NULL) {
         worker_end_requests(w, &alone, FEEDS_UNKNOWN);
     } else if (r->wish == FEEDS_REFRESH) {
         refresh_now(f, r);

@@ -47,6 +47,8 @@ static int make_tools(struct worker *w, const char *state_dir, struct error *why
     w->house.config = &w->config;
     w->house.suffixes = w->suffixes;
     w->house.stop = &w->stop;
+    w->house.tell = worker_tell_progress;
+    w->house.tell_arg = w;
     return 0;
 }
 

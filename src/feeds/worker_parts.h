@@ -48,6 +48,9 @@ void worker_end_requests(struct worker *w, struct feeds_request **list, enum fee
  */
 void worker_tell(struct worker *w, int64_t now);
 
+/* The house's tell (feed.h): posts the progress of one feed, at once. */
+void worker_tell_progress(const struct feed *f, const char *words, void *worker);
+
 /* The thread: turns until it is stopped. */
 void *worker_run(void *worker);
 

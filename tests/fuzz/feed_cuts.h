@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "feeds/formats/dnset_answer.h"
 #include "feeds/parse/format.h"
 #include "rcptguard/base/buf.h"
 
@@ -15,6 +16,14 @@ static void cuts_row(const struct feed_row *row, void *arg)
     buf_addf(arg, "%llu row %d %d %d %u ", (unsigned long long)row->line, (int)row->kind,
              (int)row->effect, row->date, row->types);
     buf_add_view(arg, row->key);
+    buf_add_view(arg, row->text);
+    if (row->dnset == NULL)
+        return;
+    char bytes[DNSET_TEXT_BYTES + 1], a[16];
+    struct text text = text_on(bytes, sizeof bytes), value = text_on(a, sizeof a);
+    dnset_answer(row->dnset, &value, &text);
+    buf_add_view(arg, text_view(&value));
+    buf_add_view(arg, text_view(&text));
 }
 
 static void cuts_root(uint64_t line, void *arg)

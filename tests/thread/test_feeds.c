@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -43,9 +44,28 @@ struct house {
     int result; /* of the last request, -1: none yet */
 };
 
+/* The worker stands still in the first log line with these words, until it is let go. */
+struct halt {
+    const char *words; /* NULL: nowhere */
+    atomic_bool reached, go_on;
+};
+
+static void stand_still(struct halt *halt)
+{
+    int64_t end = clock_mono_ms() + DEADLINE_MS;
+
+    if (atomic_exchange(&halt->reached, true))
+        return;
+    while (!atomic_load(&halt->go_on) && clock_mono_ms() < end)
+        sched_yield();
+}
+
 static void on_log(enum log_level level, const char *line, void *arg)
 {
-    (void)arg;
+    struct halt *halt = arg;
+
+    if (halt != NULL && strstr(line, halt->words) != NULL)
+        stand_still(halt);
     if (getenv("RCPTGUARD_TEST_LOG") != NULL)
         fprintf(stderr, "[%d] %s\n", (int)level, line);
 }
@@ -166,7 +186,7 @@ static int setup(void **state)
 
 static void start(struct house *h)
 {
-    const struct feeds_events events = {on_blocklist, on_status, h};
+    const struct feeds_events events = {.blocklist = on_blocklist, .status = on_status, .arg = h};
     struct error why;
 
     h->feeds = feeds_new(&h->config, h->loop, &events, &h->bl, &why);
@@ -1080,6 +1100,199 @@ static void test_stops_in_the_middle_of_a_hung_fetch(void **state)
     assert_int_equal(h->result, -1);
 }
 
+/* ---- where an entry comes from -------------------------------------------------------------- */
+
+struct answer {
+    int times;
+    bool looked, found;
+    uint64_t line;
+    char row[128], text[128], value[16];
+};
+
+static void keep_view(char *dst, size_t size, struct view v)
+{
+    struct text t = text_on(dst, size);
+    text_add_view(&t, v);
+}
+
+static void on_origin(const struct feed_origin *origin, void *arg)
+{
+    struct answer *a = arg;
+
+    a->times++;
+    a->looked = origin != NULL;
+    if (origin == NULL)
+        return;
+    a->found = origin->found;
+    a->line = origin->line;
+    keep_view(a->row, sizeof a->row, origin->row);
+    keep_view(a->text, sizeof a->text, origin->text);
+    keep_view(a->value, sizeof a->value, origin->value);
+}
+
+static bool has_answer(const struct house *h, const void *arg)
+{
+    const struct answer *a = arg;
+    (void)h;
+    return a->times > 0;
+}
+
+static struct feeds_request *ask_origin(struct house *h, const char *list, const char *key,
+                                        struct answer *a)
+{
+    struct feeds_request *r =
+        feeds_origin(h->feeds, view_of(list), ENTRY_DOMAIN, view_of(key), on_origin, a);
+
+    assert_non_null(r);
+    assert_int_equal(a->times, 0); /* never before it returns */
+    return r;
+}
+
+static struct answer origin_of(struct house *h, const char *list, const char *key)
+{
+    struct answer a = {0};
+
+    ask_origin(h, list, key, &a);
+    assert_soon(h, has_answer, &a);
+    assert_int_equal(a.times, 1);
+    return a;
+}
+
+static void start_with_zone(struct house *h)
+{
+    set_feed(h, 0, "zone", "dnset");
+    write_file(h, "zone", "; a zone\n:127.0.0.3:$ is bad\nBad.example\nworse.example :5:worse\n");
+    start(h);
+    assert_soon(h, is_listed, "bad.example");
+}
+
+static void assert_bad_example(const struct answer *a)
+{
+    assert_true(a->looked && a->found);
+    assert_int_equal(a->line, 3);
+    assert_string_equal(a->row, "Bad.example");
+    assert_string_equal(a->text, "bad.example is bad");
+    assert_string_equal(a->value, "127.0.0.3");
+}
+
+static void test_origin(void **state)
+{
+    struct house *h = *state;
+
+    start_with_zone(h);
+    struct answer a = origin_of(h, "zone", "bad.example");
+    assert_bad_example(&a);
+    a = origin_of(h, "zone", "none.example");
+    assert_true(a.looked);
+    assert_false(a.found);
+    a = origin_of(h, "nosuch", "bad.example");
+    assert_false(a.looked);
+
+    /* Of the copy on disk, too; and none that is gone. */
+    stop(h);
+    start(h);
+    a = origin_of(h, "zone", "bad.example");
+    assert_bad_example(&a);
+    remove_tree(join(h->state, "feeds/zone"));
+    a = origin_of(h, "zone", "bad.example");
+    assert_false(a.looked);
+}
+
+/* It is the copy in force that is asked about, not the one that waits. */
+static void test_origin_of_a_held_copy(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_addresses(h, "list", 0, 200);
+    start(h);
+    assert_soon(h, is_listed, "user150@example.org");
+    write_addresses(h, "list", 150, 1);
+    assert_soon(h, feed_is, (&(struct feed_is){"list", FEED_HELD}));
+    struct answer a = {0};
+    feeds_origin(h->feeds, view_of("list"), ENTRY_ADDRESS, view_of("user150@example.org"),
+                 on_origin, &a);
+    assert_soon(h, has_answer, &a);
+    assert_true(a.found);
+    assert_int_equal(a.line, 151);
+}
+
+static void test_origin_that_is_forgotten(void **state)
+{
+    struct house *h = *state;
+    struct answer gone = {0};
+
+    start_with_zone(h);
+    feeds_forget(ask_origin(h, "zone", "bad.example", &gone));
+    struct answer a = origin_of(h, "zone", "bad.example"); /* answered behind the first */
+    assert_bad_example(&a);
+    assert_int_equal(gone.times, 0);
+
+    /* They count like all others. */
+    for (unsigned i = 0; i < FEEDS_MAX_REQUESTS; i++)
+        feeds_forget(ask_origin(h, "zone", "bad.example", &gone));
+    assert_null(feeds_origin(h->feeds, view_of("zone"), ENTRY_DOMAIN, view_of("bad.example"),
+                             on_origin, &gone));
+    assert_true(wait_for(h, may_ask, "zone"));
+    assert_int_equal(gone.times, 0);
+}
+
+static void test_stops_while_origins_are_looked_for(void **state)
+{
+    struct house *h = *state;
+    struct answer a[8] = {{0}};
+
+    start_with_zone(h);
+    for (unsigned i = 0; i < 8; i++)
+        ask_origin(h, "zone", "bad.example", &a[i]);
+    feeds_stop(h->feeds);
+    feeds_free(h->feeds); /* what was found and not delivered goes with it */
+    h->feeds = NULL;
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(a[i].times, 0);
+    blocklist_free(h->bl);
+    h->bl = NULL;
+    queue_run(h->loop);
+}
+
+/* ---- progress ------------------------------------------------------------------------------- */
+
+static bool progress_is(const struct house *h, const void *words)
+{
+    return strcmp(status_of(h, "list")->progress, words) == 0;
+}
+
+static void check_progress(struct house *h, const char *list, const char *log, const char *progress)
+{
+    struct halt halt = {.words = log};
+
+    log_set_sink(on_log, &halt);
+    write_file(h, "list", list);
+    h->result = -1;
+    assert_non_null(feeds_refresh(h->feeds, view_of("list"), on_done, h));
+    assert_soon(h, progress_is, progress);
+    assert_int_equal(h->result, -1);
+    atomic_store(&halt.go_on, true);
+    assert_soon(h, has_result, NULL);
+    assert_true(atomic_load(&halt.reached));
+    log_set_sink(on_log, NULL);
+    assert_string_equal(status_of(h, "list")->progress, "");
+}
+
+static void test_progress_of_parsing_and_building(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    h->configs[0].max_bad = 0.9;
+    write_file(h, "list", "a@example.org\n");
+    start(h);
+    assert_soon(h, is_listed, "a@example.org");
+    check_progress(h, "# two\nb@example.org\nbad row\n", "rows do not parse",
+                   "parsing 0.0 MB, 3 lines, 1 entries");
+    check_progress(h, "c@example.org\n", "in force:", "building");
+}
+
 static void make_directory_unusable(const struct house *h)
 {
     /* A file where the directory should be keeps root out as well. */
@@ -1135,6 +1348,11 @@ int main(void)
         ONE(test_a_full_fetch_once_a_day),
         ONE(test_stops_in_the_middle_of_a_hung_fetch),
         ONE(test_full_disk_keeps_the_list_in_force),
+        ONE(test_origin),
+        ONE(test_origin_of_a_held_copy),
+        ONE(test_origin_that_is_forgotten),
+        ONE(test_stops_while_origins_are_looked_for),
+        ONE(test_progress_of_parsing_and_building),
     };
     return cmocka_run_group_tests_name("feeds", tests, NULL, NULL);
 }

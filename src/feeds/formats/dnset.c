@@ -3,15 +3,17 @@
  * compared with rbldnsd 1.0 itself. A row that it leaves out with a warning is bad here, and so is
  * a name that it takes but that no mail domain can have: it squeezes "a..b" and knows escapes.
  *
- * Each row may have a value and a text of its own. Neither is kept, but a row whose value cannot
- * be read is none: rbldnsd does not serve it either.
+ * Each row may have a value and a text of its own. They are for whoever asks about one entry
+ * (dnset_answer.h), but a row whose value cannot be read is none: rbldnsd does not serve it either.
  */
 #include "../parse/format.h"
+#include "dnset_answer.h"
 #include "rcptguard/base/clock.h"
 
 struct dnset {
     bool
         foreign; /* in a part of a combined file that holds no names, or that nobody is asked for */
+    struct dnset_words words;
 };
 
 static bool is_blank(char c)
@@ -24,24 +26,12 @@ static bool is_comment(struct view v)
     return view_starts(v, "#") || view_starts(v, ";");
 }
 
-/* ":A" and ":A:TXT" with A of one to four octets: ":5" is 127.0.0.5. */
 static bool value_is_good(struct view v)
 {
-    struct view rest = view_from(v, 1), octets, octet;
-    uint64_t number, sum = 0;
-    size_t len = 0, n = 0;
+    unsigned char value[4];
+    struct view behind;
 
-    while (len < rest.len && (ascii_digit(rest.ptr[len]) || rest.ptr[len] == '.'))
-        len++;
-    octets = view_first(rest, len);
-    while (view_split(&octets, '.', &octet)) {
-        if (!view_to_uint(octet, 255, &number))
-            return false;
-        sum += number;
-        n++;
-    }
-    rest = view_trim(view_from(rest, len));
-    return n >= 1 && n <= 4 && sum > 0 && (rest.len == 0 || rest.ptr[0] == ':');
+    return dnset_value(v, value, &behind);
 }
 
 /* The digits at the beginning, at most WIDTH, and one separator behind them. */
@@ -150,6 +140,7 @@ static bool take_dataset(const struct feed_reader *r, struct view rest)
         type = view_first(type, (size_t)colon);
     bool served = view_word(&rest, &zone) && !is_comment(zone);
     state->foreign = !served || !view_is(type, "dnset");
+    memset(&state->words, 0, sizeof state->words);
     return true;
 }
 
@@ -168,15 +159,21 @@ static bool take_soa(const struct feed_reader *r, struct view rest)
     return true;
 }
 
+/* $1 TEXT, and the template $= TEXT */
+static bool is_variable(struct view word)
+{
+    return word.len == 1 && (ascii_digit(word.ptr[0]) || word.ptr[0] == '=');
+}
+
 /* Settings of rbldnsd that do not change what is listed. */
 static bool is_setting(struct view word)
 {
-    static const char *const names[] = {"ns", "nameserver", "ttl", "maxrange4", "="};
+    static const char *const names[] = {"ns", "nameserver", "ttl", "maxrange4"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (view_eq_nocase(word, view_of(names[i])))
             return true;
-    return word.len == 1 && ascii_digit(word.ptr[0]);
+    return false;
 }
 
 /* What stands behind the $. False: rbldnsd does not know it. */
@@ -192,7 +189,10 @@ static bool take_special(const struct feed_reader *r, struct view text)
         return take_timestamp(r, rest);
     if (view_eq_nocase(word, view_of("dataset")))
         return take_dataset(r, rest);
-    return is_setting(word);
+    if (!is_variable(word))
+        return is_setting(word);
+    dnset_set_variable(&((struct dnset *)r->state)->words, word, view_trim(rest));
+    return true;
 }
 
 /* 2.0.0.127 and 0.0.127: addresses and networks, written backwards or not. */
@@ -204,7 +204,8 @@ static bool is_numeric(struct view name)
     return name.len > 0 && name.ptr[0] != '.';
 }
 
-static enum entry_result parse_name(const struct feed_reader *r, struct view name,
+/* *OF is the name without a wildcard. */
+static enum entry_result parse_name(const struct feed_reader *r, struct view name, struct view *of,
                                     struct entry *entry, struct error *why)
 {
     enum entry_kind kind = ENTRY_DOMAIN;
@@ -217,6 +218,7 @@ static enum entry_result parse_name(const struct feed_reader *r, struct view nam
         kind = ENTRY_BELOW;
         bare = view_from(name, 2);
     }
+    *of = bare;
     if (is_numeric(bare))
         return ENTRY_IGNORED;
     if (view_find(bare, '@') < 0)
@@ -229,7 +231,9 @@ static enum entry_result parse_name(const struct feed_reader *r, struct view nam
 
 static void take_row(const struct feed_reader *r, struct view text, uint64_t number)
 {
-    struct feed_row row = {.line = number};
+    const struct dnset *state = r->state;
+    struct dnset_row answer = {.words = &state->words};
+    struct feed_row row = {.line = number, .dnset = &answer};
     struct view rest = text, name;
     struct entry entry;
     struct error why;
@@ -247,13 +251,14 @@ static void take_row(const struct feed_reader *r, struct view text, uint64_t num
         r->sink->bad(number, text, "what follows the name is not :A or :A:TEXT", r->sink->arg);
         return;
     }
-    enum entry_result result = parse_name(r, name, &entry, &why);
+    answer.rest = rest;
+    enum entry_result result = parse_name(r, name, &answer.name, &entry, &why);
     feed_row_tell(result, &entry, &why, name, text, row, r->sink);
 }
 
 static void dnset_line(const struct feed_reader *r, struct view line, uint64_t number)
 {
-    const struct dnset *state = r->state;
+    struct dnset *state = r->state;
     struct view text = view_trim(line);
     bool comment = is_comment(text), setting = comment || view_starts(text, ":");
     bool special = view_starts(text, "$") || (setting && view_starts(view_from(text, 1), "$"));
@@ -273,6 +278,8 @@ static void dnset_line(const struct feed_reader *r, struct view line, uint64_t n
         take_row(r, text, number);
     else if (!state->foreign && !value_is_good(text))
         r->sink->bad(number, text, "not a default value as :A:TEXT", r->sink->arg);
+    else if (!state->foreign)
+        dnset_set_default(&state->words, text);
 }
 
 static bool dnset_looks(struct view line)

@@ -81,6 +81,7 @@ static void hashes_line(const struct feed_reader *r, struct view line, uint64_t 
             .kind = r->options->of_domain ? ENTRY_DOMAIN_HASH : ENTRY_ADDRESS_HASH,
             .key = view_make(digest, len),
             .line = number,
+            .text = text,
         };
         r->sink->row(&row, r->sink->arg);
     } else if (is_other_digest(text)) {

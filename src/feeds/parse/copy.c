@@ -193,6 +193,18 @@ int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *
     return b->why.code;
 }
 
+struct copy_seen copy_builder_seen(const struct copy_builder *b)
+{
+    const struct copy_counts *c = &b->tally.counts;
+    bool are_lines = b->tally.format->line != NULL;
+
+    return (struct copy_seen){
+        .rows = are_lines ? feed_parser_lines(b->parser) : c->rows + c->bad_rows + c->ignored_rows,
+        .are_lines = are_lines,
+        .entries = c->entries,
+    };
+}
+
 struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
                                    struct error *why)
 {

@@ -65,6 +65,14 @@ int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *
 /* The entries (caller frees with blocklist_free) and the counts; frees B. */
 struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
                                    struct error *why);
+
+/* What was seen so far. */
+struct copy_seen {
+    uint64_t rows; /* all lines of a format of lines; else rows of any kind */
+    bool are_lines;
+    uint64_t entries;
+};
+struct copy_seen copy_builder_seen(const struct copy_builder *b);
 void copy_builder_free(struct copy_builder *b); /* instead of end; NULL is fine */
 
 #endif

@@ -117,6 +117,7 @@ void feed_row_tell(enum entry_result result, const struct entry *entry, const st
     case ENTRY_GOOD:
         row.kind = entry->kind;
         row.key = entry->key;
+        row.text = text;
         sink->row(&row, sink->arg);
         break;
     case ENTRY_ROOT:

@@ -18,6 +18,8 @@ struct feed_row {
     int32_t date;               /* days since 1970, 0: none */
     unsigned types;             /* aper: bit 0 for A ...; 0 elsewhere */
     uint64_t line;              /* from 1 */
+    struct view text; /* what the row is made of; comments may be off. Valid during the call */
+    const struct dnset_row *dnset; /* dnset: for what it is answered with; NULL elsewhere */
 };
 
 /* What a list says of itself, in a comment, a head or a trailer. */
@@ -144,6 +146,10 @@ struct feed_parser *feed_parser_new(const struct feed_format *format,
                                     const struct feed_options *options,
                                     const struct feed_sink *sink); /* NULL: no memory */
 void feed_parser_chunk(struct feed_parser *p, struct view bytes);
+/* While a row is told: the line NUMBER as it came, when that is the one under way; else VIEW_NONE.
+ */
+struct view feed_parser_line(const struct feed_parser *p, uint64_t number);
+uint64_t feed_parser_lines(const struct feed_parser *p); /* so far; formats of lines only */
 void feed_parser_end(struct feed_parser *p); /* the last line may lack its end; frees P */
 
 #endif

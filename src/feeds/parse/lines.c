@@ -8,9 +8,10 @@ struct feed_parser {
     struct feed_options options;
     struct feed_sink sink;
     struct feed_reader reader;
-    uint64_t number; /* of the line under way, from 1 */
-    uint64_t taken;  /* bytes of all lines, without a BOM */
-    unsigned bom;    /* bytes of the BOM seen at the beginning; 4: it is over */
+    uint64_t number;  /* of the line under way, from 1 */
+    struct view line; /* while it is told */
+    uint64_t taken;   /* bytes of all lines, without a BOM */
+    unsigned bom;     /* bytes of the BOM seen at the beginning; 4: it is over */
     struct waiting waiting;
 };
 
@@ -34,6 +35,7 @@ struct feed_parser *feed_parser_new(const struct feed_format *format,
     p->sink = *sink;
     p->reader = (struct feed_reader){&p->options, &p->sink, state, 0};
     p->number = 1;
+    p->line = VIEW_NONE;
     p->taken = 0;
     p->bom = 0;
     waiting_begin(&p->waiting);
@@ -47,8 +49,11 @@ static void tell_line(struct feed_parser *p, struct view line)
     /* Nothing behind here needs to think of strings that end early. */
     if (view_find(line, '\0') >= 0)
         p->sink.bad(p->number, line, "holds a NUL byte", p->sink.arg);
-    else
+    else {
+        p->line = line;
         p->format->line(&p->reader, line, p->number);
+        p->line = VIEW_NONE;
+    }
 }
 
 /* The line under way ends with PART. */
@@ -114,6 +119,16 @@ void feed_parser_end(struct feed_parser *p)
         p->format->end(&p->reader);
     free(p->reader.state);
     free(p);
+}
+
+struct view feed_parser_line(const struct feed_parser *p, uint64_t number)
+{
+    return number == p->number ? p->line : VIEW_NONE;
+}
+
+uint64_t feed_parser_lines(const struct feed_parser *p)
+{
+    return p->number - 1;
 }
 
 static bool is_space(char c)
