@@ -11,10 +11,3 @@ int local_edit(struct local *l, const struct local_edit *edit, local_edit_done *
     (void)l, (void)edit, (void)done, (void)arg;
     return ERR_LIMIT;
 }
-
-int local_what_parse(enum local_kind kind, struct view what, const struct address_options *options,
-                     struct local_what *out, struct error *why)
-{
-    (void)kind, (void)what, (void)options, (void)out;
-    return error_set(why, ERR_SYNTAX, "not yet");
-}

@@ -80,7 +80,7 @@ static void test_good_lines(void **state)
         const char *text = table[i].text;
         struct error why;
         char what[256];
-        if (grammar_parse(view_of(text), &options, &line, &why) != LINE_GOOD)
+        if (grammar_parse(LOCAL_EXCLUSIONS, view_of(text), &options, &line, &why) != LINE_GOOD)
             fail_msg("%s: %s", text, why.text);
         assert_int_equal(line.subject, table[i].subject);
         if (line.subject != LOCAL_LOGIN)
@@ -103,7 +103,8 @@ static void test_blank_lines(void **state)
     static const char *const blank[] = {"", "  \t\r", "# x", "   # x@example.org", "#"};
 
     for (size_t i = 0; i < sizeof blank / sizeof blank[0]; i++)
-        assert_int_equal(grammar_parse(view_of(blank[i]), &options, &line, NULL), LINE_BLANK);
+        assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_of(blank[i]), &options, &line, NULL),
+                         LINE_BLANK);
 }
 
 static void test_bad_lines(void **state)
@@ -140,13 +141,15 @@ static void test_bad_lines(void **state)
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct error why = {0, ""};
-        if (grammar_parse(view_of(table[i].text), &options, &line, &why) != LINE_BAD)
+        if (grammar_parse(LOCAL_EXCLUSIONS, view_of(table[i].text), &options, &line, &why) !=
+            LINE_BAD)
             fail_msg("%s: taken", table[i].text);
         if (strstr(why.text, table[i].says) == NULL)
             fail_msg("%s: %s", table[i].text, why.text);
     }
-    assert_int_equal(grammar_parse(view_make("a\0b@example.org", 15), &options, &line, NULL),
-                     LINE_BAD);
+    assert_int_equal(
+        grammar_parse(LOCAL_EXCLUSIONS, view_make("a\0b@example.org", 15), &options, &line, NULL),
+        LINE_BAD);
 }
 
 static void test_monsters(void **state)
@@ -156,15 +159,19 @@ static void test_monsters(void **state)
 
     assert_non_null(text);
     memset(text, 'a', GRAMMAR_MAX_LINE + 100);
-    assert_int_equal(grammar_parse(view_make(text, GRAMMAR_MAX_LINE + 1), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, GRAMMAR_MAX_LINE + 1),
+                                   &options, &line, NULL),
                      LINE_BAD);
     memcpy(text, "x@example.org list=", 19);
-    assert_int_equal(grammar_parse(view_make(text, 19 + GRAMMAR_MAX_LISTS), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, 19 + GRAMMAR_MAX_LISTS),
+                                   &options, &line, NULL),
                      LINE_GOOD);
-    assert_int_equal(grammar_parse(view_make(text, 20 + GRAMMAR_MAX_LISTS), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, 20 + GRAMMAR_MAX_LISTS),
+                                   &options, &line, NULL),
                      LINE_BAD);
     text[0] = '#';
-    assert_int_equal(grammar_parse(view_make(text, GRAMMAR_MAX_LINE + 100), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, GRAMMAR_MAX_LINE + 100),
+                                   &options, &line, NULL),
                      LINE_BLANK);
     free(text);
 }
