@@ -68,8 +68,9 @@ const char *local_line_advice(const struct local_line *e);
 
 struct local_error {
     unsigned line;
-    char text[256]; /* what is wrong and what to do; may hold bytes from outside */
-    bool warning;   /* the line stays in force */
+    unsigned column; /* of the word that is wrong, in bytes from 1; 0: not known */
+    char text[256];  /* what is wrong and what to do; may hold bytes from outside */
+    bool warning;    /* the line stays in force */
 };
 
 struct local_table;
@@ -149,7 +150,7 @@ typedef void local_changed(struct local_table *ex, const struct local_state *sta
 struct local *local_new(const struct local_config *config, const struct address_options *options,
                         const char *const *lists, size_t n_lists, struct local_table **first,
                         struct local_state *state, struct error *why);
-/* LOOP must have no cap: at most one task of ours waits in it. */
+/* LOOP must have no cap: one task of ours waits in it at most, and one an edit under way. */
 int local_watch(struct local *l, struct disk *disk, struct queue *loop, local_changed *changed,
                 void *arg, struct error *why);
 
@@ -200,8 +201,9 @@ typedef void local_edit_done(const struct local_edited *result, void *arg);
 
 /*
  * Edits the file on the disk thread: atomically, durably, keeping comments, order, group and mode
- * (rule 31), on top of what the file holds at that moment. After local_watch. 0 and DONE comes
- * exactly once, or ERR_LIMIT/ERR_NOMEM and it does not.
+ * (rule 31), on top of what the file holds at that moment. After local_watch, on the loop's thread.
+ * 0 and DONE comes exactly once (unless the loop stops before), or ERR_LIMIT/ERR_NOMEM and it does
+ * not.
  */
 int local_edit(struct local *l, const struct local_edit *edit, local_edit_done *done, void *arg);
 

@@ -1,11 +1,14 @@
 /*
- * The grammar of the exclusion file. A line that is not understood in full is refused in full: half
- * an exclusion (its list= or until= lost) would free more than its writer meant.
+ * The grammar of exclusions and local blocks. A line that is not understood in full is refused in
+ * full: half an exclusion (its list= or until= lost) would free more than its writer meant.
  */
 #include "grammar.h"
 
 #include "rcptguard/base/nearest.h"
 #include "until.h"
+
+/* What one entry of a file is called. */
+#define NOUN(kind) ((kind) == LOCAL_BLOCKS ? "block" : "exclusion")
 
 #define SHOWN(v) (int)((v).len < 60 ? (v).len : 60), (v).ptr
 
@@ -48,7 +51,7 @@ static size_t prefix_len(struct view v, const char *prefix)
     return view_eq_nocase(view_first(v, len), view_of(prefix)) ? len : 0;
 }
 
-static int parse_login(struct view name, struct grammar_line *out, struct error *why)
+static int parse_login(struct view name, struct local_what *out, struct error *why)
 {
     if (name.len == 0)
         return error_set(why, ERR_SYNTAX, "login: needs the SASL login name right behind it");
@@ -57,19 +60,29 @@ static int parse_login(struct view name, struct grammar_line *out, struct error 
     return 0;
 }
 
-static int parse_entry(struct view what, const struct address_options *options,
-                       struct grammar_line *out, struct error *why)
+static int refuse_root(enum local_kind kind, struct view what, struct error *why)
 {
-    switch (entry_parse(what, options, &out->entry, why)) {
+    if (kind == LOCAL_BLOCKS)
+        return error_set(why, ERR_SYNTAX,
+                         "%.*s: would block the whole world; write the domain or the address",
+                         SHOWN(what));
+    return error_set(why, ERR_SYNTAX,
+                     "%.*s: would free the whole world; to let everything pass set 'mode = "
+                     "observe' in [policy]",
+                     SHOWN(what));
+}
+
+static int parse_entry(enum local_kind kind, struct view what,
+                       const struct address_options *options, struct local_what *out,
+                       struct error *why)
+{
+    switch (entry_parse(what, options, &out->memory, why)) {
     case ENTRY_GOOD:
-        out->kind = out->entry.kind;
-        out->key = out->entry.key;
+        out->kind = out->memory.kind;
+        out->key = out->memory.key;
         return 0;
     case ENTRY_ROOT:
-        return error_set(why, ERR_SYNTAX,
-                         "%.*s: would free the whole world; to let everything pass set 'mode = "
-                         "observe' in [policy]",
-                         SHOWN(what));
+        return refuse_root(kind, what, why);
     case ENTRY_IGNORED:
         return error_set(why, ERR_SYNTAX,
                          "%.*s: an IP address is no mail domain; write the domain, or one address "
@@ -81,11 +94,18 @@ static int parse_entry(struct view what, const struct address_options *options,
     return ERR_SYNTAX;
 }
 
-static int parse_what(struct view what, const struct address_options *options,
-                      struct grammar_line *out, struct error *why)
+static int parse_what(enum local_kind kind, struct view what, const struct address_options *options,
+                      struct local_what *out, struct error *why)
 {
     size_t login = prefix_len(what, "login:"), sender = prefix_len(what, "sender:");
 
+    out->subject = LOCAL_RECIPIENT;
+    out->kind = ENTRY_ADDRESS;
+    if (kind == LOCAL_BLOCKS && login + sender > 0)
+        return error_set(why, ERR_SYNTAX,
+                         "%.*s: a block is of recipients only; login: and sender: belong into the "
+                         "exclusion file",
+                         SHOWN(what));
     if (login > 0)
         return parse_login(view_from(what, login), out, why);
     if (sender > 0) {
@@ -95,12 +115,33 @@ static int parse_what(struct view what, const struct address_options *options,
             return error_set(why, ERR_SYNTAX,
                              "sender: needs an address, a domain or <> right behind it");
         if (view_is(what, "<>")) {
-            out->kind = ENTRY_ADDRESS;
             out->key = view_of("");
             return 0;
         }
     }
-    return parse_entry(what, options, out, why);
+    return parse_entry(kind, what, options, out, why);
+}
+
+/* A byte that would end the line, or the word of a login. */
+static bool has_control(struct view v, bool or_space)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (ascii_control(v.ptr[i]) || (or_space && v.ptr[i] == ' '))
+            return true;
+    return false;
+}
+
+int local_what_parse(enum local_kind kind, struct view what, const struct address_options *options,
+                     struct local_what *out, struct error *why)
+{
+    what = view_trim(what);
+    if (parse_what(kind, what, options, out, why) < 0)
+        return ERR_SYNTAX;
+    if (has_control(out->key, out->subject == LOCAL_LOGIN))
+        return error_set(why, ERR_SYNTAX,
+                         "%.*s: holds a %scontrol character, which no line of the file can hold",
+                         SHOWN(what), out->subject == LOCAL_LOGIN ? "space or " : "");
+    return 0;
 }
 
 /* Adds the names of one list= to those of earlier ones. */
@@ -108,6 +149,9 @@ static int take_lists(struct view value, struct grammar_line *out, struct error 
 {
     struct view rest = value, name;
 
+    if (out->file == LOCAL_BLOCKS)
+        return error_set(why, ERR_SYNTAX,
+                         "list=: a local block belongs to no list but its own; leave it out");
     while (view_split(&rest, ',', &name)) {
         size_t comma = out->lists.len > 0;
         if (name.len == 0)
@@ -139,7 +183,8 @@ static int take_text(struct view *field, const char *key, struct view value, str
 static int take_pair(struct view key, struct view value, struct grammar_line *out,
                      struct error *why)
 {
-    static const char *const keys[] = {"list", "until", "ticket", "by", "at", "note"};
+    static const char *const all_keys[] = {"until", "ticket", "by", "at", "note", "list"};
+    bool blocks = out->file == LOCAL_BLOCKS;
 
     if (view_is(key, "list"))
         return take_lists(value, out, why);
@@ -155,10 +200,10 @@ static int take_pair(struct view key, struct view value, struct grammar_line *ou
         return take_text(&out->at, "at", value, why);
     if (view_is(key, "note"))
         return take_text(&out->note, "note", value, why);
-    return error_set(why, ERR_SYNTAX,
-                     "unknown key '%.*s'; did you mean '%s'? Known are list, until, ticket, by, at "
-                     "and note",
-                     SHOWN(key), nearest_name(key, keys, sizeof keys / sizeof keys[0]));
+    return error_set(
+        why, ERR_SYNTAX,
+        "unknown key '%.*s'; did you mean '%s'? Known are %suntil, ticket, by, at and note",
+        SHOWN(key), nearest_name(key, all_keys, blocks ? 5 : 6), blocks ? "" : "list, ");
 }
 
 /* One word behind WHAT, taken off *REST. */
@@ -171,9 +216,8 @@ static int parse_pair(struct view *rest, struct grammar_line *out, struct error 
     struct view key = view_first(*rest, key_len);
     if (key_len == rest->len || rest->ptr[key_len] != '=')
         return error_set(why, ERR_SYNTAX,
-                         "'%.*s' is no key=value; one exclusion a line, and a note goes behind "
-                         "a #",
-                         SHOWN(key));
+                         "'%.*s' is no key=value; one %s a line, and a note goes behind a #",
+                         SHOWN(key), NOUN(out->file));
     size_t len = word_len(*rest, key_len + 1);
     if (len == SIZE_MAX)
         return error_set(why, ERR_SYNTAX, "%.*s=: the closing \" is missing", SHOWN(key));
@@ -190,9 +234,24 @@ static int parse_pair(struct view *rest, struct grammar_line *out, struct error 
     return take_pair(key, value, out, why);
 }
 
-static enum line_kind parse_line(struct view rest, const struct address_options *options,
-                                 struct grammar_line *out, struct error *why)
+bool grammar_holds_value(struct view v, bool quoted)
 {
+    char word[GRAMMAR_MAX_LINE];
+    struct text t = text_on(word, sizeof word);
+
+    text_add(&t, quoted ? "\"" : "");
+    text_add_view(&t, v);
+    text_add(&t, quoted ? "\"" : "");
+    return !t.cut && !has_control(v, false) && (quoted || (v.len > 0 && v.ptr[0] != '"')) &&
+           word_len(text_view(&t), 0) == t.len;
+}
+
+/* WHERE is the word that is looked at, in *LINE. */
+static enum line_kind parse_words(struct view rest, const char **where,
+                                  const struct address_options *options, struct grammar_line *out,
+                                  struct error *why)
+{
+    const char *start = rest.ptr;
     size_t sender = prefix_len(rest, "sender:");
     size_t len = word_len(rest, sender);
 
@@ -200,41 +259,69 @@ static enum line_kind parse_line(struct view rest, const struct address_options 
         error_set(why, ERR_SYNTAX, "%.*s: the closing \" is missing", SHOWN(rest));
         return LINE_BAD;
     }
-    if (parse_what(view_first(rest, len), options, out, why) < 0)
+    if (parse_what(out->file, view_first(rest, len), options, &out->whom, why) < 0)
         return LINE_BAD;
+    out->subject = out->whom.subject;
+    out->kind = out->whom.kind;
+    out->key = out->whom.key;
     for (rest = view_from(rest, len), skip_spaces(&rest); rest.len > 0; skip_spaces(&rest)) {
         if (rest.ptr[0] == '#') {
+            out->comment = view_trim(view_from(rest, 1));
             if (out->note.ptr == NULL)
-                out->note = view_trim(view_from(rest, 1));
+                out->note = out->comment;
             break;
         }
+        *where = rest.ptr;
+        if (out->list_column == 0 && view_starts(rest, "list="))
+            out->list_column = (unsigned)(rest.ptr - start) + 1;
         if (parse_pair(&rest, out, why) < 0)
             return LINE_BAD;
     }
     return LINE_GOOD;
 }
 
-enum line_kind grammar_parse(struct view line, const struct address_options *options,
-                             struct grammar_line *out, struct error *why)
+static enum line_kind parse_line(struct view line, const struct address_options *options,
+                                 struct grammar_line *out, struct error *why)
 {
-    line = view_trim(line);
-    if (line.len == 0 || line.ptr[0] == '#')
+    if (line.len > GRAMMAR_MAX_LINE) {
+        error_set(why, ERR_LIMIT, "longer than %d bytes; one %s a line", GRAMMAR_MAX_LINE,
+                  NOUN(out->file));
+        return LINE_BAD;
+    }
+    ptrdiff_t nul = view_find(line, '\0');
+    if (nul >= 0) {
+        out->column = (unsigned)nul + 1;
+        error_set(why, ERR_SYNTAX, "a NUL byte; save the file as plain text in UTF-8");
+        return LINE_BAD;
+    }
+    const char *where = line.ptr;
+    enum line_kind result = parse_words(line, &where, options, out, why);
+    if (result == LINE_BAD)
+        out->column = (unsigned)(where - line.ptr) + 1;
+    return result;
+}
+
+enum line_kind grammar_parse(enum local_kind kind, struct view line,
+                             const struct address_options *options, struct grammar_line *out,
+                             struct error *why)
+{
+    struct view words = view_trim(line);
+
+    if (words.len == 0 || words.ptr[0] == '#')
         return LINE_BLANK;
     /* Member by member: the entry's text need not be cleared. */
     out->subject = LOCAL_RECIPIENT;
     out->kind = ENTRY_ADDRESS;
     out->key = out->lists = out->until_text = VIEW_NONE;
-    out->ticket = out->by = out->at = out->note = VIEW_NONE;
+    out->ticket = out->by = out->at = out->note = out->comment = VIEW_NONE;
     out->until = INT64_MAX;
-    if (line.len > GRAMMAR_MAX_LINE) {
-        error_set(why, ERR_LIMIT, "longer than %d bytes; one exclusion a line", GRAMMAR_MAX_LINE);
-        return LINE_BAD;
-    }
-    if (view_find(line, '\0') >= 0) {
-        error_set(why, ERR_SYNTAX, "a NUL byte; save the file as plain text in UTF-8");
-        return LINE_BAD;
-    }
-    return parse_line(line, options, out, why);
+    out->file = kind;
+    out->column = out->list_column = 0;
+    enum line_kind result = parse_line(words, options, out, why);
+    unsigned indent = (unsigned)(words.ptr - line.ptr);
+    out->column += out->column > 0 ? indent : 0;
+    out->list_column += out->list_column > 0 ? indent : 0;
+    return result;
 }
 
 void grammar_print_what(struct text *t, enum local_subject subject, enum entry_kind kind,

@@ -1,5 +1,5 @@
 /*
- * Keeps the exclusion file in force: read at start, read again on the disk thread whenever it was
+ * Keeps one file in force: read at start, read again on the disk thread whenever it was
  * saved, handed to the loop as a whole table.
  *
  * What was good once stays in force whatever becomes of the file: its text is kept in memory, and
@@ -9,159 +9,29 @@
  * Threads: start, then the disk thread alone, but for a one-slot mailbox to the loop. A table that
  * the loop has not taken yet gives way to a newer one.
  */
-#include <limits.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "edit_text.h"
+#include "keep.h"
 #include "rcptguard/base/clock.h"
-#include "rcptguard/base/escape.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
-#include "rcptguard/local.h"
 #include "table.h"
 
-#define MAX_FILE_BYTES (16 * 1024 * 1024) /* some 300,000 lines; more is no file kept by hand */
-#define SUBJECT        "exclusions"
-
-/* From here up, a file that loses more than half of its lines at once is worth a warning. */
-#define LOSS_COUNTS_FROM 10
-
-struct settings {
-    struct task task; /* on its way to the disk thread */
-    struct local *local;
-    char *file, *good_file;
-    struct address_options options;
-    char **lists;
-    size_t n_lists;
-    bool lists_known;
-};
+#define SUBJECT(l) local_kind_text((l)->settings->kind)
 
 struct change {
     struct local_table *ex;
     struct local_state state;
 };
 
-struct local {
-    struct settings *settings;
-    struct local_state state;
-    struct buf good; /* text of what is in force */
-    size_t in_force; /* its lines */
-    bool good_unsaved;
-
-    struct disk *disk;
-    struct queue *loop;
-    local_changed *changed;
-    void *arg;
-    struct watch *watch;
-    struct task start, deliver;
-    _Atomic(struct change *) mailbox;
-};
-
-/* ---- settings ---- */
-
-static void settings_free(struct settings *s)
-{
-    if (s == NULL)
-        return;
-    for (size_t i = 0; i < s->n_lists; i++)
-        free(s->lists[i]);
-    free(s->lists);
-    free(s->file);
-    free(s->good_file);
-    free(s);
-}
-
-static char *path_in(const char *dir, const char *name)
-{
-    struct buf b = BUF_INIT(PATH_MAX);
-
-    if (buf_addf(&b, "%s/%s", dir, name) == 0)
-        return b.data;
-    buf_free(&b);
-    return NULL;
-}
-
-static struct settings *settings_new(const struct local_config *config,
-                                     const struct address_options *options,
-                                     const char *const *lists, size_t n_lists)
-{
-    struct settings *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return NULL;
-    s->options = *options;
-    s->lists_known = lists != NULL;
-    s->file = view_dup(view_of(config->file));
-    s->good_file = path_in(config->state_dir, "exclusions.good");
-    s->lists = calloc(n_lists + 1, sizeof *s->lists);
-    bool good = s->file != NULL && s->good_file != NULL && s->lists != NULL;
-    for (size_t i = 0; good && i < n_lists; i++) {
-        good = (s->lists[i] = view_dup(view_of(lists[i]))) != NULL;
-        s->n_lists += good;
-    }
-    if (good)
-        return s;
-    settings_free(s);
-    return NULL;
-}
-
 static struct local_table *parse(const struct local *l, const struct buf *text)
 {
     const struct settings *s = l->settings;
-    return local_table_parse(LOCAL_EXCLUSIONS, buf_view(text), &s->options,
+    return local_table_parse(s->kind, buf_view(text), &s->options,
                              s->lists_known ? (const char *const *)s->lists : NULL, s->n_lists);
-}
-
-/* ---- what the log says ---- */
-
-static void log_errors(const struct local *l, const struct local_table *ex)
-{
-    size_t total = local_table_errors(ex), told = 0;
-    const struct local_error *e;
-
-    for (; (e = local_table_error_at(ex, told)) != NULL; told++) {
-        char words[2 * ESCAPE_MAX_BYTES];
-        struct text t = text_on(words, sizeof words);
-        escape_to_max(&t, view_of(e->text), ESCAPE_TERMINAL, sizeof words - 1);
-        log_warning(SUBJECT, "%s:%u: %s%s", l->settings->file, e->line, words,
-                    e->warning ? "" : " (the line is left out)");
-    }
-    if (total > told)
-        log_warning(SUBJECT, "%s: %zu more lines with errors", l->settings->file, total - told);
-}
-
-static void log_losses(const struct local *l, size_t before, size_t now)
-{
-    if (now == 0 && before > 0)
-        log_warning(SUBJECT,
-                    "%s is empty now: none of the %zu exclusions is in force any more; if that was "
-                    "a mistake, the file before may be in your editor's backup",
-                    l->settings->file, before);
-    else if (before >= LOSS_COUNTS_FROM && now * 2 < before)
-        log_warning(SUBJECT,
-                    "%s lost more than half of its lines: %zu of %zu exclusions are left; applied, "
-                    "restore the file if that was a mistake",
-                    l->settings->file, now, before);
-}
-
-/* Warns once for each reason, as the file is looked at again at every change; true: it is a new
- * one. */
-static bool note_missing(struct local *l, const struct error *why)
-{
-    char problem[sizeof l->state.problem];
-    struct text t = text_on(problem, sizeof problem);
-
-    text_add(&t, why->text);
-    if (l->state.missing && strcmp(problem, l->state.problem) == 0)
-        return false;
-    log_warning(SUBJECT,
-                "%s; the exclusions read before stay in force (%zu); put the file back, or make an "
-                "empty one if none are wanted",
-                problem, l->in_force);
-    l->state.missing = true;
-    strcpy(l->state.problem, problem);
-    return true;
 }
 
 /* ---- reading ---- */
@@ -176,38 +46,40 @@ static bool same(const struct buf *a, const struct buf *b)
  * was handed over, and without fsync, which takes seconds beside a busy mail spool: neither this
  * exclusion nor the next one may wait for it.
  */
-static void save_good(struct local *l)
+void local_save_good(struct local *l)
 {
     struct file_part part = {l->good.data, l->good.len};
     struct error why;
 
-    if (!l->good_unsaved || l->state.missing)
+    if (!l->good_unsaved || l->state.missing || l->never)
         return;
     l->good_unsaved = file_replace_lazily(l->settings->good_file, 0640, &part, 1, &why) < 0;
     if (l->good_unsaved)
-        log_warning(SUBJECT,
-                    "%s; should the exclusion file be missing at the next start, an older copy of "
-                    "it counts; check the directory's owner and space",
-                    why.text);
+        log_warning(SUBJECT(l),
+                    "%s; should %s be missing at the next start, an older copy of it counts; check "
+                    "the directory's owner and space",
+                    why.text, l->settings->file);
 }
 
-/* TEXT was read whole: from now on it is what counts. Takes its memory. NULL: no memory. */
-static struct local_table *take_text(struct local *l, struct buf *text)
+struct local_table *local_take_text(struct local *l, struct buf *text, bool edited)
 {
     struct local_table *ex = parse(l, text);
 
     if (ex == NULL) {
         struct error why;
-        error_set(&why, ERR_NOMEM, "%s: no memory for its exclusions", l->settings->file);
-        note_missing(l, &why);
+        error_set(&why, ERR_NOMEM, "%s: no memory for its lines", l->settings->file);
+        local_note_missing(l, &why);
         return NULL;
     }
     if (l->state.missing)
-        log_notice(SUBJECT, "%s is back", l->settings->file);
+        log_notice(SUBJECT(l), "%s is back", l->settings->file);
     l->state = (struct local_state){.loaded_at = clock_now()};
-    log_errors(l, ex);
-    log_losses(l, l->in_force, local_table_count(ex));
-    log_info(SUBJECT, "%zu in force from %s", local_table_count(ex), l->settings->file);
+    l->never = false;
+    local_log_errors(l, ex);
+    if (!edited)
+        local_log_losses(l, l->in_force, local_table_count(ex));
+    recent_check(&l->recent, l->settings->kind, ex, l->settings->file, l->state.loaded_at);
+    log_info(SUBJECT(l), "%zu in force from %s", local_table_count(ex), l->settings->file);
     l->in_force = local_table_count(ex);
 
     if (!same(&l->good, text))
@@ -224,10 +96,16 @@ static struct local_table *parse_again(struct local *l)
     struct local_table *ex = parse(l, &l->good);
 
     if (ex == NULL)
-        log_error(SUBJECT, "no memory to read them again; those in force stay");
+        log_error(SUBJECT(l), "no memory to read them again; those in force stay");
     else
         l->in_force = local_table_count(ex);
     return ex;
+}
+
+/* Nobody has blocked anything yet: no file is the rule, and no loss. */
+static bool is_not_begun(const struct local *l, const struct error *why)
+{
+    return l->settings->kind == LOCAL_BLOCKS && l->never && why->code == ERR_ABSENT;
 }
 
 /*
@@ -240,11 +118,11 @@ static struct local_table *read_now(struct local *l, bool always)
     struct local_table *ex = NULL;
     struct error why;
 
-    if (file_read(l->settings->file, MAX_FILE_BYTES, &text, &why) < 0) {
-        if (note_missing(l, &why) || always)
+    if (file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, &text, &why) < 0) {
+        if ((!is_not_begun(l, &why) && local_note_missing(l, &why)) || always)
             ex = parse_again(l);
     } else if (always || l->state.missing || !same(&text, &l->good)) {
-        ex = take_text(l, &text);
+        ex = local_take_text(l, &text, false);
     }
     buf_free(&text);
     return ex;
@@ -260,14 +138,15 @@ static void read_good(struct local *l)
 {
     struct error why;
 
-    if (file_read(l->settings->good_file, MAX_FILE_BYTES, &l->good, &why) == 0) {
+    if (file_read(l->settings->good_file, LOCAL_MAX_FILE_BYTES, &l->good, &why) == 0) {
         struct local_table *good = parse(l, &l->good);
         l->in_force = local_table_count(good);
         local_table_free(good);
         return;
     }
-    if (why.code != ERR_ABSENT)
-        log_warning(SUBJECT, "%s", why.text);
+    l->never = why.code == ERR_ABSENT;
+    if (!l->never)
+        log_warning(SUBJECT(l), "%s", why.text);
     buf_clear(&l->good);
     l->good_unsaved = true;
 }
@@ -278,21 +157,21 @@ struct local *local_new(const struct local_config *config, const struct address_
 {
     struct local *l = calloc(1, sizeof *l);
     if (l != NULL)
-        l->settings = settings_new(config, options, lists, n_lists);
+        l->settings = local_settings_new(config, options, lists, n_lists);
     if (l == NULL || l->settings == NULL) {
         free(l);
-        error_set(why, ERR_NOMEM, "no memory for the exclusions");
+        error_set(why, ERR_NOMEM, "no memory for the %s", local_kind_text(config->kind));
         return NULL;
     }
     atomic_init(&l->mailbox, NULL);
     read_good(l);
     *first = read_now(l, true);
-    save_good(l);
+    local_save_good(l);
     *state = l->state;
     if (*first != NULL)
         return l;
     local_free(l);
-    error_set(why, ERR_NOMEM, "no memory for the exclusions");
+    error_set(why, ERR_NOMEM, "no memory for the %s", local_kind_text(config->kind));
     return NULL;
 }
 
@@ -315,29 +194,31 @@ static void deliver(struct task *task)
     free(c);
 }
 
-/* EX may be NULL: nothing to say. */
-static void hand_over(struct local *l, struct local_table *ex)
+bool local_hand_over(struct local *l, struct local_table *ex)
 {
     struct change *c = ex == NULL ? NULL : malloc(sizeof *c);
 
     if (c == NULL) {
         local_table_free(ex);
-        return;
+        l->owed |= ex != NULL;
+        return ex == NULL;
     }
     *c = (struct change){ex, l->state};
     struct change *untaken = atomic_exchange(&l->mailbox, c);
     /* When there was one, the task that will fetch this one is on its way. */
-    if (untaken == NULL && queue_post(l->loop, &l->deliver) < 0) {
-        log_error(SUBJECT, "the new table could not be handed over; save the file once more");
+    l->owed = untaken == NULL && queue_post(l->loop, &l->deliver) < 0;
+    if (l->owed) {
+        log_error(SUBJECT(l), "the new table could not be handed over; save the file once more");
         untaken = atomic_exchange(&l->mailbox, NULL);
     }
     change_free(untaken);
+    return !l->owed;
 }
 
 static void look(struct local *l, bool always)
 {
-    hand_over(l, read_now(l, always));
-    save_good(l);
+    local_hand_over(l, read_now(l, always || l->owed));
+    local_save_good(l);
 }
 
 static void file_changed(void *arg)
@@ -350,7 +231,7 @@ static void watch_file(struct local *l)
     watch_remove(l->watch);
     l->watch = watch_add(disk_watcher(l->disk), l->settings->file, file_changed, l);
     if (l->watch == NULL)
-        log_error(SUBJECT, "no memory to watch %s: changes need a reload (SIGHUP)",
+        log_error(SUBJECT(l), "no memory to watch %s: changes need a reload (SIGHUP)",
                   l->settings->file);
 }
 
@@ -384,10 +265,11 @@ static void apply_settings(struct task *task)
     struct local *l = s->local;
     bool moved = strcmp(s->file, l->settings->file) != 0;
 
-    settings_free(l->settings);
+    local_settings_free(l->settings);
     l->settings = s;
     if (moved) {
         l->state.missing = false;
+        recent_free(&l->recent);
         watch_file(l);
     }
     look(l, true);
@@ -398,14 +280,14 @@ int local_configure(struct local *l, const struct local_config *config,
 {
     if (l->disk == NULL)
         return ERR_REFUSED;
-    struct settings *s = settings_new(config, options, lists, n_lists);
+    struct settings *s = local_settings_new(config, options, lists, n_lists);
     if (s == NULL)
         return ERR_NOMEM;
     s->local = l;
     s->task.run = apply_settings;
     int rc = disk_post(l->disk, &s->task);
     if (rc < 0)
-        settings_free(s);
+        local_settings_free(s);
     return rc;
 }
 
@@ -422,7 +304,9 @@ void local_free(struct local *l)
     if (l == NULL)
         return;
     change_free(atomic_load(&l->mailbox));
-    settings_free(l->settings);
+    local_edit_forget(l);
+    recent_free(&l->recent);
+    local_settings_free(l->settings);
     buf_free(&l->good);
     free(l);
 }

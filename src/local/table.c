@@ -1,5 +1,5 @@
 /*
- * The table of exclusions: built once, read without a lock, thrown away whole.
+ * The table of exclusions, or of local blocks: built once, read without a lock, thrown away whole.
  *
  * Three maps from a canonical name to its lines (recipients, senders, logins), as the names of one
  * are never looked up in another. Lines of the same name are chained in file order: there is rarely
@@ -61,7 +61,8 @@ static struct view keep(struct local_table *ex, struct view v)
     return view_make(at, v.len);
 }
 
-static void add_error(struct local_table *ex, unsigned line, bool warning, const char *text)
+static void add_error(struct local_table *ex, unsigned line, unsigned column, bool warning,
+                      const char *text)
 {
     size_t n = ex->n_errors++;
 
@@ -71,6 +72,7 @@ static void add_error(struct local_table *ex, unsigned line, bool warning, const
     struct text t = text_on(ex->errors[n].text, sizeof ex->errors[n].text);
     text_add(&t, text);
     ex->errors[n].line = line;
+    ex->errors[n].column = column;
     ex->errors[n].warning = warning;
 }
 
@@ -82,10 +84,11 @@ static bool known(struct view name, const char *const *lists, size_t n_lists)
     return false;
 }
 
-static void warn_of_unknown_lists(struct local_table *ex, unsigned line, struct view names,
-                                  const char *const *lists, size_t n_lists)
+static void warn_of_unknown_lists(struct local_table *ex, unsigned line,
+                                  const struct grammar_line *l, const char *const *lists,
+                                  size_t n_lists)
 {
-    struct view name;
+    struct view names = l->lists, name;
     struct error words;
 
     if (lists == NULL)
@@ -104,7 +107,7 @@ static void warn_of_unknown_lists(struct local_table *ex, unsigned line, struct 
                 "list=%.*s: no such list is configured; check the name against the [feed ...] "
                 "sections",
                 shown, name.ptr);
-        add_error(ex, line, true, words.text);
+        add_error(ex, line, l->list_column, true, words.text);
     }
 }
 
@@ -142,7 +145,7 @@ static bool chain_up(struct local_table *ex, const struct local_line *e)
 
 static bool add_line(struct local_table *ex, unsigned number, const struct grammar_line *l)
 {
-    char what[sizeof l->entry.text + 32];
+    char what[GRAMMAR_WHAT_BYTES];
     struct text t = text_on(what, sizeof what);
 
     if (ex->n_lines >= MOST_LINES || (ex->n_lines == ex->room && !grow(ex)))
@@ -170,7 +173,7 @@ static bool add_line(struct local_table *ex, unsigned number, const struct gramm
 }
 
 /* False: no memory. */
-static bool parse_lines(struct local_table *ex, struct view text,
+static bool parse_lines(struct local_table *ex, enum local_kind kind, struct view text,
                         const struct address_options *options, const char *const *lists,
                         size_t n_lists)
 {
@@ -179,16 +182,16 @@ static bool parse_lines(struct local_table *ex, struct view text,
     struct view bytes;
 
     for (unsigned number = 1; view_split(&text, '\n', &bytes); number++) {
-        switch (grammar_parse(bytes, options, &line, &why)) {
+        switch (grammar_parse(kind, bytes, options, &line, &why)) {
         case LINE_BLANK:
             break;
         case LINE_BAD:
-            add_error(ex, number, false, why.text);
+            add_error(ex, number, line.column, false, why.text);
             break;
         case LINE_GOOD:
             if (!add_line(ex, number, &line))
                 return false;
-            warn_of_unknown_lists(ex, number, line.lists, lists, n_lists);
+            warn_of_unknown_lists(ex, number, &line, lists, n_lists);
             break;
         }
     }
@@ -200,7 +203,6 @@ struct local_table *local_table_parse(enum local_kind kind, struct view text,
                                       const char *const *lists, size_t n_lists)
 {
     struct local_table *ex = calloc(1, sizeof *ex);
-    (void)kind;
     if (ex == NULL)
         return NULL;
     ex->text = view_dup(text);
@@ -212,7 +214,7 @@ struct local_table *local_table_parse(enum local_kind kind, struct view text,
         struct view copy = view_make(ex->text, text.len);
         if (view_starts(copy, "\xef\xbb\xbf")) /* a byte order mark, as Windows editors put it */
             copy = view_make(copy.ptr + 3, copy.len - 3);
-        good = parse_lines(ex, copy, options, lists, n_lists);
+        good = parse_lines(ex, kind, copy, options, lists, n_lists);
     }
     if (good)
         return ex;
@@ -250,14 +252,6 @@ struct task *local_table_retire_task(struct local_table *ex)
 }
 
 /* ---- reading ---- */
-
-const struct local_line *local_table_block(const struct local_table *table,
-                                           const struct address *recipient, int64_t now,
-                                           unsigned *key_number)
-{
-    (void)table, (void)recipient, (void)now, (void)key_number;
-    return NULL;
-}
 
 size_t local_table_count(const struct local_table *ex)
 {
@@ -367,4 +361,41 @@ void local_table_match(const struct local_table *ex, const struct address *recip
 bool local_table_wants_sender(const struct local_table *ex)
 {
     return ex != NULL && has_any(ex, LOCAL_SENDER);
+}
+
+/* The longest-lived block of NAME among those of KIND that hold now, or NULL. */
+static const struct local_line *block_of(const struct local_table *table, uint64_t chain,
+                                         enum entry_kind kind, int64_t now)
+{
+    const struct local_line *longest = NULL;
+
+    for (uint32_t n = HEAD(chain); n != 0; n = table->next[n - 1]) {
+        const struct local_line *e = &table->lines[n - 1];
+        if (e->kind == kind && now <= e->until && (longest == NULL || e->until > longest->until))
+            longest = e;
+    }
+    return longest;
+}
+
+const struct local_line *local_table_block(const struct local_table *table,
+                                           const struct address *recipient, int64_t now,
+                                           unsigned *key_number)
+{
+    if (local_table_count(table) == 0)
+        return NULL;
+    for (unsigned i = 0; i < recipient->n_keys; i++) {
+        const struct address_key *key = &recipient->keys[i];
+        const uint64_t *chain = map_get(table->by_name[LOCAL_RECIPIENT], key->name);
+        if (chain == NULL)
+            continue;
+        for (enum entry_kind kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++) {
+            const struct local_line *e =
+                key->kinds & ENTRY_BIT(kind) ? block_of(table, *chain, kind, now) : NULL;
+            if (e != NULL) {
+                *key_number = i;
+                return e;
+            }
+        }
+    }
+    return NULL;
 }

@@ -21,7 +21,7 @@ static void check_printed(const struct local_line *e)
 {
     struct error why;
 
-    check(grammar_parse(e->what, &options, &line, &why) == LINE_GOOD);
+    check(grammar_parse(LOCAL_EXCLUSIONS, e->what, &options, &line, &why) == LINE_GOOD);
     check(line.subject == e->subject && view_eq(line.key, e->key));
     check(e->subject == LOCAL_LOGIN || line.kind == e->kind);
 }

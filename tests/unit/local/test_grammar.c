@@ -80,7 +80,7 @@ static void test_good_lines(void **state)
         const char *text = table[i].text;
         struct error why;
         char what[256];
-        if (grammar_parse(view_of(text), &options, &line, &why) != LINE_GOOD)
+        if (grammar_parse(LOCAL_EXCLUSIONS, view_of(text), &options, &line, &why) != LINE_GOOD)
             fail_msg("%s: %s", text, why.text);
         assert_int_equal(line.subject, table[i].subject);
         if (line.subject != LOCAL_LOGIN)
@@ -103,7 +103,8 @@ static void test_blank_lines(void **state)
     static const char *const blank[] = {"", "  \t\r", "# x", "   # x@example.org", "#"};
 
     for (size_t i = 0; i < sizeof blank / sizeof blank[0]; i++)
-        assert_int_equal(grammar_parse(view_of(blank[i]), &options, &line, NULL), LINE_BLANK);
+        assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_of(blank[i]), &options, &line, NULL),
+                         LINE_BLANK);
 }
 
 static void test_bad_lines(void **state)
@@ -140,13 +141,112 @@ static void test_bad_lines(void **state)
 
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct error why = {0, ""};
-        if (grammar_parse(view_of(table[i].text), &options, &line, &why) != LINE_BAD)
+        if (grammar_parse(LOCAL_EXCLUSIONS, view_of(table[i].text), &options, &line, &why) !=
+            LINE_BAD)
             fail_msg("%s: taken", table[i].text);
         if (strstr(why.text, table[i].says) == NULL)
             fail_msg("%s: %s", table[i].text, why.text);
     }
-    assert_int_equal(grammar_parse(view_make("a\0b@example.org", 15), &options, &line, NULL),
-                     LINE_BAD);
+    assert_int_equal(
+        grammar_parse(LOCAL_EXCLUSIONS, view_make("a\0b@example.org", 15), &options, &line, NULL),
+        LINE_BAD);
+}
+
+static void test_blocks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } table[] = {
+        {"x@example.org until=2027-01-01 ticket=T by=b at=c note=d", NULL},
+        {"example.org # n", NULL},
+        {".example.org", NULL},
+        {"*.example.org", NULL},
+        {"x@example.org list=aper", "leave it out"},
+        {"x@example.org lst=aper", "Known are until, ticket"},
+        {"login:ann", "recipients only"},
+        {"Sender:example.org", "recipients only"},
+        {"sender:<>", "recipients only"},
+        {"*", "block the whole world"},
+        {"a@example.org b@example.org", "one block a line"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct error why = {0, ""};
+        enum line_kind got =
+            grammar_parse(LOCAL_BLOCKS, view_of(table[i].text), &options, &line, &why);
+        assert_int_equal(got, table[i].says == NULL ? LINE_GOOD : LINE_BAD);
+        if (table[i].says != NULL && strstr(why.text, table[i].says) == NULL)
+            fail_msg("%s: %s", table[i].text, why.text);
+    }
+}
+
+static void test_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned column;
+    } table[] = {
+        {"*", 1},
+        {"  \t*", 4},
+        {"x@example.org untill=2026-01-01 # n", 15},
+        {"x@example.org  by=a until=x", 21},
+        {" x@example.org by=a junk", 21},
+        {" \"open", 2},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(
+            grammar_parse(LOCAL_EXCLUSIONS, view_of(table[i].text), &options, &line, NULL),
+            LINE_BAD);
+        assert_int_equal(line.column, table[i].column);
+    }
+    grammar_parse(LOCAL_EXCLUSIONS, view_make(" a\0b", 4), &options, &line, NULL);
+    assert_int_equal(line.column, 3);
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_of(" x@example.org by=a list=b list=c"),
+                                   &options, &line, NULL),
+                     LINE_GOOD);
+    assert_int_equal(line.column, 0);
+    assert_int_equal(line.list_column, 21);
+}
+
+static void test_what(void **state)
+{
+    (void)state;
+    static const struct {
+        enum local_kind kind;
+        const char *text, *key; /* NULL: refused */
+        enum local_subject subject;
+        enum entry_kind entry;
+    } table[] = {
+        {LOCAL_EXCLUSIONS, " X@Example.org ", "x@example.org", LOCAL_RECIPIENT, ENTRY_ADDRESS},
+        {LOCAL_EXCLUSIONS, "login:Ann", "Ann", LOCAL_LOGIN, 0},
+        {LOCAL_EXCLUSIONS, "sender:.example.org", "example.org", LOCAL_SENDER, ENTRY_TREE},
+        {LOCAL_EXCLUSIONS, "#x@example.org", "#x@example.org", LOCAL_RECIPIENT, ENTRY_ADDRESS},
+        {LOCAL_EXCLUSIONS, "sender:<>", "", LOCAL_SENDER, ENTRY_ADDRESS},
+        {LOCAL_BLOCKS, "*.example.org", "example.org", LOCAL_RECIPIENT, ENTRY_BELOW},
+        {LOCAL_BLOCKS, "login:ann", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "login:a\tb", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "\"a\nb\"@example.org", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "", NULL, 0, 0},
+    };
+    struct local_what what;
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct error why = {0, ""};
+        int rc = local_what_parse(table[i].kind, view_of(table[i].text), &options, &what, &why);
+        if (rc != (table[i].key == NULL ? ERR_SYNTAX : 0))
+            fail_msg("%s: %s", table[i].text, why.text);
+        if (rc < 0) {
+            assert_true(*why.text != '\0');
+            continue;
+        }
+        check_view(table[i].text, "key", what.key, table[i].key);
+        assert_int_equal(what.subject, table[i].subject);
+        if (what.subject != LOCAL_LOGIN)
+            assert_int_equal(what.kind, table[i].entry);
+    }
 }
 
 static void test_monsters(void **state)
@@ -156,15 +256,19 @@ static void test_monsters(void **state)
 
     assert_non_null(text);
     memset(text, 'a', GRAMMAR_MAX_LINE + 100);
-    assert_int_equal(grammar_parse(view_make(text, GRAMMAR_MAX_LINE + 1), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, GRAMMAR_MAX_LINE + 1),
+                                   &options, &line, NULL),
                      LINE_BAD);
     memcpy(text, "x@example.org list=", 19);
-    assert_int_equal(grammar_parse(view_make(text, 19 + GRAMMAR_MAX_LISTS), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, 19 + GRAMMAR_MAX_LISTS),
+                                   &options, &line, NULL),
                      LINE_GOOD);
-    assert_int_equal(grammar_parse(view_make(text, 20 + GRAMMAR_MAX_LISTS), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, 20 + GRAMMAR_MAX_LISTS),
+                                   &options, &line, NULL),
                      LINE_BAD);
     text[0] = '#';
-    assert_int_equal(grammar_parse(view_make(text, GRAMMAR_MAX_LINE + 100), &options, &line, NULL),
+    assert_int_equal(grammar_parse(LOCAL_EXCLUSIONS, view_make(text, GRAMMAR_MAX_LINE + 100),
+                                   &options, &line, NULL),
                      LINE_BLANK);
     free(text);
 }
@@ -172,9 +276,9 @@ static void test_monsters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_lines),
-        cmocka_unit_test(test_blank_lines),
-        cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_good_lines), cmocka_unit_test(test_blank_lines),
+        cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_columns),    cmocka_unit_test(test_what),
         cmocka_unit_test(test_monsters),
     };
     return cmocka_run_group_tests_name("local/grammar", tests, NULL, NULL);

@@ -298,6 +298,44 @@ static void test_advice(void **state)
     local_table_free(ex);
 }
 
+static void test_local_block(void **state)
+{
+    (void)state;
+    static const char text[] = "example.org until=1970-01-01T00:01:40Z\n"
+                               ".example.org # tree\n"
+                               "a@sub.example.org until=1970-01-01T00:01:40Z\n"
+                               "a@sub.example.org until=1970-01-01T00:03:20Z\n"
+                               "*.example.net\n"
+                               "b@example.org list=x\n";
+    static const struct {
+        const char *recipient;
+        int64_t now;
+        unsigned line, key; /* line 0: none */
+    } table[] = {
+        {"x@example.org", 100, 1, 1},       /* the domain before the tree; the second it ends */
+        {"x@example.org", 101, 2, 1},       /* over: the next one */
+        {"b@example.org", 0, 1, 1},         /* list= is no line of blocks */
+        {"x@sub.example.org", 0, 2, 2},     /* from below */
+        {"A+tag@sub.example.org", 0, 4, 1}, /* longest of one name; without its tag */
+        {"a@sub.example.org", 201, 2, 2},   {"x@example.net", 0, 0, 0},
+        {"x@a.example.net", 0, 5, 2},       {"nobody", 0, 0, 0},
+    };
+    struct local_table *blocks = local_table_parse(LOCAL_BLOCKS, view_of(text), &options, NULL, 0);
+    unsigned key;
+
+    assert_int_equal(local_table_left_out(blocks), 1);
+    assert_int_equal(local_table_error_at(blocks, 0)->column, 15);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        address_parse(view_of(table[i].recipient), &options, &recipient);
+        const struct local_line *e = local_table_block(blocks, &recipient, table[i].now, &key);
+        unsigned line = e == NULL ? 0 : e->line;
+        if (line != table[i].line || (e != NULL && key != table[i].key))
+            fail_msg("%s: line %u, key %u", table[i].recipient, line, key);
+    }
+    assert_null(local_table_block(NULL, &recipient, 0, &key));
+    local_table_free(blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_many_lines),
         cmocka_unit_test(test_no_table),
         cmocka_unit_test(test_advice),
+        cmocka_unit_test(test_local_block),
     };
     return cmocka_run_group_tests_name("local/exclusions", tests, NULL, NULL);
 }

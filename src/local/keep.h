@@ -1,0 +1,62 @@
+/*
+ * One file in force: what reload.c keeps and edit.c changes. Disk thread, but for what says
+ * otherwise.
+ */
+#ifndef LOCAL_KEEP_H
+#define LOCAL_KEEP_H
+
+#include <stdatomic.h>
+
+#include "rcptguard/base/buf.h"
+#include "rcptguard/local.h"
+#include "recent.h"
+#include "settings.h"
+
+struct change;
+struct edit_job;
+
+struct local {
+    struct settings *settings;
+    struct local_state state;
+    struct buf good; /* text of what is in force */
+    size_t in_force; /* its lines */
+    bool good_unsaved;
+    bool never; /* nothing was ever in force, not at an earlier start either */
+    bool owed;  /* what is in force here could not be handed over: at the next look */
+    struct recent recent;
+
+    struct disk *disk;
+    struct queue *loop;
+    local_changed *changed;
+    void *arg;
+    struct watch *watch;
+    struct task start, deliver;
+    _Atomic(struct change *) mailbox;
+    struct edit_job *jobs; /* edits under way; the loop's */
+};
+
+/*
+ * TEXT was read whole, or written: from now on it is what counts. Takes its memory. EDITED: by us,
+ * so that nobody is warned of lines that it takes out. NULL: no memory.
+ */
+struct local_table *local_take_text(struct local *l, struct buf *text, bool edited);
+
+/* To the loop; EX may be NULL: nothing to say. False: it could not be done, and was logged. */
+bool local_hand_over(struct local *l, struct local_table *ex);
+
+/* The copy for the next start; after the table was handed over. */
+void local_save_good(struct local *l);
+
+/* After disk_stop: edits that nobody was told of. */
+void local_edit_forget(struct local *l);
+
+/* ---- what the log says ---- */
+
+void local_log_errors(const struct local *l, const struct local_table *ex);
+void local_log_losses(const struct local *l, size_t before, size_t now);
+
+/* Warns once for each reason, as the file is looked at again at every change; true: it is a new
+ * one. */
+bool local_note_missing(struct local *l, const struct error *why);
+
+#endif
