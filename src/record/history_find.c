@@ -17,7 +17,7 @@
 
 struct kept {
     struct history_change change;
-    uint64_t order; /* of changes of one time: as they were read */
+    uint64_t order; /* as they were read */
 };
 
 enum last { LAST_UNKNOWN, LAST_ADDED, LAST_DROPPED };
@@ -65,6 +65,11 @@ static int compare_kept(const void *a, const void *b)
 
     if (x->change.time != y->change.time)
         return x->change.time < y->change.time ? -1 : 1;
+    int lists = strcmp(x->change.list, y->change.list);
+    if (lists != 0)
+        return lists;
+    if (x->change.key != y->change.key)
+        return x->change.key < y->change.key ? -1 : 1;
     return (x->order > y->order) - (x->order < y->order);
 }
 
