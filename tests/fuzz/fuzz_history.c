@@ -29,8 +29,8 @@ static void on_hit(unsigned key, bool added, void *arg)
     const struct history_head *head = &h->block->head;
 
     h->hits++;
-    if (!is_there(added ? h->block->added : h->block->dropped,
-                  added ? head->added : head->dropped, h->wanted[key].hash))
+    if (!is_there(added ? h->block->added : h->block->dropped, added ? head->added : head->dropped,
+                  h->wanted[key].hash))
         abort();
 }
 
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     /* A copy, for its alignment, of just that size. */
-    char *bytes = malloc(size);
+    char *bytes = malloc(size > 1 ? size - 1 : 1);
     if (bytes == NULL)
         return 0;
     memcpy(bytes, data + 1, size - 1);
