@@ -122,7 +122,12 @@ struct history_config {
 
 /* Opens what is there; a damaged tail is cut, with a warning. Blocks: start. NULL with *why. */
 struct history *history_new(const struct history_config *config, struct error *why);
-void history_free(struct history *h); /* after worker and disk thread ended; NULL is fine */
+
+/* Before disk_stop: searches under way end without an answer, so that the end need not wait. */
+void history_stop(struct history *h);
+
+/* After worker and disk thread ended, and when LOOP is not run any more; NULL is fine. */
+void history_free(struct history *h);
 void history_configure(struct history *h, int64_t keep_s, uint64_t max_bytes); /* any thread */
 
 /*
@@ -154,7 +159,8 @@ typedef void history_found(const struct history_change *changes, size_t n, int64
 
 /*
  * Looks for changes of the N KEYS (copied) on the disk thread, in slices, so that nothing else
- * waits for it. 0 and FOUND comes once on LOOP; or ERR_LIMIT / ERR_NOMEM and it does not.
+ * waits for it. 0 and FOUND comes once on LOOP, a queue without a cap (unless history_stop comes
+ * first); or ERR_LIMIT / ERR_NOMEM and it does not.
  */
 int history_find(struct history *h, struct disk *disk, struct queue *loop,
                  const struct history_key *keys, size_t n, history_found *found, void *arg);

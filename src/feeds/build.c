@@ -18,7 +18,6 @@ struct part {
     int old;    /* its list in the current blocklist that can be copied, or -1 */
     bool fresh; /* its entries are those of feed->fresh */
     int number; /* of its list in the new blocklist */
-    uint64_t added;
 };
 
 struct build {
@@ -162,32 +161,6 @@ static int add_list(struct build *b, struct part *p, struct error *why)
     return blocklist_builder_list(b->builder, &list, why);
 }
 
-struct counting {
-    const struct build *build;
-    struct part *part;
-};
-
-/* For the log line only, so lists beyond the first few of a key do not matter. */
-static bool was_there(const struct build *b, const struct part *p, struct view key, uint8_t kind)
-{
-    struct listing found[32];
-    size_t n = blocklist_find(b->current, key, ENTRY_BIT(kind), found, 32);
-
-    for (size_t i = 0; i < n && i < 32; i++)
-        if (found[i].list == p->old && found[i].effect == LISTING_BLOCKS)
-            return true;
-    return false;
-}
-
-static int count_added(struct view key, const struct listing *listing, void *arg)
-{
-    struct counting *c = arg;
-
-    if (listing->list == COPY_ACTIVE && listing->effect == LISTING_BLOCKS)
-        c->part->added += !was_there(c->build, c->part, key, listing->kind);
-    return 0;
-}
-
 static int number_lists(struct build *b, struct error *why)
 {
     for (size_t i = 0; i < b->n_parts; i++) {
@@ -209,10 +182,6 @@ static int add_copy(struct build *b, struct part *p, struct error *why)
     const int numbers[] = {[COPY_ACTIVE] = p->number, [COPY_REST] = -1};
     struct blocklist *copy = p->feed->fresh;
 
-    if (p->old >= 0)
-        blocklist_each(copy, count_added, &(struct counting){b, p});
-    else
-        p->added = blocklist_list(copy, COPY_ACTIVE)->entries;
     p->feed->fresh = NULL;
     return blocklist_builder_absorb(b->builder, copy, numbers, why);
 }
@@ -262,19 +231,6 @@ static int fill(struct build *b, struct error *why)
     return blocklist_builder_add_from(b->builder, b->current, b->numbers, why);
 }
 
-static void log_part(const struct build *b, const struct part *p, const struct blocklist *made)
-{
-    const struct store_copy *copy = &p->feed->meta.sources[STORE_LIST].accepted;
-    int number = build_find(made, p->feed->config->name, p->feed->shape);
-    uint64_t now = number < 0 ? 0 : blocklist_list(made, (size_t)number)->entries;
-    uint64_t before = p->old < 0 ? 0 : blocklist_list(b->current, (size_t)p->old)->entries;
-
-    log_info(p->feed->config->name,
-             "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64
-             " dropped), %" PRIu64 " entries and %" PRIu64 " bad rows in the copy",
-             now, p->added, before + p->added - now, copy->entries, copy->bad_rows);
-}
-
 static void tell_fresh(const struct build *b)
 {
     for (size_t i = 0; b->house->tell != NULL && i < b->n_parts; i++)
@@ -318,8 +274,6 @@ int build_blocklist(const struct feed_house *house, struct feed *const *feeds, s
     int rc = make(&b, feeds, out, why);
 
     for (size_t i = 0; rc == 0 && i < n_feeds; i++) {
-        if (b.parts[i].fresh)
-            log_part(&b, &b.parts[i], *out);
         /* Of a feed that may not be in force. */
         blocklist_free(feeds[i]->fresh);
         feeds[i]->fresh = NULL;
@@ -328,6 +282,51 @@ int build_blocklist(const struct feed_house *house, struct feed *const *feeds, s
     free(b.numbers);
     free(b.parts);
     return rc;
+}
+
+/* ---- what changed --------------------------------------------------------------------------- */
+
+struct changes {
+    uint64_t added, dropped;
+};
+
+static int count_change(struct view key, uint8_t kind, bool added, void *arg)
+{
+    struct changes *c = arg;
+
+    (void)key, (void)kind;
+    c->added += added;
+    c->dropped += !added;
+    return 0;
+}
+
+static void log_list(const struct feed *f, const struct blocklist *old, int before,
+                     const struct blocklist *made, int now)
+{
+    const struct store_copy *copy = &f->meta.sources[STORE_LIST].accepted;
+    struct changes c = {0, 0};
+
+    blocklist_diff(before < 0 ? NULL : old, (uint16_t)(before < 0 ? 0 : before), made,
+                   (uint16_t)now, count_change, &c);
+    log_info(f->config->name,
+             "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64
+             " dropped), %" PRIu64 " entries and %" PRIu64 " bad rows in the copy",
+             blocklist_list(made, (size_t)now)->entries, c.added, c.dropped, copy->entries,
+             copy->bad_rows);
+}
+
+void build_log(struct feed *const *feeds, size_t n_feeds, const struct blocklist *old,
+               const struct blocklist *made)
+{
+    for (size_t i = 0; i < n_feeds; i++) {
+        int before = build_find(old, feeds[i]->config->name, feeds[i]->shape);
+        int now = build_find(made, feeds[i]->config->name, feeds[i]->shape);
+        if (now < 0 ||
+            (before >= 0 && memcmp(blocklist_list(old, (size_t)before)->copy,
+                                   blocklist_list(made, (size_t)now)->copy, SHA256_BYTES) == 0))
+            continue;
+        log_list(feeds[i], old, before, made, now);
+    }
 }
 
 /* ---- counting ------------------------------------------------------------------------------- */

@@ -18,6 +18,11 @@ bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blockl
 int build_blocklist(const struct feed_house *house, struct feed *const *feeds, size_t n_feeds,
                     const struct blocklist *current, struct blocklist **out, struct error *why);
 
+/* One line in the log for each list of MADE that OLD (may be NULL) has not or in another copy. It
+ * asks for each entry in the other index: for when MADE is in force already. */
+void build_log(struct feed *const *feeds, size_t n_feeds, const struct blocklist *old,
+               const struct blocklist *made);
+
 /* Number of the list called NAME that was shaped like SHAPE, or -1. BL may be NULL. */
 int build_find(const struct blocklist *bl, const char *name,
                const unsigned char shape[SHA256_BYTES]);

@@ -150,7 +150,7 @@ struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
         return NULL;
     }
     if (check_names(config, why) < 0 ||
-        (f->worker = worker_new(config, f->post, first, why)) == NULL) {
+        (f->worker = worker_new(config, f->post, &f->events, first, why)) == NULL) {
         feeds_free(f);
         return NULL;
     }

@@ -93,14 +93,14 @@ int post_shape(struct post *p, size_t n_feeds)
     return 0;
 }
 
-void post_blocklist(struct post *p, struct blocklist *bl)
+struct blocklist *post_blocklist(struct post *p, struct blocklist *bl)
 {
     pthread_mutex_lock(&p->lock);
-    struct blocklist *old = p->blocklist;
+    struct blocklist *untaken = p->blocklist;
     p->blocklist = bl;
     p->waiting = true;
     pthread_mutex_unlock(&p->lock);
-    blocklist_free(old);
+    return untaken;
 }
 
 void post_status(struct post *p, size_t i, const struct feed_status *status)

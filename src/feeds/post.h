@@ -40,7 +40,9 @@ void post_free(struct post *p); /* NULL is fine */
 
 /* The worker's side. */
 int post_shape(struct post *p, size_t n_feeds); /* how many statuses there are from now on */
-void post_blocklist(struct post *p, struct blocklist *bl); /* taken over */
+/* Takes BL over. Returns the one before when the loop has not fetched it and never will, to be
+ * freed; else NULL. */
+struct blocklist *post_blocklist(struct post *p, struct blocklist *bl);
 void post_status(struct post *p, size_t i, const struct feed_status *status);
 void post_done(struct post *p, struct feeds_request *r, enum feeds_result result);
 bool post_send(struct post *p); /* false: the loop's queue is full, try again soon */

@@ -56,6 +56,25 @@ static void judge_what_arrived(struct worker *w, int64_t now)
     }
 }
 
+/*
+ * The hand-over first, since counting and writing take their time.
+ * OLD may be with the loop or have been given back by it, but it is freed only on this thread, by a
+ * message of the next turn; or the loop never fetched it, and then it is UNTAKEN, freed here. MADE
+ * is safe in the same way, as nothing follows it yet.
+ */
+static void hand_over(struct worker *w, struct blocklist *made)
+{
+    const struct blocklist *old = w->current;
+    struct blocklist *untaken = post_blocklist(w->post, made);
+
+    w->current = made;
+    post_send(w->post);
+    build_log(w->feeds, w->n_feeds, old, made);
+    if (w->events->swapped != NULL)
+        w->events->swapped(old, made, w->events->arg);
+    blocklist_free(untaken);
+}
+
 static void build(struct worker *w, int64_t now)
 {
     struct blocklist *made;
@@ -73,12 +92,10 @@ static void build(struct worker *w, int64_t now)
                       why.text);
         return;
     }
-    w->current = made;
     w->unsaved = true;
     w->save_again_at = 0;
     w->counted_day = 0;
-    post_blocklist(w->post, made);
-    post_send(w->post);
+    hand_over(w, made);
 }
 
 static void count(struct worker *w, int64_t now)

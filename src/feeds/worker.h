@@ -10,9 +10,11 @@
 
 struct worker;
 
-/* Reads what is stored; *FIRST as feeds_new says. The thread does not run yet. */
+/* Reads what is stored; *FIRST as feeds_new says. The thread does not run yet. Of EVENTS, which are
+ * borrowed, it calls `swapped`. */
 struct worker *worker_new(const struct feeds_config *config, struct post *post,
-                          struct blocklist **first, struct error *why);
+                          const struct feeds_events *events, struct blocklist **first,
+                          struct error *why);
 int worker_start(struct worker *w, struct error *why);
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w); /* stops it; NULL is fine */

@@ -93,7 +93,8 @@ static void load_index(struct worker *w)
 }
 
 struct worker *worker_new(const struct feeds_config *config, struct post *post,
-                          struct blocklist **first, struct error *why)
+                          const struct feeds_events *events, struct blocklist **first,
+                          struct error *why)
 {
     struct worker *w = calloc(1, sizeof *w);
 
@@ -102,6 +103,7 @@ struct worker *worker_new(const struct feeds_config *config, struct post *post,
         return NULL;
     }
     w->post = post;
+    w->events = events;
     w->nudge.run = run_nothing;
     atomic_init(&w->stop, false);
     if (make_tools(w, config->state_dir, why) < 0 || worker_apply(w, config, why) < 0) {

@@ -12,6 +12,7 @@
 
 struct worker {
     struct post *post;
+    const struct feeds_events *events;
     struct queue *inbox;
     struct watcher *watcher;
     struct suffixes *suffixes;

@@ -42,6 +42,12 @@ struct house {
     struct protect *protect;
     struct http_stub *stub;
     int result; /* of the last request, -1: none yet */
+
+    /* The worker's, until it said that something ended or `told` counted up. */
+    const struct blocklist *last_made;
+    char changes[1024]; /* "+key -key|", a swap */
+    bool wrong_old;
+    atomic_uint told;
 };
 
 /* The worker stands still in the first log line with these words, until it is let go. */
@@ -83,6 +89,39 @@ static void on_status(const struct feed_status *status, void *arg)
 {
     (void)status;
     (void)arg;
+}
+
+static void add_change(struct house *h, char sign, struct view key)
+{
+    size_t len = strlen(h->changes);
+    snprintf(h->changes + len, sizeof h->changes - len, "%c%.*s", sign, (int)key.len, key.ptr);
+}
+
+static int on_change(struct view key, uint8_t kind, bool added, void *arg)
+{
+    (void)kind;
+    add_change(arg, added ? '+' : '-', key);
+    return 0;
+}
+
+static uint16_t list_called(const struct blocklist *bl, const char *name)
+{
+    for (size_t i = 0; bl != NULL && i < blocklist_lists(bl); i++)
+        if (strcmp(blocklist_list(bl, i)->name, name) == 0)
+            return (uint16_t)i;
+    return BLOCKLIST_MAX_LISTS; /* no listing is of it */
+}
+
+/* Reads both as a history does: one that was freed too early is seen by the sanitizers. */
+static void on_swapped(const struct blocklist *old, const struct blocklist *made, void *arg)
+{
+    struct house *h = arg;
+
+    h->wrong_old |= old != h->last_made || made == NULL;
+    h->last_made = made;
+    blocklist_diff(old, list_called(old, "list"), made, list_called(made, "list"), on_change, h);
+    add_change(h, '|', view_of(""));
+    atomic_fetch_add(&h->told, 1);
 }
 
 static void on_done(enum feeds_result result, void *arg)
@@ -186,12 +225,14 @@ static int setup(void **state)
 
 static void start(struct house *h)
 {
-    const struct feeds_events events = {.blocklist = on_blocklist, .status = on_status, .arg = h};
+    const struct feeds_events events = {
+        .blocklist = on_blocklist, .status = on_status, .swapped = on_swapped, .arg = h};
     struct error why;
 
     h->feeds = feeds_new(&h->config, h->loop, &events, &h->bl, &why);
     if (h->feeds == NULL)
         fail_msg("%s", why.text);
+    h->last_made = h->bl; /* nothing was swapped yet */
     if (feeds_start(h->feeds, &why) < 0)
         fail_msg("%s", why.text);
 }
@@ -214,6 +255,7 @@ static int teardown(void **state)
     struct house *h = *state;
 
     stop(h);
+    assert_false(h->wrong_old);
     clock_set(-1, -1);
     if (h->stub != NULL)
         stub_stop(h->stub);
@@ -1317,6 +1359,65 @@ static void test_full_disk_keeps_the_list_in_force(void **state)
     unlink(join(h->state, "feeds/list"));
 }
 
+static void test_swaps_are_told(void **state)
+{
+    struct house *h = *state;
+
+    set_feed(h, 0, "list", "entries");
+    write_file(h, "list", "a@example.org\n");
+    start(h);
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_string_equal(h->changes, "+a@example.org|");
+    take(h, "b@example.org\n", FEED_ACCEPTED);
+    assert_string_equal(h->changes, "+a@example.org|+b@example.org-a@example.org|");
+
+    h->changes[0] = '\0';
+    assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
+    assert_string_equal(h->changes, "+a@example.org-b@example.org|");
+
+    /* A saved index is no swap; a list that a reload removes is one. */
+    stop(h);
+    h->changes[0] = '\0';
+    set_feed(h, 1, "other", "entries");
+    write_file(h, "other", "c@example.org\n");
+    start(h);
+    assert_true(is_listed(h, "a@example.org"));
+    assert_soon(h, is_listed, "c@example.org");
+    assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
+    assert_string_equal(h->changes, "|");
+    h->configs[0] = h->configs[1];
+    h->config.n_feeds = 1;
+    assert_int_equal(feeds_configure(h->feeds, &h->config), 0);
+    assert_soon(h, is_not_listed, "a@example.org");
+    assert_int_equal(refresh_now(h, "other"), FEEDS_DONE);
+    assert_string_equal(h->changes, "|-a@example.org|");
+}
+
+/* The loop is busy: the blocklist that it never fetched is there until the swap was told. */
+static void test_swaps_that_the_loop_never_saw(void **state)
+{
+    struct house *h = *state;
+    int64_t end = clock_mono_ms() + DEADLINE_MS;
+
+    set_feed(h, 0, "list", "entries");
+    start(h);
+    for (unsigned i = 1; i <= 5; i++) {
+        write_addresses(h, "list", i, 1);
+        while (atomic_load(&h->told) < i && clock_mono_ms() < end)
+            sched_yield();
+        assert_int_equal(atomic_load(&h->told), i);
+    }
+    assert_null(h->bl);
+    assert_soon(h, is_listed, "user5@example.org");
+    assert_int_equal(h->swaps, 1);
+    stop(h);
+    assert_string_equal(h->changes, "+user1@example.org|"
+                                    "+user2@example.org-user1@example.org|"
+                                    "+user3@example.org-user2@example.org|"
+                                    "+user4@example.org-user3@example.org|"
+                                    "+user5@example.org-user4@example.org|");
+}
+
 int main(void)
 {
 #define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -1353,6 +1454,8 @@ int main(void)
         ONE(test_origin_that_is_forgotten),
         ONE(test_stops_while_origins_are_looked_for),
         ONE(test_progress_of_parsing_and_building),
+        ONE(test_swaps_are_told),
+        ONE(test_swaps_that_the_loop_never_saw),
     };
     return cmocka_run_group_tests_name("feeds", tests, NULL, NULL);
 }
