@@ -61,8 +61,7 @@ static void add_until(const struct show *s, struct show_table *t, const json_t *
         if (then != 0)
             text_addf(&text, " (%s)", show_age(s->now, then, age));
     } else {
-        text_addf(&text, "%s (%s)", show_local(until, "%Y-%m-%d %H:%M", date),
-                  show_age(s->now, then, age));
+        text_addf(&text, "%s (%s)", show_local_date(until, date), show_age(s->now, then, age));
     }
     show_table_add(t, text_view(&text), expired ? SHOW_YELLOW : SHOW_PLAIN);
 }

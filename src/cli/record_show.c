@@ -11,7 +11,7 @@ static void add_change(const struct show *s, struct show_table *t, const json_t 
     struct view time = show_field(change, "time"), what = show_field(change, "change");
     char age[SHOW_SPAN_MAX], date[SHOW_SPAN_MAX];
 
-    show_table_add(t, view_of(show_local(time, "%Y-%m-%d %H:%M", date)), SHOW_PLAIN);
+    show_table_add(t, view_of(show_local_date(time, date)), SHOW_PLAIN);
     show_table_add(t, view_of(show_age(s->now, show_time(time), age)), SHOW_PLAIN);
     show_table_add(t, what, view_is(what, "added") ? SHOW_RED : SHOW_GREEN);
     show_table_add(t, show_field(change, "list"), SHOW_BOLD);
@@ -133,7 +133,7 @@ void event_show(const struct show *s, const json_t *event)
 
     if (json_is_true(json_object_get(event, "alive")))
         return;
-    fprintf(s->to, "%s  ", show_local(show_field(event, "time"), "%H:%M:%S", time));
+    fprintf(s->to, "%s  ", show_local_clock(show_field(event, "time"), time));
     if (show_is_set(event, "lost")) {
         fprintf(s->to, "%lld events were lost: this terminal is too slow\n",
                 (long long)show_number(event, "lost"));

@@ -156,17 +156,30 @@ void show_when(const struct show *s, struct view text)
     if (then == 0)
         fputs("never", s->to);
     else
-        fprintf(s->to, "%s (%s)", show_local(text, "%Y-%m-%d %H:%M", date),
-                show_age(s->now, then, age));
+        fprintf(s->to, "%s (%s)", show_local_date(text, date), show_age(s->now, then, age));
 }
 
-const char *show_local(struct view text, const char *format, char dst[SHOW_SPAN_MAX])
+static bool to_local(struct view text, struct tm *local)
 {
     time_t when = (time_t)show_time(text);
+
+    return when != 0 && localtime_r(&when, local) != NULL;
+}
+
+const char *show_local_date(struct view text, char dst[SHOW_SPAN_MAX])
+{
     struct tm local;
 
-    if (when == 0 || localtime_r(&when, &local) == NULL || local.tm_year < -1900 ||
-        strftime(dst, SHOW_SPAN_MAX, format, &local) == 0)
+    if (!to_local(text, &local) || strftime(dst, SHOW_SPAN_MAX, "%Y-%m-%d %H:%M", &local) == 0)
+        snprintf(dst, SHOW_SPAN_MAX, "-");
+    return dst;
+}
+
+const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX])
+{
+    struct tm local;
+
+    if (!to_local(text, &local) || strftime(dst, SHOW_SPAN_MAX, "%H:%M:%S", &local) == 0)
         snprintf(dst, SHOW_SPAN_MAX, "-");
     return dst;
 }

@@ -69,9 +69,9 @@ struct view show_item(const json_t *item);
 /* V in a colour, padded on the right to WIDTH columns; a longer one is shown whole. */
 void show_padded(const struct show *s, struct view v, int width, enum show_colour colour);
 
-/* The local time of a text for show_time, by strftime's FORMAT; "-" for what is none. */
-const char *show_local(struct view text, const char *format, char dst[SHOW_SPAN_MAX])
-    __attribute__((format(strftime, 2, 0)));
+/* "2026-11-23 19:10" and "19:10:05", local time, of a text for show_time; "-" for what is none. */
+const char *show_local_date(struct view text, char dst[SHOW_SPAN_MAX]);
+const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX]);
 
 /* A table: cells of outside text, columns as wide as they need to be. Row 0 is the head. */
 #define SHOW_COLUMNS 8
