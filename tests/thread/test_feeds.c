@@ -30,6 +30,14 @@
 #define DEADLINE_MS 20000
 #define MAX_FEEDS   3
 
+/* The worker's, until it said that a request ended or COUNT went up. */
+struct told {
+    const struct blocklist *last_made;
+    char changes[1024]; /* "+key-key|", a swap */
+    bool wrong_old;
+    atomic_uint count;
+};
+
 struct house {
     char dir[64], state[96];
     struct queue *loop;
@@ -42,12 +50,7 @@ struct house {
     struct protect *protect;
     struct http_stub *stub;
     int result; /* of the last request, -1: none yet */
-
-    /* The worker's, until it said that something ended or `told` counted up. */
-    const struct blocklist *last_made;
-    char changes[1024]; /* "+key -key|", a swap */
-    bool wrong_old;
-    atomic_uint told;
+    struct told *worker;
 };
 
 /* The worker stands still in the first log line with these words, until it is let go. */
@@ -91,10 +94,11 @@ static void on_status(const struct feed_status *status, void *arg)
     (void)arg;
 }
 
-static void add_change(struct house *h, char sign, struct view key)
+static void add_change(struct told *told, char sign, struct view key)
 {
-    size_t len = strlen(h->changes);
-    snprintf(h->changes + len, sizeof h->changes - len, "%c%.*s", sign, (int)key.len, key.ptr);
+    size_t len = strlen(told->changes);
+    snprintf(told->changes + len, sizeof told->changes - len, "%c%.*s", sign, (int)key.len,
+             key.ptr);
 }
 
 static int on_change(struct view key, uint8_t kind, bool added, void *arg)
@@ -115,13 +119,13 @@ static uint16_t list_called(const struct blocklist *bl, const char *name)
 /* Reads both as a history does: one that was freed too early is seen by the sanitizers. */
 static void on_swapped(const struct blocklist *old, const struct blocklist *made, void *arg)
 {
-    struct house *h = arg;
+    struct told *told = ((struct house *)arg)->worker;
 
-    h->wrong_old |= old != h->last_made || made == NULL;
-    h->last_made = made;
-    blocklist_diff(old, list_called(old, "list"), made, list_called(made, "list"), on_change, h);
-    add_change(h, '|', view_of(""));
-    atomic_fetch_add(&h->told, 1);
+    told->wrong_old |= old != told->last_made || made == NULL;
+    told->last_made = made;
+    blocklist_diff(old, list_called(old, "list"), made, list_called(made, "list"), on_change, told);
+    add_change(told, '|', view_of(""));
+    atomic_fetch_add(&told->count, 1);
 }
 
 static void on_done(enum feeds_result result, void *arg)
@@ -208,6 +212,8 @@ static int setup(void **state)
     struct error why;
 
     assert_non_null(h);
+    h->worker = calloc(1, sizeof *h->worker);
+    assert_non_null(h->worker);
     strcpy(h->dir, "/tmp/rcptguard-feeds.XXXXXX");
     assert_non_null(mkdtemp(h->dir));
     struct text path = text_on(h->state, sizeof h->state);
@@ -232,7 +238,7 @@ static void start(struct house *h)
     h->feeds = feeds_new(&h->config, h->loop, &events, &h->bl, &why);
     if (h->feeds == NULL)
         fail_msg("%s", why.text);
-    h->last_made = h->bl; /* nothing was swapped yet */
+    h->worker->last_made = h->bl; /* nothing was swapped yet */
     if (feeds_start(h->feeds, &why) < 0)
         fail_msg("%s", why.text);
 }
@@ -255,7 +261,7 @@ static int teardown(void **state)
     struct house *h = *state;
 
     stop(h);
-    assert_false(h->wrong_old);
+    assert_false(h->worker->wrong_old);
     clock_set(-1, -1);
     if (h->stub != NULL)
         stub_stop(h->stub);
@@ -263,6 +269,7 @@ static int teardown(void **state)
     protect_release(h->protect);
     remove_tree(h->dir);
     log_set_sink(NULL, NULL);
+    free(h->worker);
     free(h);
     return 0;
 }
@@ -1367,30 +1374,30 @@ static void test_swaps_are_told(void **state)
     write_file(h, "list", "a@example.org\n");
     start(h);
     assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
-    assert_string_equal(h->changes, "+a@example.org|");
+    assert_string_equal(h->worker->changes, "+a@example.org|");
     take(h, "b@example.org\n", FEED_ACCEPTED);
-    assert_string_equal(h->changes, "+a@example.org|+b@example.org-a@example.org|");
+    assert_string_equal(h->worker->changes, "+a@example.org|+b@example.org-a@example.org|");
 
-    h->changes[0] = '\0';
+    h->worker->changes[0] = '\0';
     assert_int_equal(roll_back(h, "list"), FEEDS_DONE);
-    assert_string_equal(h->changes, "+a@example.org-b@example.org|");
+    assert_string_equal(h->worker->changes, "+a@example.org-b@example.org|");
 
     /* A saved index is no swap; a list that a reload removes is one. */
     stop(h);
-    h->changes[0] = '\0';
+    h->worker->changes[0] = '\0';
     set_feed(h, 1, "other", "entries");
     write_file(h, "other", "c@example.org\n");
     start(h);
     assert_true(is_listed(h, "a@example.org"));
     assert_soon(h, is_listed, "c@example.org");
     assert_int_equal(refresh_now(h, "list"), FEEDS_DONE);
-    assert_string_equal(h->changes, "|");
+    assert_string_equal(h->worker->changes, "|");
     h->configs[0] = h->configs[1];
     h->config.n_feeds = 1;
     assert_int_equal(feeds_configure(h->feeds, &h->config), 0);
     assert_soon(h, is_not_listed, "a@example.org");
     assert_int_equal(refresh_now(h, "other"), FEEDS_DONE);
-    assert_string_equal(h->changes, "|-a@example.org|");
+    assert_string_equal(h->worker->changes, "|-a@example.org|");
 }
 
 /* The loop is busy: the blocklist that it never fetched is there until the swap was told. */
@@ -1403,19 +1410,19 @@ static void test_swaps_that_the_loop_never_saw(void **state)
     start(h);
     for (unsigned i = 1; i <= 5; i++) {
         write_addresses(h, "list", i, 1);
-        while (atomic_load(&h->told) < i && clock_mono_ms() < end)
+        while (atomic_load(&h->worker->count) < i && clock_mono_ms() < end)
             sched_yield();
-        assert_int_equal(atomic_load(&h->told), i);
+        assert_int_equal(atomic_load(&h->worker->count), i);
     }
     assert_null(h->bl);
     assert_soon(h, is_listed, "user5@example.org");
     assert_int_equal(h->swaps, 1);
     stop(h);
-    assert_string_equal(h->changes, "+user1@example.org|"
-                                    "+user2@example.org-user1@example.org|"
-                                    "+user3@example.org-user2@example.org|"
-                                    "+user4@example.org-user3@example.org|"
-                                    "+user5@example.org-user4@example.org|");
+    assert_string_equal(h->worker->changes, "+user1@example.org|"
+                                            "+user2@example.org-user1@example.org|"
+                                            "+user3@example.org-user2@example.org|"
+                                            "+user4@example.org-user3@example.org|"
+                                            "+user5@example.org-user4@example.org|");
 }
 
 int main(void)
