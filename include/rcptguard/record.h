@@ -120,7 +120,8 @@ struct history_config {
     uint64_t max_bytes;
 };
 
-/* Opens what is there; a damaged tail is cut, with a warning. Blocks: start. NULL with *why. */
+/* Opens what is there; a damaged tail is cut, with a warning. Blocks: start. NULL with *why: no
+ * lists depend on it, so all calls take NULL for a history that keeps nothing. */
 struct history *history_new(const struct history_config *config, struct error *why);
 
 /* Before disk_stop: searches under way end without an answer, so that the end need not wait. */

@@ -200,7 +200,7 @@ static int load_lists(struct daemon *d, struct config *c, struct error *why)
         return error_set(why, ERR_NOMEM, "no memory");
     d->history = history_new(&history, why);
     if (d->history == NULL)
-        return why->code;
+        log_warning("history", "%s; it is not kept until the next start", why->text);
     d->feeds_events = (struct feeds_events){
         .blocklist = on_blocklist, .status = on_status, .swapped = on_swapped, .arg = d};
     d->feeds = feeds_new(&d->setup->feeds, d->queue, &d->feeds_events, &saved, why);
@@ -287,8 +287,9 @@ static int start_rooms(struct daemon *d, struct error *why)
     if (d->disk == NULL)
         return why->code;
     d->house.disk = d->disk;
-    if ((rc = record_start(d->record, d->setup->config->state_dir, d->disk, d->queue, why)) < 0 ||
-        (rc = feeds_start(d->feeds, why)) < 0 ||
+    if (record_start(d->record, d->setup->config->state_dir, d->disk, d->queue, why) < 0)
+        log_warning("references", "%s; they are not kept until the next start", why->text);
+    if ((rc = feeds_start(d->feeds, why)) < 0 ||
         (rc = local_watch(d->exclusions, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
         (rc = local_watch(d->blocks, d->disk, d->queue, on_blocks, d, why)) < 0 ||
         (rc = policy_start(d->policy, why)) < 0)
@@ -318,6 +319,7 @@ static void stop_threads(struct daemon *d)
         feeds_stop(d->feeds);
     if (d->record != NULL)
         record_stop(d->record);
+    history_stop(d->history);
     disk_stop(d->disk);
     d->disk = NULL;
     if (d->queue != NULL)

@@ -46,13 +46,16 @@ struct history *history_new(const struct history_config *config, struct error *w
 
 void history_configure(struct history *h, int64_t keep_s, uint64_t max_bytes)
 {
+    if (h == NULL)
+        return;
     atomic_store(&h->keep_s, keep_s);
     atomic_store(&h->max_bytes, max_bytes);
 }
 
 void history_stop(struct history *h)
 {
-    atomic_store(&h->stopped, true);
+    if (h != NULL)
+        atomic_store(&h->stopped, true);
 }
 
 void history_free(struct history *h)
@@ -175,6 +178,8 @@ static void tell(struct swap *s)
 void history_swap(struct history *h, const struct blocklist *old, const struct blocklist *made,
                   int64_t now)
 {
+    if (h == NULL)
+        return;
     struct swap s = {.history = h, .now = now, .max_bytes = atomic_load(&h->max_bytes)};
     size_t longest = history_journal_longest(s.max_bytes);
 

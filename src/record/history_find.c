@@ -221,7 +221,7 @@ static struct history_search *new_search(struct history *h, const struct history
 int history_find(struct history *h, struct disk *disk, struct queue *loop,
                  const struct history_key *keys, size_t n, history_found *found, void *arg)
 {
-    if (n > HISTORY_KEYS || h->n_searches >= SEARCHES_MAX || atomic_load(&h->stopped))
+    if (h == NULL || n > HISTORY_KEYS || h->n_searches >= SEARCHES_MAX || atomic_load(&h->stopped))
         return ERR_LIMIT;
     struct history_search *s = new_search(h, keys, n);
     if (s == NULL)

@@ -47,7 +47,8 @@ static void test_defaults(void **state)
     assert_false(c->admin.socket_group_set);
     assert_string_equal(c->admin.admin_group, "");
     assert_int_equal(c->n_feeds, 0);
-    assert_int_equal(c->n_list_names, 0);
+    assert_int_equal(c->n_list_names, 1);
+    assert_string_equal(c->list_names[0], "local");
     parsed_free(&p);
 }
 
@@ -152,9 +153,10 @@ static void test_every_value(void **state)
     assert_true(c->admin.socket_group_set);
     assert_string_equal(c->admin.admin_group, "wheel");
     assert_int_equal(c->n_feeds, 2);
-    assert_int_equal(c->n_list_names, 2);
+    assert_int_equal(c->n_list_names, 3);
     assert_string_equal(c->list_names[0], "two");
     assert_string_equal(c->list_names[1], "one");
+    assert_string_equal(c->list_names[2], "local");
     const struct config_feed *f = &c->feeds[0];
     assert_int_equal(f->feed.types, 0x11);
     assert_string_equal(f->feed.cleared, "file:/cleared");
