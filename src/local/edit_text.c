@@ -159,10 +159,11 @@ static void write_lines(struct work *w, struct view rest)
     }
     if (w->edit->action != LOCAL_ADD || w->written)
         return;
-    const char *end = line_end(out->text.failed ? VIEW_NONE : buf_view(&out->text));
     struct view sofar = without_bom(buf_view(&out->text));
+    const char *end = line_end(sofar);
+    bool half = sofar.len > 0 && sofar.ptr[sofar.len - 1] == '\r';
     if (sofar.len > 0 && sofar.ptr[sofar.len - 1] != '\n')
-        buf_add_text(&out->text, end);
+        buf_add_text(&out->text, half ? "\n" : end);
     write_new(w, number);
     buf_add_text(&out->text, end);
 }

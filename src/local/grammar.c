@@ -135,6 +135,11 @@ int local_what_parse(enum local_kind kind, struct view what, const struct addres
                      struct local_what *out, struct error *why)
 {
     what = view_trim(what);
+    /* At the start of a file it would be no part of the name. */
+    if (view_starts(what, "\xef\xbb\xbf"))
+        return error_set(why, ERR_SYNTAX,
+                         "begins with a byte order mark, which came along when it was copied; type "
+                         "it instead");
     if (parse_what(kind, what, options, out, why) < 0)
         return ERR_SYNTAX;
     if (has_control(out->key, out->subject == LOCAL_LOGIN))

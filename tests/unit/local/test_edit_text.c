@@ -69,6 +69,8 @@ static void test_add(void **state)
          "a@example.org\nlogin:Desk ticket=\"two words\" by=a_b____" AT "  # # x\n", 2, 0},
         {"a@example.org\r\nb@example.org", LOCAL_ADD, "sender:<>", "", "", "", "", "",
          LOCAL_EDIT_ADDED, "a@example.org\r\nb@example.org\r\nsender:<>" AT "\r\n", 3, 0},
+        {"# c\r\nb@example.org\r", LOCAL_ADD, "c@example.org", "", "", "", "", "", LOCAL_EDIT_ADDED,
+         "# c\r\nb@example.org\r\nc@example.org" AT "\r\n", 3, 0},
         {"\xef\xbb\xbf"
          "a@example.org\r\n",
          LOCAL_ADD, "a@example.org", "", "", "T", "", "", LOCAL_EDIT_CHANGED,

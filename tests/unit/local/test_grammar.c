@@ -229,6 +229,7 @@ static void test_what(void **state)
         {LOCAL_BLOCKS, "login:ann", NULL, 0, 0},
         {LOCAL_EXCLUSIONS, "login:a\tb", NULL, 0, 0},
         {LOCAL_EXCLUSIONS, "\"a\nb\"@example.org", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "\xef\xbb\xbfx@example.org", NULL, 0, 0},
         {LOCAL_EXCLUSIONS, "", NULL, 0, 0},
     };
     struct local_what what;
