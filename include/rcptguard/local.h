@@ -68,8 +68,9 @@ const char *local_line_advice(const struct local_line *e);
 
 struct local_error {
     unsigned line;
-    char text[256]; /* what is wrong and what to do; may hold bytes from outside */
-    bool warning;   /* the line stays in force */
+    unsigned column; /* from 1; 0: not known */
+    char text[256];  /* what is wrong and what to do; may hold bytes from outside */
+    bool warning;    /* the line stays in force */
 };
 
 struct local_table;

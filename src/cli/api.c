@@ -12,6 +12,8 @@
 #define GET_MS      30000L
 #define POST_MS     1800000L /* a fetch may take ten minutes, several may queue */
 #define TICK_MS     500
+#define SILENT_S    60L        /* a stream says every fifteen seconds that it is alive */
+#define LINE_MAX_B  (1u << 20) /* of a stream */
 
 struct api {
     const char *socket;
@@ -37,9 +39,9 @@ void api_free(struct api *c)
     free(c);
 }
 
-void api_call_begin(struct api_call *c, bool post, const char *path)
+void api_call_begin(struct api_call *c, enum api_method method, const char *path)
 {
-    *c = (struct api_call){.post = post,
+    *c = (struct api_call){.method = method,
                            .path = BUF_INIT(1u << 20),
                            .request = BUF_INIT(1u << 16),
                            .raw = BUF_INIT(ANSWER_MAX)};
@@ -52,7 +54,7 @@ void api_call_end(struct api_call *c)
     buf_free(&c->request);
     buf_free(&c->raw);
     json_decref(c->answer);
-    *c = (struct api_call){.post = false};
+    *c = (struct api_call){.method = API_GET};
 }
 
 void api_call_add_encoded(struct api_call *c, struct view v)
@@ -66,11 +68,46 @@ void api_call_add_encoded(struct api_call *c, struct view v)
     }
 }
 
+/* Hands over the whole lines of what came and keeps the rest. */
+static bool take_lines(struct api_call *c)
+{
+    struct view rest = buf_view(&c->raw);
+    ptrdiff_t end;
+
+    while ((end = view_find(rest, '\n')) >= 0) {
+        if (!c->on_line(view_first(rest, (size_t)end), c->line_arg))
+            return false;
+        rest = view_from(rest, (size_t)end + 1);
+    }
+    if (rest.len > LINE_MAX_B)
+        return false;
+    if (rest.len > 0)
+        memmove(c->raw.data, rest.ptr, rest.len);
+    c->raw.len = rest.len;
+    return true;
+}
+
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *arg)
 {
     struct api_call *c = arg;
 
-    return buf_add(&c->raw, bytes, size * count) == 0 ? size * count : 0;
+    if (buf_add(&c->raw, bytes, size * count) != 0)
+        return 0;
+    if (c->on_line != NULL && c->status == 0)
+        curl_easy_getinfo(c->handle, CURLINFO_RESPONSE_CODE, &c->status);
+    if (c->on_line != NULL && c->status == 200 && !take_lines(c))
+        return 0;
+    return size * count;
+}
+
+static void set_limits(CURL *h, const struct api_call *c)
+{
+    if (c->on_line == NULL) {
+        curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, c->method == API_POST ? POST_MS : GET_MS);
+        return;
+    }
+    curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, SILENT_S);
 }
 
 static CURL *make_handle(const struct api *api, struct api_call *c)
@@ -87,11 +124,13 @@ static CURL *make_handle(const struct api *api, struct api_call *c)
     curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, c->post ? POST_MS : GET_MS);
+    set_limits(h, c);
     curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
     curl_easy_setopt(h, CURLOPT_PRIVATE, c);
-    if (c->post) {
+    if (c->method == API_DELETE)
+        curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, "DELETE");
+    if (c->method == API_POST) {
         curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE, (long)c->request.len);
         curl_easy_setopt(h, CURLOPT_POSTFIELDS, c->request.len == 0 ? "" : c->request.data);
     }
@@ -121,6 +160,13 @@ static void finish(const struct api *api, CURL *h, CURLcode code)
     struct api_call *c = NULL;
 
     curl_easy_getinfo(h, CURLINFO_PRIVATE, &c);
+    if (c->on_line != NULL && c->status == 200) {
+        error_set(&c->why, ERR_IO, "rcptguardd at %s %s", api->socket,
+                  code == CURLE_OPERATION_TIMEDOUT
+                      ? "is silent: look at its log"
+                      : "has gone away: rcptguard status says when it is back");
+        return;
+    }
     if (code != CURLE_OK) {
         explain(api, h, code, &c->why);
         return;

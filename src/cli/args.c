@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "rcptguard/base/nearest.h"
+
 static const struct option_row {
     enum args_option option;
     const char *brief, *name;
@@ -17,7 +19,21 @@ static const struct option_row {
     {ARGS_SENDER, NULL, "--sender", true, offsetof(struct args, sender)},
     {ARGS_FORMAT, NULL, "--format", true, offsetof(struct args, format)},
     {ARGS_SET, NULL, "--set", true, offsetof(struct args, set)},
+    {ARGS_LIST, NULL, "--list", true, offsetof(struct args, list)},
+    {ARGS_UNTIL, NULL, "--until", true, offsetof(struct args, until)},
+    {ARGS_FOR, NULL, "--for", true, offsetof(struct args, lasts)},
+    {ARGS_TICKET, NULL, "--ticket", true, offsetof(struct args, ticket)},
+    {ARGS_NOTE, NULL, "--note", true, offsetof(struct args, note)},
+    {ARGS_FORCE, NULL, "--force", false, 0},
+    {ARGS_PRUNE, NULL, "--prune", false, 0},
+    {ARGS_FOLLOW, NULL, "--follow", false, 0},
+    {ARGS_ALL, NULL, "--all", false, 0},
+    {ARGS_BLOCKS, NULL, "--blocks", false, 0},
+    {ARGS_NAMES, NULL, "--names", false, 0},
 };
+
+/* Of these the last would win silently, and free from less, or more, than was asked. */
+#define ARGS_ONCE (ARGS_LIST | ARGS_UNTIL | ARGS_FOR | ARGS_TICKET | ARGS_NOTE)
 
 #define OPTION_ROWS (sizeof option_rows / sizeof *option_rows)
 
@@ -40,14 +56,31 @@ static const struct option_row *find_option(const char *word, const char **value
     return NULL;
 }
 
+static int unknown_option(const char *word, struct error *why)
+{
+    const char *names[OPTION_ROWS];
+
+    for (size_t i = 0; i < OPTION_ROWS; i++)
+        names[i] = option_rows[i].name;
+    struct view name = view_first(view_of(word), strcspn(word, "="));
+    return error_set(why, ERR_SYNTAX,
+                     "unknown option %.*s; did you mean %s? See rcptguard help, and write -- "
+                     "before an operand that begins with -",
+                     (int)(name.len < 60 ? name.len : 60), name.ptr,
+                     nearest_name(name, names, OPTION_ROWS));
+}
+
 static int take_option(int argc, char **argv, int *i, struct args *out, struct error *why)
 {
     const char *value;
     const struct option_row *row = find_option(argv[*i], &value);
 
     if (row == NULL)
-        return error_set(why, ERR_SYNTAX, "unknown option %s; see rcptguard help", argv[*i]);
-    out->given |= row->option;
+        return unknown_option(argv[*i], why);
+    if ((out->given & (unsigned)row->option & ARGS_ONCE) != 0)
+        return error_set(why, ERR_SYNTAX, "option %s is given twice%s", row->name,
+                         row->option == ARGS_LIST ? "; write --list A,B" : "");
+    out->given |= (unsigned)row->option;
     if (!row->takes_value)
         return value == NULL ? 0
                              : error_set(why, ERR_SYNTAX, "option %s takes no value", row->name);
@@ -95,4 +128,41 @@ const char *args_option_name(unsigned set)
         if ((set & (unsigned)option_rows[i].option) != 0)
             return option_rows[i].name;
     return "";
+}
+
+#define LONGEST (INT64_C(3650) * 86400)
+
+static int bad_span(struct view lasts, struct error *why)
+{
+    return error_set(why, ERR_SYNTAX,
+                     "--for %.*s: write how long with d, h, m or s, for example 30d, 12h or 1h30m, "
+                     "up to 3650d",
+                     (int)(lasts.len < 40 ? lasts.len : 40), lasts.len == 0 ? "" : lasts.ptr);
+}
+
+int args_until(struct view lasts, int64_t now, int64_t *until, struct error *why)
+{
+    static const struct {
+        char name;
+        int64_t seconds;
+    } units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+    int64_t sum = 0;
+    size_t unit = 0, i = 0;
+
+    while (i < lasts.len) {
+        int64_t n = 0;
+        size_t first = i;
+        for (; i < lasts.len && ascii_digit(lasts.ptr[i]) && n <= LONGEST; i++)
+            n = n * 10 + (lasts.ptr[i] - '0');
+        while (unit < 4 && i < lasts.len && units[unit].name != lasts.ptr[i])
+            unit++;
+        if (i == first || i == lasts.len || unit == 4 || n > LONGEST)
+            return bad_span(lasts, why);
+        sum += n * units[unit++].seconds;
+        i++;
+    }
+    if (sum <= 0 || sum > LONGEST)
+        return bad_span(lasts, why);
+    *until = now + sum;
+    return 0;
 }

@@ -30,8 +30,12 @@ int cli_trouble(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The configuration of FILE (config_release frees it); NULL: its errors are on stderr. */
 struct config *cli_config(const char *file);
 
-/* The daemon's {"error": "..."} of a call that failed, or its status; returns CLI_TROUBLE. */
-int cli_refused(const struct api_call *call);
+/* The daemon's {"error": "..."} of a call that failed, or its status, as JSON when that was asked
+ * for; returns CLI_TROUBLE. */
+int cli_refused(struct cli *cli, const struct api_call *call);
+
+/* Who asks, for the daemon's log: as claimed, beside the uid that the kernel tells it. Or NULL. */
+const char *cli_caller(void);
 
 /* Prints a call's answer as it came: one document, one line. */
 void cli_print_json(struct cli *cli, const struct api_call *call);
@@ -46,11 +50,21 @@ int cli_ask(struct cli *cli, struct api_call *call,
 
 /* The commands. */
 int cli_check(struct cli *cli);
+int cli_why(struct cli *cli);
+int cli_exclude(struct cli *cli);
+int cli_unexclude(struct cli *cli);
+int cli_exclusions(struct cli *cli);
+int cli_block(struct cli *cli);
+int cli_unblock(struct cli *cli);
+int cli_blocks(struct cli *cli);
+int cli_history(struct cli *cli);
 int cli_feeds(struct cli *cli);
 int cli_refresh(struct cli *cli);
 int cli_accept(struct cli *cli);
 int cli_rollback(struct cli *cli);
 int cli_lint(struct cli *cli);
 int cli_status(struct cli *cli);
+int cli_top(struct cli *cli);
+int cli_events(struct cli *cli);
 
 #endif

@@ -1,20 +1,41 @@
 /* rcptguard feeds, refresh, accept, rollback: what is asked of the daemon about lists. */
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "feeds_show.h"
 
+#define PROGRESS_BYTES 64 /* "parsing 12.1 MB, 120000 lines, 118000 entries" and some */
+
 /* GET /v1/feeds; the caller ends CALL in every case. */
 static int get_feeds(struct cli *cli, struct api_call *call)
 {
     struct error why;
 
-    api_call_begin(call, false, "/v1/feeds");
+    api_call_begin(call, API_GET, "/v1/feeds");
     if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0)
         return cli_trouble("%s", why.text);
-    return call->status == 200 ? CLI_OK : cli_refused(call);
+    return call->status == 200 ? CLI_OK : cli_refused(cli, call);
+}
+
+/* For completions: what cannot be had is no reason to write into somebody's command line. */
+static int print_names(struct cli *cli)
+{
+    struct api_call call;
+    const json_t *feed;
+    size_t i;
+    int code = CLI_OK;
+
+    api_call_begin(&call, API_GET, "/v1/feeds");
+    if (api_run(cli->api, &call, 1, NULL, NULL, NULL) != 0 || call.status != 200)
+        code = CLI_TROUBLE;
+    json_array_foreach(json_object_get(call.answer, "feeds"), i, feed)
+    {
+        show_view(&cli->show, show_field(feed, "name"));
+        fputc('\n', cli->show.to);
+    }
+    api_call_end(&call);
+    return code;
 }
 
 /* Held and refused copies are the guards' doing; `status` tells of those. */
@@ -30,6 +51,8 @@ static bool some_failed(const json_t *feeds)
 
 int cli_feeds(struct cli *cli)
 {
+    if ((cli->args.given & ARGS_NAMES) != 0)
+        return print_names(cli);
     struct api_call call;
     int code = get_feeds(cli, &call);
     const json_t *feeds = code == CLI_OK ? json_object_get(call.answer, "feeds") : NULL;
@@ -44,16 +67,11 @@ int cli_feeds(struct cli *cli)
     return code;
 }
 
-/* Who asks, for the daemon's log: as claimed, beside the uid that the kernel tells it. */
 static void add_claim(struct api_call *call)
 {
-    const char *name = getenv("SUDO_USER");
-    const struct passwd *pw = name == NULL || name[0] == '\0' ? getpwuid(getuid()) : NULL;
-
-    if (pw != NULL)
-        name = pw->pw_name;
-    json_t *body = json_pack("{s:s?}", "by", name);
+    json_t *body = json_pack("{s:s?}", "by", cli_caller());
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+
     buf_add_text(&call->request, text == NULL ? "{}" : text);
     free(text);
     json_decref(body);
@@ -61,7 +79,7 @@ static void add_claim(struct api_call *call)
 
 static void begin_order(struct api_call *call, const char *feed, const char *order)
 {
-    api_call_begin(call, true, "/v1/feeds/");
+    api_call_begin(call, API_POST, "/v1/feeds/");
     api_call_add_encoded(call, view_of(feed));
     buf_add_text(&call->path, order);
     add_claim(call);
@@ -148,7 +166,7 @@ static void show_progress(void *arg)
     const json_t *feed;
     size_t i;
 
-    api_call_begin(&call, false, "/v1/feeds");
+    api_call_begin(&call, API_GET, "/v1/feeds");
     if (api_run(cli->api, &call, 1, NULL, NULL, NULL) == 0 && call.status == 200) {
         fputs("\r\033[K", stderr);
         json_array_foreach(json_object_get(call.answer, "feeds"), i, feed)
@@ -157,7 +175,7 @@ static void show_progress(void *arg)
                 continue;
             show_view(&s, show_field(feed, "name"));
             fputs(": ", stderr);
-            show_view(&s, view_first(show_field(feed, "progress"), 40));
+            show_view(&s, view_first(show_field(feed, "progress"), PROGRESS_BYTES));
             fputs("  ", stderr);
         }
         fflush(stderr);
@@ -232,7 +250,7 @@ static int order_one(struct cli *cli, const char *order,
     if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
         code = cli_trouble("%s", why.text);
     else if (call.status == 403)
-        code = cli_refused(&call);
+        code = cli_refused(cli, &call);
     else
         code = show(cli, name, &call);
     api_call_end(&call);

@@ -9,17 +9,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rcptguard/base/escape.h"
-#include "rcptguard/base/file.h"
 
 #define SHOWN_PROBLEMS 20   /* a screen; the first tell what is wrong with the others too */
 #define JSON_PROBLEMS  1000 /* for programs, which have no screen */
 #define ROW_BYTES      64
 #define LONG_TEXT      4096
-
-#define EXCLUSIONS_MAX_BYTES (64u << 20)
 
 json_t *lint_text(struct view v)
 {
@@ -30,7 +28,7 @@ json_t *lint_text(struct view v)
     return json_stringn(t.dst, t.len);
 }
 
-static void say(const struct lint *l, uint64_t line, struct view text, const char *why,
+static void say(const struct lint *l, struct lint_place at, struct view text, const char *why,
                 bool warning)
 {
     const struct show *s = &l->cli->show;
@@ -38,8 +36,10 @@ static void say(const struct lint *l, uint64_t line, struct view text, const cha
     struct text t = text_on(row, sizeof row);
 
     show_view(s, view_of(l->name));
-    if (line > 0)
-        fprintf(s->to, ":%" PRIu64, line);
+    if (at.line > 0)
+        fprintf(s->to, ":%" PRIu64, at.line);
+    if (at.line > 0 && at.column > 0)
+        fprintf(s->to, ":%u", at.column);
     fputs(": ", s->to);
     show_words(s, SHOW_YELLOW, warning ? "warning: " : "");
     if (text.len > 0) {
@@ -50,19 +50,29 @@ static void say(const struct lint *l, uint64_t line, struct view text, const cha
     fputc('\n', s->to);
 }
 
-void lint_tell(struct lint *l, uint64_t line, struct view text, const char *why, bool warning)
+void lint_tell_at(struct lint *l, struct lint_place at, struct view text, const char *why,
+                  bool warning)
 {
     l->problems += !warning;
     l->warnings += warning;
     if (l->told == (l->list == NULL ? SHOWN_PROBLEMS : JSON_PROBLEMS))
         return;
     l->told++;
-    if (l->list == NULL)
-        say(l, line, text, why, warning);
-    else
-        json_array_append_new(l->list, json_pack("{s:I, s:o, s:o, s:b}", "line", (json_int_t)line,
-                                                 "row", lint_text(text), "why",
-                                                 lint_text(view_of(why)), "warning", warning));
+    if (l->list == NULL) {
+        say(l, at, text, why, warning);
+        return;
+    }
+    json_t *problem =
+        json_pack("{s:I, s:o, s:o, s:b}", "line", (json_int_t)at.line, "row", lint_text(text),
+                  "why", lint_text(view_of(why)), "warning", warning);
+    if (at.column > 0)
+        json_object_set_new(problem, "column", json_integer((json_int_t)at.column));
+    json_array_append_new(l->list, problem);
+}
+
+void lint_tell(struct lint *l, uint64_t line, struct view text, const char *why, bool warning)
+{
+    lint_tell_at(l, (struct lint_place){line, 0}, text, why, warning);
 }
 
 void lint_tell_rest(const struct lint *l)
@@ -86,84 +96,24 @@ void lint_print_json(const struct lint *l, json_t *details)
     json_decref(object);
 }
 
-/* ---- exclusion files ------------------------------------------------------------------------ */
-
-static void tell_lines(struct lint *l, const struct local_table *ex)
-{
-    const struct local_error *e;
-    size_t n = local_table_errors(ex);
-
-    for (size_t i = 0; i < n && (e = local_table_error_at(ex, i)) != NULL; i++)
-        lint_tell(l, e->line, VIEW_NONE, e->text, e->warning);
-    for (size_t i = 0; i < local_table_count(ex); i++) {
-        const struct local_line *line = local_table_at(ex, i);
-        const char *advice = local_line_advice(line);
-        if (advice != NULL)
-            lint_tell(l, line->line, line->what, advice, true);
-        if (line->until < l->cli->show.now)
-            lint_tell(l, line->line, line->what, "its time is over: it frees nobody any more",
-                      true);
-    }
-    /* Those that the table counts and has no room for. */
-    l->problems = local_table_left_out(ex);
-}
-
-static void sum_up(struct lint *l, const struct local_table *ex,
-                   const struct feed_format_info *like)
-{
-    const struct show *s = &l->cli->show;
-
-    lint_tell_rest(l);
-    show_view(s, view_of(l->name));
-    fprintf(s->to, ": an exclusion file: %zu exclusions, ", local_table_count(ex));
-    if (l->problems == 0)
-        show_words(s, SHOW_GREEN, "no line is left out\n");
-    else
-        fprintf(s->to, "lines left out for errors: %" PRIu64 "\n", l->problems);
-    if (like == NULL)
-        return;
-    fprintf(s->to, "this looks like a feed of format %s: rcptguard lint --format %s ", like->name,
-            like->name);
-    show_view(s, view_of(l->name));
-    fputc('\n', s->to);
-}
-
-static int check_exclusions(struct lint *l, struct view text)
-{
-    const struct config *c = l->config;
-    bool names = (l->cli->args.given & ARGS_CONFIG) != 0;
-    struct local_table *ex =
-        local_table_parse(LOCAL_EXCLUSIONS, text, &c->addresses, names ? c->list_names : NULL,
-                          names ? c->n_list_names : 0);
-
-    if (ex == NULL)
-        return cli_trouble("no memory");
-    tell_lines(l, ex);
-    const struct feed_format_info *like =
-        local_table_left_out(ex) > local_table_count(ex) ? feed_looks_like(text) : NULL;
-    if (l->list == NULL)
-        sum_up(l, ex, like);
-    else
-        lint_print_json(l, json_pack("{s:s, s:I, s:s?}", "kind", "exclusions", "exclusions",
-                                     (json_int_t)local_table_count(ex), "looks_like",
-                                     like == NULL ? NULL : like->name));
-    local_table_free(ex);
-    return l->problems == 0 ? CLI_OK : CLI_NO;
-}
-
-int lint_exclusions(struct lint *l, int fd)
-{
-    struct buf text = BUF_INIT(0);
-    struct error why;
-    int code = file_read_fd(fd, l->name, EXCLUSIONS_MAX_BYTES, &text, &why) < 0
-                   ? cli_trouble("%s", why.text)
-                   : check_exclusions(l, buf_view(&text));
-
-    buf_free(&text);
-    return code;
-}
-
 /* ---- the command ---------------------------------------------------------------------------- */
+
+/* Is NAME the file of local blocks of the configuration that was named? */
+static bool is_blocks_file(const struct cli *cli, const struct config *config, const char *name)
+{
+    struct stat file, blocks;
+
+    return (cli->args.given & ARGS_CONFIG) != 0 && config->blocks.file != NULL &&
+           stat(name, &file) == 0 && stat(config->blocks.file, &blocks) == 0 &&
+           file.st_dev == blocks.st_dev && file.st_ino == blocks.st_ino;
+}
+
+static enum local_kind kind_of(const struct cli *cli, const struct config *config, const char *name)
+{
+    bool blocks = (cli->args.given & ARGS_BLOCKS) != 0 || is_blocks_file(cli, config, name);
+
+    return blocks ? LOCAL_BLOCKS : LOCAL_EXCLUSIONS;
+}
 
 static int lint_file(struct cli *cli, const struct config *config, const struct feed_config *feed,
                      const char *name)
@@ -176,7 +126,8 @@ static int lint_file(struct cli *cli, const struct config *config, const struct 
 
     if (fd < 0)
         return cli_trouble("cannot open %s: %s", name, strerror(errno));
-    int code = feed == NULL ? lint_exclusions(&l, fd) : lint_feed(&l, fd, feed);
+    int code =
+        feed == NULL ? lint_local(&l, fd, kind_of(cli, config, name)) : lint_feed(&l, fd, feed);
     json_decref(l.list);
     if (!input)
         close(fd);
@@ -236,6 +187,9 @@ int cli_lint(struct cli *cli)
         return unknown_format(name);
     if (cli->args.n_operands == 0)
         return cli_trouble("lint what? Name a FILE, or - for the standard input");
+    if (name != NULL && (cli->args.given & ARGS_BLOCKS) != 0)
+        return cli_trouble("a FILE is one of local blocks (--blocks) or a list (--format), not "
+                           "both; see rcptguard help lint");
     if (name == NULL && cli->args.n_set > 0)
         return cli_trouble("--set goes with --format; see rcptguard help lint");
     return lint_with(cli, format);

@@ -13,9 +13,17 @@ struct lint {
     json_t *list; /* of the problems told; NULL without --json */
 };
 
+struct lint_place {
+    uint64_t line;   /* 0: the whole file */
+    unsigned column; /* from 1; 0: not known */
+};
+
 /* Says a problem of a file's LINE (0: of the whole file), or keeps it for the JSON; TEXT is the
  * row, or empty. */
 void lint_tell(struct lint *l, uint64_t line, struct view text, const char *why, bool warning);
+
+void lint_tell_at(struct lint *l, struct lint_place at, struct view text, const char *why,
+                  bool warning);
 
 /* "and N more", when not all of them were said. */
 void lint_tell_rest(const struct lint *l);
@@ -26,9 +34,9 @@ json_t *lint_text(struct view v);
 /* The file's JSON object from DETAILS (taken): with name, counts and problems. */
 void lint_print_json(const struct lint *l, json_t *details);
 
-/* Reads FD as a feed, or as an exclusion file. A cli_exit. */
+/* Reads FD as a feed, or as a file of exclusions or local blocks. A cli_exit. */
 int lint_feed(struct lint *l, int fd, const struct feed_config *feed);
-int lint_exclusions(struct lint *l, int fd);
+int lint_local(struct lint *l, int fd, enum local_kind kind);
 
 /*
  * A configuration of one feed of that format with the settings of --set; NULL: its errors are on

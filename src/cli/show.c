@@ -151,16 +151,89 @@ const char *show_field_age(const struct show *s, const json_t *object, const cha
 void show_when(const struct show *s, struct view text)
 {
     int64_t then = show_time(text);
-    time_t when = (time_t)then;
-    struct tm local;
-    char date[32], age[SHOW_SPAN_MAX];
+    char date[SHOW_SPAN_MAX], age[SHOW_SPAN_MAX];
 
-    if (then == 0 || localtime_r(&when, &local) == NULL ||
-        strftime(date, sizeof date, "%Y-%m-%d %H:%M", &local) == 0) {
+    if (then == 0)
         fputs("never", s->to);
-        return;
+    else
+        fprintf(s->to, "%s (%s)", show_local_date(text, date), show_age(s->now, then, age));
+}
+
+static bool to_local(struct view text, struct tm *local)
+{
+    time_t when = (time_t)show_time(text);
+
+    return when != 0 && localtime_r(&when, local) != NULL;
+}
+
+const char *show_local_date(struct view text, char dst[SHOW_SPAN_MAX])
+{
+    struct tm local;
+
+    if (!to_local(text, &local) || strftime(dst, SHOW_SPAN_MAX, "%Y-%m-%d %H:%M", &local) == 0)
+        snprintf(dst, SHOW_SPAN_MAX, "-");
+    return dst;
+}
+
+const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX])
+{
+    struct tm local;
+
+    if (!to_local(text, &local) || strftime(dst, SHOW_SPAN_MAX, "%H:%M:%S", &local) == 0)
+        snprintf(dst, SHOW_SPAN_MAX, "-");
+    return dst;
+}
+
+/* The last second of a day, local time; 0: V is no day. */
+static int64_t end_of_day(struct view v)
+{
+    char time[] = "YYYY-MM-DDT12:00:00Z";
+    struct tm local = {.tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
+    int year, month, day;
+
+    if (v.len != 10)
+        return 0;
+    memcpy(time, v.ptr, v.len);
+    int64_t noon = show_time(view_of(time));
+    if (noon == 0)
+        return 0;
+    clock_date((int32_t)(noon / 86400), &year, &month, &day);
+    local.tm_year = year - 1900;
+    local.tm_mon = month - 1;
+    local.tm_mday = day;
+    return (int64_t)mktime(&local);
+}
+
+int64_t show_until_time(struct view until)
+{
+    char time[] = "YYYY-MM-DDTHH:MM:00Z";
+
+    if (until.len != 17)
+        return until.len == 10 ? end_of_day(until) : show_time(until);
+    memcpy(time, until.ptr, 16);
+    return until.ptr[16] == 'Z' ? show_time(view_of(time)) : 0;
+}
+
+void show_until(const struct show *s, struct view until)
+{
+    int64_t then = show_until_time(until);
+    char age[SHOW_SPAN_MAX], date[21];
+
+    if (until.len == 0) {
+        fputs("for ever", s->to);
+    } else if (then == 0 || until.len == 10) {
+        show_view(s, until);
+        if (then != 0)
+            fprintf(s->to, " (%s)", show_age(s->now, then, age));
+    } else {
+        show_when(s, view_of(clock_time_text(then, date)));
     }
-    fprintf(s->to, "%s (%s)", date, show_age(s->now, then, age));
+}
+
+struct view show_item(const json_t *item)
+{
+    return json_is_string(item) ? view_make(json_string_value(item), json_string_length(item))
+                                : VIEW_NONE;
 }
 
 void show_table_add(struct show_table *t, struct view text, enum show_colour colour)
@@ -175,10 +248,10 @@ void show_table_add(struct show_table *t, struct view text, enum show_colour col
         t->cells = cells;
         t->room = room;
     }
-    struct show_cell *cell = &t->cells[t->count++];
-    struct text shown = text_on(cell->text, sizeof cell->text);
-    escape_to(&shown, text, ESCAPE_TERMINAL);
-    cell->colour = colour;
+    char shown[LONG_TEXT];
+    struct text whole = text_on(shown, sizeof shown);
+    escape_to_max(&whole, text, ESCAPE_TERMINAL, sizeof shown);
+    t->cells[t->count++] = (struct show_cell){strdup(shown), colour};
 }
 
 /* Columns on the screen: bytes that begin a character. */
@@ -191,25 +264,43 @@ static int text_width(const char *text)
     return width;
 }
 
+void show_padded(const struct show *s, struct view v, int width, enum show_colour colour)
+{
+    char shown[LONG_TEXT];
+    struct text t = text_on(shown, sizeof shown);
+
+    escape_to_max(&t, v, ESCAPE_TERMINAL, sizeof shown);
+    show_words(s, colour, shown);
+    int pad = width - text_width(shown);
+    fprintf(s->to, "%*s", pad > 0 ? pad : 0, "");
+}
+
+static const char *cell_text(const struct show_cell *cell)
+{
+    return cell->text == NULL ? "" : cell->text;
+}
+
 void show_table_print(const struct show *s, struct show_table *t)
 {
     int width[SHOW_COLUMNS] = {0};
 
     for (size_t i = 0; i < t->count; i++) {
-        int w = text_width(t->cells[i].text);
+        int w = text_width(cell_text(&t->cells[i]));
         if (w > width[i % t->columns])
             width[i % t->columns] = w;
     }
     for (size_t i = 0; i < t->count; i++) {
         unsigned column = (unsigned)(i % t->columns);
         bool last = column + 1 == t->columns, right = (t->right >> column & 1) != 0;
-        int pad = width[column] - text_width(t->cells[i].text);
+        int pad = width[column] - text_width(cell_text(&t->cells[i]));
         fprintf(s->to, "%*s", right ? pad : 0, "");
-        show_words(s, t->cells[i].colour, t->cells[i].text);
+        show_words(s, t->cells[i].colour, cell_text(&t->cells[i]));
         fprintf(s->to, "%*s%s", right || last ? 0 : pad, "", last ? "\n" : "  ");
     }
     if (t->failed)
         fputs("(no memory for the rest)\n", s->to);
+    for (size_t i = 0; i < t->count; i++)
+        free(t->cells[i].text);
     free(t->cells);
     *t = (struct show_table){.columns = t->columns};
 }

@@ -54,13 +54,32 @@ const char *show_field_age(const struct show *s, const json_t *object, const cha
 /* "2026-11-23 19:10 (3 h ago)" in local time. */
 void show_when(const struct show *s, struct view text);
 
+/*
+ * The moment of until= as the files have it: YYYY-MM-DD (its last second, local time) or
+ * YYYY-MM-DDTHH:MM[:SS]Z; 0 for any other form.
+ */
+int64_t show_until_time(struct view until);
+
+/* "2026-12-31 (in 37 d)", or as it is written; V empty: "for ever". */
+void show_until(const struct show *s, struct view until);
+
+/* A member of an array as text. */
+struct view show_item(const json_t *item);
+
+/* V in a colour, padded on the right to WIDTH columns; a longer one is shown whole. */
+void show_padded(const struct show *s, struct view v, int width, enum show_colour colour);
+
+/* "2026-11-23 19:10" and "19:10:05", local time, of a text for show_time; "-" for what is none. */
+const char *show_local_date(struct view text, char dst[SHOW_SPAN_MAX]);
+const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX]);
+
 /* A table: cells of outside text, columns as wide as they need to be. Row 0 is the head. */
 #define SHOW_COLUMNS 8
 struct show_table {
     unsigned columns;
     unsigned right; /* bit for each column that is aligned right */
     struct show_cell {
-        char text[64];
+        char *text; /* owned; NULL: no memory */
         enum show_colour colour;
     } *cells; /* owned */
     size_t count, room;

@@ -73,6 +73,6 @@ int cli_status(struct cli *cli)
 {
     struct api_call call;
 
-    api_call_begin(&call, false, "/v1/status");
+    api_call_begin(&call, API_GET, "/v1/status");
     return cli_ask(cli, &call, show_status, "status", "ok");
 }

@@ -71,6 +71,7 @@ static void add_error(struct local_table *ex, unsigned line, bool warning, const
     struct text t = text_on(ex->errors[n].text, sizeof ex->errors[n].text);
     text_add(&t, text);
     ex->errors[n].line = line;
+    ex->errors[n].column = 0;
     ex->errors[n].warning = warning;
 }
 

@@ -1,0 +1,229 @@
+/*
+ * rcptguard exclude, unexclude, exclusions, block, unblock, blocks: the edits of the two local
+ * files. The daemon writes them, so that what the command reports is in force.
+ */
+#include <stdlib.h>
+
+#include "cli.h"
+#include "local_show.h"
+#include "paste.h"
+#include "rcptguard/base/clock.h"
+
+/* TEXT may be NULL: not given. */
+static bool put(json_t *body, const char *key, const char *text)
+{
+    return text == NULL || json_object_set_new(body, key, json_string(text)) == 0;
+}
+
+static int add_until(const struct cli *cli, json_t *body)
+{
+    const struct args *args = &cli->args;
+    const char *until = args->until;
+    struct error why;
+    int64_t then;
+    char text[21];
+
+    if (args->until != NULL && args->lasts != NULL)
+        return cli_trouble("--until and --for say the same thing twice: give one of them");
+    if (args->lasts != NULL) {
+        if (args_until(view_of(args->lasts), cli->show.now, &then, &why) != 0)
+            return cli_trouble("%s", why.text);
+        until = clock_time_text(then, text);
+    }
+    return put(body, "until", until) ? CLI_OK : cli_trouble("--until is not UTF-8: write a date");
+}
+
+/* The request's body; NULL: told what is wrong. Caller frees. */
+static char *edit_body(const struct cli *cli)
+{
+    const struct args *args = &cli->args;
+    json_t *body = json_object();
+    char *text = NULL;
+
+    if (!put(body, "what", args->operands[0]) || !put(body, "list", args->list) ||
+        !put(body, "ticket", args->ticket) || !put(body, "note", args->note) ||
+        !put(body, "by", cli_caller()))
+        cli_trouble("what is given is not UTF-8: such a line can only be written by an editor");
+    else if (add_until(cli, body) == CLI_OK) {
+        if ((args->given & ARGS_FORCE) != 0)
+            json_object_set_new(body, "force", json_true());
+        text = json_dumps(body, JSON_COMPACT);
+    }
+    json_decref(body);
+    return text;
+}
+
+/* The same command again with --force, as far as it can be pasted. */
+static void say_force(const struct cli *cli, const struct local_words *w)
+{
+    const struct args *args = &cli->args;
+    const char *const options[][2] = {{"--list", args->list},
+                                      {"--until", args->until},
+                                      {"--for", args->lasts},
+                                      {"--ticket", args->ticket},
+                                      {"--note", args->note}};
+    struct show s = {stderr, false, cli->show.now};
+
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i][1] != NULL && !paste_can(view_of(options[i][1])))
+            return;
+    if (!paste_can(view_of(args->operands[0])))
+        return;
+    fprintf(stderr, "if that is what you want, and you are an admin, type:\n  rcptguard %s --force",
+            w->add);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (options[i][1] == NULL)
+            continue;
+        fprintf(stderr, " %s ", options[i][0]);
+        paste_word(s.to, view_of(options[i][1]));
+    }
+    fputs(args->operands[0][0] == '-' ? " -- " : " ", stderr);
+    paste_word(stderr, view_of(args->operands[0]));
+    fputc('\n', stderr);
+}
+
+static int refused(struct cli *cli, const struct local_words *w, const struct api_call *call)
+{
+    cli_refused(cli, call);
+    if ((cli->args.given & ARGS_JSON) != 0)
+        return CLI_TROUBLE;
+    if (call->status == 409 && view_is(show_field(call->answer, "needs"), "force"))
+        say_force(cli, w);
+    if (call->status == 403)
+        fputs("root and members of [admin] admin_group may: ask one of them, or use sudo\n",
+              stderr);
+    return CLI_TROUBLE;
+}
+
+static int add(struct cli *cli, const struct local_words *w)
+{
+    char *body = edit_body(cli);
+    struct api_call call;
+    struct error why;
+    int code;
+
+    if (body == NULL)
+        return CLI_TROUBLE;
+    api_call_begin(&call, API_POST, w->path);
+    buf_add_text(&call.request, body);
+    free(body);
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0) {
+        code = cli_trouble("%s", why.text);
+    } else if (call.status != 200 && call.status != 201) {
+        code = refused(cli, w, &call);
+    } else if ((cli->args.given & ARGS_JSON) != 0) {
+        cli_print_json(cli, &call);
+        code = json_is_true(json_object_get(call.answer, "changed")) ? CLI_OK : CLI_NO;
+    } else {
+        code = local_show_added(&cli->show, w, call.answer) ? CLI_OK : CLI_NO;
+    }
+    api_call_end(&call);
+    return code;
+}
+
+static void add_parameter(struct api_call *call, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buf_addf(&call->path, "&%s=", name);
+    api_call_add_encoded(call, view_of(value));
+}
+
+/* Makes the begun DELETE and ends it; WHAT empty: of --prune. */
+static int delete_lines(struct cli *cli, const struct local_words *w, struct api_call *call,
+                        struct view what)
+{
+    struct error why;
+    int code;
+
+    add_parameter(call, "by", cli_caller());
+    if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0) {
+        code = cli_trouble("%s", why.text);
+    } else if (call->status == 404) {
+        cli_refused(cli, call);
+        code = CLI_NO;
+    } else if (call->status != 200) {
+        code = refused(cli, w, call);
+    } else if ((cli->args.given & ARGS_JSON) != 0) {
+        cli_print_json(cli, call);
+        code = show_number(call->answer, "removed") > 0 ? CLI_OK : CLI_NO;
+    } else {
+        code = local_show_removed(&cli->show, w, what, call->answer) ? CLI_OK : CLI_NO;
+    }
+    api_call_end(call);
+    return code;
+}
+
+static int take_out(struct cli *cli, const struct local_words *w)
+{
+    struct view what = view_of(cli->args.operands[0]);
+    struct api_call call;
+
+    if (what.len == 0)
+        return cli_trouble("%s what? See rcptguard help %s", w->remove, w->remove);
+    api_call_begin(&call, API_DELETE, w->path);
+    buf_add_text(&call.path, "?what=");
+    api_call_add_encoded(&call, what);
+    add_parameter(&call, "list", cli->args.list);
+    return delete_lines(cli, w, &call, what);
+}
+
+static int prune(struct cli *cli, const struct local_words *w)
+{
+    struct api_call call;
+
+    api_call_begin(&call, API_DELETE, w->path);
+    buf_add_text(&call.path, "?expired=yes");
+    return delete_lines(cli, w, &call, VIEW_NONE);
+}
+
+static int show_all(struct cli *cli, const struct local_words *w)
+{
+    struct api_call call;
+    struct error why;
+    int code = CLI_OK;
+
+    if ((cli->args.given & ARGS_PRUNE) != 0)
+        return prune(cli, w);
+    api_call_begin(&call, API_GET, w->path);
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
+        code = cli_trouble("%s", why.text);
+    else if (call.status != 200)
+        code = cli_refused(cli, &call);
+    else if ((cli->args.given & ARGS_JSON) != 0)
+        cli_print_json(cli, &call);
+    else
+        local_show_table(&cli->show, w, call.answer);
+    api_call_end(&call);
+    return code;
+}
+
+int cli_exclude(struct cli *cli)
+{
+    return add(cli, &local_exclusions);
+}
+
+int cli_unexclude(struct cli *cli)
+{
+    return take_out(cli, &local_exclusions);
+}
+
+int cli_exclusions(struct cli *cli)
+{
+    return show_all(cli, &local_exclusions);
+}
+
+int cli_block(struct cli *cli)
+{
+    return add(cli, &local_blocks);
+}
+
+int cli_unblock(struct cli *cli)
+{
+    return take_out(cli, &local_blocks);
+}
+
+int cli_blocks(struct cli *cli)
+{
+    return show_all(cli, &local_blocks);
+}
