@@ -108,6 +108,8 @@ install: all
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/rcptguard $(DESTDIR)$(PREFIX)/share/doc/rcptguard
 	@for f in rcptguard.conf protected; do to=$(DESTDIR)$(SYSCONFDIR)/rcptguard/$$f; \
 	    [ -e $$to ] || install -m 644 conf/$$f $$to; done
+	install -D -m 644 completions/rcptguard.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rcptguard
+	install -D -m 644 completions/_rcptguard $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rcptguard
 	install -m 644 README.md LICENSE docs/*.md conf/example.* $(DESTDIR)$(PREFIX)/share/doc/rcptguard
 
 .PHONY: format

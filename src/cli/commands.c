@@ -195,13 +195,13 @@ void command_print_all(FILE *to)
           "recipients.\n\nUsage: rcptguard [OPTION...] COMMAND [OPERAND...]\n",
           to);
     for (size_t i = 0; i < COMMANDS; i++) {
-        int pad = 29 - (int)strlen(commands[i].name) - (int)strlen(commands[i].operands);
+        int pad = 30 - (int)strlen(commands[i].name) - (int)strlen(commands[i].operands);
         if (commands[i].group != NULL)
             fprintf(to, "\n%s:\n", commands[i].group);
         fprintf(to, "  %s %s%*s%s\n", commands[i].name, commands[i].operands, pad, "",
                 commands[i].does);
     }
-    fputs("\n  help [COMMAND]                this text, or a command's, with examples\n"
+    fputs("\n  help [COMMAND]                 this text, or a command's, with examples\n"
           "\nOptions, before or after the command:\n"
           "  -s, --socket SOCKET   the daemon's admin socket (" CLI_DEFAULT_SOCKET ")\n"
           "  -c, --config FILE     take the socket from this configuration\n"
