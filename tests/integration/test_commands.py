@@ -38,9 +38,9 @@ def test_check(server):
 def test_check_suggests_a_line_that_works(server):
     tagged = LISTED.replace("@", "+tag@")
     shown = server.command("check", tagged).stdout
-    line = re.search(r"^ *(\S+@\S+   # who asked, and why)$", shown, re.MULTILINE)
-    assert line, shown
-    write_by_rename(server.exclusions, line.group(1) + "\n")
+    command = re.search(r"^ *rcptguard exclude (\S+) --for 30d --ticket TICKET$", shown, re.MULTILINE)
+    assert command, shown
+    write_by_rename(server.exclusions, command.group(1) + "\n")
     server.wait_free(tagged, 1.5)
     assert not server.blocks(LISTED)  # with any tag, and with none
 

@@ -60,6 +60,44 @@ static void test_lines(void **state)
         {{"--jsonx", "check"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
         {{"--json=yes", "check"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
         {{"-x"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
+        {{"exclude", "--for", "30d", "a@b", "--ticket=T 1", "--note", "", "--force", "--list=a,b"},
+         0,
+         ARGS_FOR | ARGS_TICKET | ARGS_NOTE | ARGS_FORCE | ARGS_LIST,
+         "exclude",
+         NULL,
+         NULL,
+         NULL,
+         "a@b"},
+        {{"events", "--follow", "--all"},
+         0,
+         ARGS_FOLLOW | ARGS_ALL,
+         "events",
+         NULL,
+         NULL,
+         NULL,
+         ""},
+        {{"blocks", "--prune"}, 0, ARGS_PRUNE, "blocks", NULL, NULL, NULL, ""},
+        {{"exclude", "--until", "2030-01-01", "--", "--for"},
+         0,
+         ARGS_UNTIL,
+         "exclude",
+         NULL,
+         NULL,
+         NULL,
+         "--for"},
+        /* Of two the last would win, and free from less or more than was meant. */
+        {{"exclude", "a@b", "--list", "a", "--list", "b"},
+         ERR_SYNTAX,
+         0,
+         NULL,
+         NULL,
+         NULL,
+         NULL,
+         ""},
+        {{"exclude", "a@b", "--for=1d", "--for=2d"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
+        {{"-s", "/x", "status", "-s", "/y"}, 0, ARGS_SOCKET, "status", "/y", NULL, NULL, ""},
+        {{"exclude", "--for"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
+        {{"blocks", "--prune=yes"}, ERR_SYNTAX, 0, NULL, NULL, NULL, NULL, ""},
         {{NULL}, 0, 0, NULL, NULL, NULL, NULL, ""},
     };
 
@@ -123,12 +161,84 @@ static void test_names(void **state)
     assert_string_equal(args_option_name(0), "");
 }
 
+static void test_messages(void **state)
+{
+    static const struct {
+        const char *option, *part;
+    } rows[] = {
+        {"--prnue", "did you mean --prune?"},
+        {"--Follow=x", "did you mean --follow?"},
+        {"--jsonx", "did you mean --json?"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char name[] = "rcptguard", option[32], *argv[] = {name, option, NULL};
+        struct args args;
+        struct error why;
+        strcpy(option, rows[i].option);
+        assert_int_equal(args_parse(2, argv, &args, &why), ERR_SYNTAX);
+        if (strstr(why.text, rows[i].part) == NULL)
+            fail_msg("%s", why.text);
+    }
+}
+
+static void test_lasts(void **state)
+{
+    static const struct {
+        const char *lasts;
+        int64_t seconds; /* 0: refused */
+    } rows[] = {
+        {"30d", 30 * 86400},
+        {"12h", 12 * 3600},
+        {"10m", 600},
+        {"30s", 30},
+        {"1h30m", 5400},
+        {"1d2h3m4s", 93784},
+        {"3650d", INT64_C(3650) * 86400},
+        {"007d", 7 * 86400},
+        {"3650d1s", 0},
+        {"3651d", 0},
+        {"0d", 0},
+        {"", 0},
+        {"d", 0},
+        {"30", 0},
+        {"1w", 0},
+        {"1M", 0},
+        {"30 d", 0},
+        {" 30d", 0},
+        {"30d ", 0},
+        {"-30d", 0},
+        {"+30d", 0},
+        {"1.5d", 0},
+        {"1h1h", 0},
+        {"30m1h", 0},
+        {"1h30", 0},
+        {"99999999999999999999d", 0},
+        {"9223372036854775807s", 0},
+        {"18446744073709551617s", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error why;
+        int64_t until = 0;
+        int code = args_until(view_of(rows[i].lasts), 1000, &until, &why);
+        if ((code == 0) != (rows[i].seconds != 0) || (code == 0 && until != 1000 + rows[i].seconds))
+            fail_msg("%s: %d, %lld", rows[i].lasts, code, (long long)until);
+    }
+    struct error why;
+    int64_t until;
+    assert_int_equal(args_until(view_make("1h\0", 3), 0, &until, &why), ERR_SYNTAX);
+    assert_non_null(strstr(why.text, "30d"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_repeated),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_lines), cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_lasts),
     };
     return cmocka_run_group_tests_name("cli/args", tests, NULL, NULL);
 }

@@ -56,6 +56,35 @@ static void test_times(void **state)
         assert_true(show_time(view_of(rows[i].text)) == rows[i].time);
 }
 
+static void test_until(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {
+        {"", "for ever"},
+        {"2025-12-31", "2025-12-31 (in 37 d)"},
+        {"2025-11-24", "2025-11-24 (in 7 h)"},
+        {"2025-11-20", "2025-11-20 (3 d ago)"},
+        {"2025-11-24T18:00:00Z", "2025-11-24 18:00 (in 2 h)"},
+        {"2025-11-24T18:00Z", "2025-11-24 18:00 (in 2 h)"},
+        {"2025-11-24T18:00:00+02:00", "2025-11-24T18:00:00+02:00"},
+        {"2025-13-01", "2025-13-01"},
+        {"soon\x1b", "soon\\x1B"},
+    };
+
+    (void)state;
+    setenv("TZ", "UTC", 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *out = NULL;
+        size_t len = 0;
+        struct show s = {open_memstream(&out, &len), false, NOW};
+        show_until(&s, view_of(rows[i].text));
+        fclose(s.to);
+        assert_string_equal(out, rows[i].shown);
+        free(out);
+    }
+}
+
 static void test_table(void **state)
 {
     char *out = NULL;
@@ -100,8 +129,8 @@ static void test_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ages),    cmocka_unit_test(test_times),  cmocka_unit_test(test_table),
-        cmocka_unit_test(test_escapes), cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_ages),    cmocka_unit_test(test_times), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_escapes), cmocka_unit_test(test_until), cmocka_unit_test(test_colour),
     };
     return cmocka_run_group_tests_name("cli/show", tests, NULL, NULL);
 }
