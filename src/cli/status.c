@@ -14,16 +14,18 @@ static void show_counts(const struct show *s, const json_t *counts)
     fputc('\n', s->to);
 }
 
-static void show_exclusions(const struct show *s, const json_t *exclusions)
+static void show_file(const struct show *s, const char *name, const json_t *file)
 {
-    const json_t *errors = json_object_get(exclusions, "errors"), *error;
+    const json_t *errors = json_object_get(file, "errors"), *error;
     char age[SHOW_SPAN_MAX];
     size_t i;
 
-    show_label(s, "exclusions");
-    fprintf(s->to, "%lld in ", (long long)show_number(exclusions, "count"));
-    show_view(s, show_field(exclusions, "file"));
-    fprintf(s->to, ", loaded %s\n", show_field_age(s, exclusions, "loaded", age));
+    if (!json_is_object(file))
+        return;
+    show_label(s, name);
+    fprintf(s->to, "%lld in ", (long long)show_number(file, "count"));
+    show_view(s, show_field(file, "file"));
+    fprintf(s->to, ", loaded %s\n", show_field_age(s, file, "loaded", age));
     json_array_foreach(errors, i, error)
     {
         show_label(s, "");
@@ -62,7 +64,8 @@ static void show_status(const struct show *s, const json_t *status)
     fprintf(s->to, "%lld addresses and domains of %lld lists, %.1f MB\n",
             (long long)show_number(blocklist, "keys"), (long long)show_number(blocklist, "lists"),
             (double)show_number(blocklist, "bytes") / 1e6);
-    show_exclusions(s, json_object_get(status, "exclusions"));
+    show_file(s, "exclusions", json_object_get(status, "exclusions"));
+    show_file(s, "blocks", json_object_get(status, "blocks"));
     if (show_number(status, "log_dropped") > 0) {
         show_label(s, "log");
         fprintf(s->to, "%lld lines were dropped\n", (long long)show_number(status, "log_dropped"));

@@ -202,6 +202,27 @@ def test_configuration(directory):
     assert lint_text(directory, text)[1].count("f:1") == 0
 
 
+def test_blocks(directory):
+    """Files of local blocks: what --force may write is only warned of."""
+    text = "jane@example.org note=phish\ngmail.com\nco.uk\n.example.com until=2001-01-01\n"
+    code, said = lint_text(directory, text, "--blocks")
+    assert code == 0, said
+    for warning in ("f:2: warning: gmail.com: blocks a protected domain", "f:3: warning: co.uk: is a public suffix",
+                    "f:4: warning: .example.com: its time is over: it blocks nobody"):
+        assert warning in said, said
+    assert "f: a file of local blocks, 4 blocks, no line is left out" in said
+    assert "f:1:" not in said
+    (directory / "protected").write_text("example.com\n")
+    (directory / "conf").write_text(f"[protect]\ndomains = {directory}/protected\n")
+    said = lint_text(directory, text, "--blocks", "-c", str(directory / "conf"))[1]
+    assert "f:4: warning: .example.com: blocks a protected domain" in said
+    code, said = lint_text(directory, "jane@example.org utnil=2030-01-01\n", "--blocks")
+    assert code == 1 and "f:1:" in said and "until" in said
+    answer = json.loads(lint_text(directory, text, "--blocks", "--json")[1])
+    assert (answer["kind"], answer["blocks"], answer["warning_count"]) == ("blocks", 4, 3)
+    assert lint_text(directory, text, "--blocks", "--format", "aper")[0] == 2
+
+
 def test_json(directory):
     (directory / "list").write_text("# Entries: 9\n" + ENTRIES + "gmail.com\ncom\na b\n")
     (directory / "lines").write_text("jane@example.org\nno good\n")
