@@ -158,6 +158,7 @@ void admin_status(struct request *r)
     json_t *object = brief_json(house, false);
 
     json_put(object, "pid", json_integer(getpid()));
+    json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
     json_put(object, "exclusions",
              local_json(verdict_exclusions(house->verdict), house->exclusions_state,
                         house->exclusions_file));
@@ -165,6 +166,5 @@ void admin_status(struct request *r)
         json_put(
             object, "blocks",
             local_json(verdict_blocks(house->verdict), house->blocks_state, house->blocks_file));
-    json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
     request_reply(r, 200, object);
 }
