@@ -156,17 +156,23 @@ static inline void assert_serves(void)
     assert_non_null(strstr(answer, "HTTP/1.1 200 OK\r\n"));
 }
 
-/* Nobody but who asks is connected, at the latest after five seconds. */
-static inline void assert_alone(void)
+/* N others and who asks are connected, at the latest after five seconds. */
+static inline void assert_alone_but(unsigned n)
 {
     time_t end = time(NULL) + 5;
-    char answer[8192];
+    char answer[8192], words[40];
 
+    snprintf(words, sizeof words, "\"admin_clients\":%u,", n + 1);
     do {
         turn(30);
         ask("GET /v1/status HTTP/1.1\r\n\r\n", answer, sizeof answer);
-    } while (strstr(answer, "\"admin_clients\":1,") == NULL && time(NULL) <= end);
-    assert_non_null(strstr(answer, "\"admin_clients\":1,"));
+    } while (strstr(answer, words) == NULL && time(NULL) <= end);
+    assert_non_null(strstr(answer, words));
+}
+
+static inline void assert_alone(void)
+{
+    assert_alone_but(0);
 }
 
 /* cmocka's runner over a socket in a directory of its own. */

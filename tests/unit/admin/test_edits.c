@@ -226,13 +226,70 @@ static void test_busy(void **state)
     fake_edited(&done);
     for (unsigned i = 0; i < ADMIN_MAX_EDITING; i++)
         assert_true(hear(fds[i], answer, sizeof answer));
-    for (int code = ERR_NOMEM; code == ERR_NOMEM || code == ERR_LIMIT;
-         code += ERR_LIMIT - ERR_NOMEM) {
-        fake.edit.code = code;
+}
+
+static void test_not_taken(void **state)
+{
+    static const struct {
+        int code;
+        const char *status;
+    } rows[] = {{ERR_LIMIT, "HTTP/1.1 503"}, {ERR_NOMEM, "HTTP/1.1 500"}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char answer[8192];
+        fake.edit.code = rows[i].code;
         assert_true(hear(send_body("POST", "/v1/exclusions", "{\"what\":\"b@example.org\"}"),
                          answer, sizeof answer));
-        assert_memory_equal(answer, code == ERR_LIMIT ? "HTTP/1.1 503" : "HTTP/1.1 500", 12);
+        assert_memory_equal(answer, rows[i].status, 12);
     }
+}
+
+/* Somebody who may use the socket and is no admin. Only root can play him. */
+static void test_roles(void **state)
+{
+    static const struct {
+        const char *method, *target, *body;
+        bool may;
+        const char *logged;
+    } rows[] = {
+        {"POST", "/v1/exclusions", "{\"what\":\"a@example.org\"}", true, ""},
+        {"DELETE", "/v1/exclusions?what=a", "", true, ""},
+        {"POST", "/v1/exclusions", "{\"what\":\"a@example.org\",\"force\":true}", false,
+         "exclude: a@example.org: refused"},
+        {"POST", "/v1/blocks", "{\"what\":\"a@example.org\",\"by\":\"ann\"}", false,
+         "block: a@example.org: refused, not in admin_group, uid=65534 by=<ann>"},
+        {"POST", "/v1/blocks", "{\"what\":7}", false, "block: "},
+        {"DELETE", "/v1/blocks?what=a", "", false, "unblock: a: refused"},
+        {"DELETE", "/v1/blocks?expired=yes", "", false, "prune blocks: "},
+        {"DELETE", "/v1/exclusions?expired=yes", "", false, "prune exclusions: "},
+        {"POST", "/v1/feeds/aper/rollback", "", false, "rollback: aper: refused"},
+    };
+    static const struct local_edited done = {.outcome = LOCAL_EDIT_NOTHING};
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("# not root: skipped\n");
+        skip();
+    }
+    chmod(dir, 0711);
+    chmod(path, 0666);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char answer[8192];
+        logged[0] = '\0';
+        assert_int_equal(seteuid(65534), 0);
+        int fd = send_body(rows[i].method, rows[i].target, rows[i].body);
+        assert_int_equal(seteuid(0), 0);
+        if (rows[i].may) {
+            until_waiting(1);
+            fake_edited(&done);
+        }
+        assert_true(hear(fd, answer, sizeof answer));
+        assert_memory_equal(answer, rows[i].may ? "HTTP/1.1 200" : "HTTP/1.1 403", 12);
+        assert_non_null(strstr(logged, rows[i].logged));
+        assert_int_equal(fake.edit.waiting, 0);
+    }
+    unlink(path); /* changed by us, it is not the server's to remove */
 }
 
 /* The edit is logged whether its client, or the whole API, is there or not. */
@@ -291,7 +348,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_refused), TEST(test_done), TEST(test_busy), TEST(test_gone), TEST(test_lines),
+        TEST(test_refused), TEST(test_done), TEST(test_busy),  TEST(test_not_taken),
+        TEST(test_roles),   TEST(test_gone), TEST(test_lines),
     };
 
     return RUN("admin/edits", tests);
