@@ -1,25 +1,12 @@
 /*
- * GET /v1/check: what the daemon would answer now, and why. It asks the same way that Postfix does
- * (look_only), so that the two can never differ.
+ * What the daemon would answer now, and why, as JSON: all of it that is in memory. What must be
+ * searched for is put in by explain.c.
  */
-#include <stdlib.h>
-
 #include "check.h"
 #include "json.h"
 #include "rcptguard/base/escape.h"
-#include "request.h"
 
 #define KEYS_MAX_BYTES 65536 /* of keys shown: a monster has 132 of them, up to 16 KB each */
-
-/* Neither an address nor the null sender: a line `sender:<>` must not free what nobody asked. */
-#define UNKNOWN_SENDER "?"
-
-/* A question under way. It outlives the client that asked: the answer comes exactly once. */
-struct check {
-    struct request *request; /* NULL: the client has gone */
-    char *recipient;         /* a copy: the request may be gone when the answer comes */
-    size_t recipient_len;
-};
 
 static json_t *entry_json(enum entry_kind kind, struct view key)
 {
@@ -53,18 +40,24 @@ static json_t *keys_json(const struct address *address, bool *cut)
     return keys;
 }
 
-static json_t *exclusion_json(const struct local_line *e, const char *file)
+/* A line of one of our files, into an object that says more. */
+static void put_line(json_t *object, const struct local_line *e, const char *file)
 {
-    if (e == NULL)
-        return json_null();
-    json_t *object = json_object();
-    json_put(object, "what", json_text(e->what));
     json_put(object, "file", json_text(view_of(file)));
     json_put(object, "line", json_count(e->line));
     json_put(object, "until", json_text_or_null(e->until_text));
     json_put(object, "ticket", json_text_or_null(e->ticket));
     json_put(object, "by", json_text_or_null(e->by));
     json_put(object, "note", json_text_or_null(e->note));
+}
+
+static json_t *exclusion_json(const struct local_line *e, const char *file)
+{
+    if (e == NULL)
+        return json_null();
+    json_t *object = json_object();
+    json_put(object, "what", json_text(e->what));
+    put_line(object, e, file);
     if (e->lists.len > 0)
         json_put(object, "list", json_text(e->lists));
     return object;
@@ -77,6 +70,15 @@ static const struct local_line *freed_by(const struct answer *answer, struct vie
         if (local_line_frees(answer->partial[i], list))
             return answer->partial[i];
     return NULL;
+}
+
+static void put_unknown(json_t *object)
+{
+    static const char *const searched[] = {"first_seen", "first_seen_before", "row", "line", "text",
+                                           "value"};
+
+    for (size_t i = 0; i < sizeof searched / sizeof *searched; i++)
+        json_put(object, searched[i], json_null());
 }
 
 static json_t *listing_json(const struct check_view *view, const struct decision_listing *listing)
@@ -94,6 +96,9 @@ static json_t *listing_json(const struct check_view *view, const struct decision
     if (listing->excluded)
         json_put(object, "excluded_by",
                  exclusion_json(freed_by(view->answer, listing->list), view->file));
+    put_unknown(object);
+    if (listing->rank == 0 && view->answer->block != NULL)
+        put_line(object, view->answer->block, view->blocks_file);
     if (feed != NULL) {
         json_put(object, "list_accepted", json_time(feed->accepted_at));
         json_put(object, "list_checked", json_time(feed->last_success));
@@ -143,57 +148,4 @@ json_t *check_json(const struct check_view *view)
     if (address->state != ADDRESS_OK)
         json_put(object, "note", json_text(view_of(address_state_text(address->state))));
     return object;
-}
-
-static void check_done(const struct answer *answer, void *arg)
-{
-    struct check *c = arg;
-
-    if (c->request != NULL) {
-        const struct admin_house *house = c->request->admin->house;
-        const struct check_view view = {
-            .answer = answer,
-            .recipient = view_make(c->recipient, c->recipient_len),
-            .feeds = house->feeds,
-            .file = house->exclusions_file,
-        };
-        request_reply(c->request, 200, check_json(&view));
-    }
-    free(c->recipient);
-    free(c);
-}
-
-static void check_gone(void *work)
-{
-    struct check *c = work;
-
-    c->request = NULL;
-}
-
-void admin_check(struct request *r)
-{
-    struct view recipient, sender;
-    struct check *c = calloc(1, sizeof *c);
-
-    if (!target_get(&r->target, "recipient", &recipient)) {
-        free(c);
-        request_fail(r, 400, "no recipient: GET /v1/check?recipient=ADDRESS&sender=ADDRESS");
-        return;
-    }
-    if (recipient.len == 0)
-        recipient = view_of("");
-    if (!target_get(&r->target, "sender", &sender))
-        sender = view_of(UNKNOWN_SENDER);
-    else if (view_is(sender, "<>"))
-        sender = view_of("");
-    if (c == NULL || (c->recipient = view_dup(recipient)) == NULL) {
-        free(c);
-        request_reply(r, 500, NULL);
-        return;
-    }
-    c->recipient_len = recipient.len;
-    c->request = r;
-    request_wait(r, check_gone, c);
-    const struct question q = {.recipient = recipient, .sender = sender, .look_only = true};
-    verdict_ask(r->admin->house->verdict, &q, check_done, c);
 }

@@ -1,4 +1,4 @@
-/* The JSON of an answer, apart from how it was come by, so that tests can make one up. */
+/* The JSON of a verdict's answer, apart from how it was come by, so that tests can make one up. */
 #ifndef ADMIN_CHECK_H
 #define ADMIN_CHECK_H
 
@@ -12,8 +12,10 @@ struct check_view {
     struct view recipient;     /* as asked */
     const struct feeds *feeds; /* or NULL */
     const char *file;          /* of exclusions */
+    const char *blocks_file;
 };
 
+/* "listings" are in the order of the answer's; what must be searched for is null in them. */
 json_t *check_json(const struct check_view *view);
 
 #endif

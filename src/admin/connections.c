@@ -17,23 +17,26 @@
 #define INPUT_MAX (ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096)
 
 enum phase {
-    PHASE_READING, /* the request is not whole yet */
-    PHASE_WAITING, /* the client waits for us: no deadline but the work's own */
-    PHASE_WRITING, /* we wait for the client to take the answer */
+    PHASE_READING,   /* the request is not whole yet */
+    PHASE_WAITING,   /* the client waits for us: no deadline but the work's own */
+    PHASE_WRITING,   /* we wait for the client to take the answer */
+    PHASE_STREAMING, /* the answer has no end: as long as the client takes what there is */
 };
 
 struct connection {
     struct bufferevent *bev; /* a reference of our own: keeps the descriptor's number ours */
     enum phase phase;
-    int64_t since_ms;                /* when the phase began */
+    int64_t since_ms;                /* when the phase began; streaming: when output last moved */
     bool shut;                       /* told to end */
-    struct evhttp_connection *evcon; /* while waiting */
-    connection_gone *gone;
+    struct evhttp_connection *evcon; /* while waiting and streaming */
+    connection_call *gone, *tick;
     void *request;
 };
 
 struct connections {
+    struct connections *next; /* of all that there are */
     struct event_base *base;
+    struct evhttp *http;
     struct evconnlistener *listener; /* owned by evhttp once bound */
     struct event *sweep;
     struct connection all[ADMIN_MAX_CONNECTIONS]; /* the first COUNT are in use */
@@ -45,9 +48,17 @@ struct connections {
     unsigned dropped;      /* shut down for being late, since then */
 };
 
-/* The error callback gets what evhttp gave the listener, not what we would; there is one admin
- * socket a process. */
-static struct connections *the_connections;
+/* The error callback gets what evhttp gave the listener, the evhttp: ours are found by it. */
+static struct connections *all_connections;
+
+static struct connections *connections_of(const struct evhttp *http)
+{
+    struct connections *c = all_connections;
+
+    while (c != NULL && c->http != http)
+        c = c->next;
+    return c;
+}
 
 static void sweep_later(struct connections *c)
 {
@@ -88,10 +99,9 @@ static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 
 static void accept_failed(struct evconnlistener *listener, void *arg)
 {
-    struct connections *c = the_connections;
+    struct connections *c = connections_of(arg);
     int64_t now = clock_mono_ms();
 
-    (void)arg;
     if (c == NULL)
         return;
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -131,13 +141,34 @@ static void end_late(struct connections *c, struct connection *x, int64_t now)
     c->dropped++;
 }
 
+static bool has_handler(const struct connection *x)
+{
+    return x->phase == PHASE_WAITING || x->phase == PHASE_STREAMING;
+}
+
 /* A client that only closed its sending side may still want the answer: that is no POLLHUP. */
-static void end_if_gone(struct connection *x)
+static bool is_gone(const struct connection *x)
 {
     struct pollfd p = {.fd = bufferevent_getfd(x->bev)};
 
-    if (poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0)
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static bool is_stuck(const struct connection *x, int64_t now)
+{
+    return x->phase == PHASE_STREAMING && now - x->since_ms > ADMIN_STUCK_MS &&
+           evbuffer_get_length(bufferevent_get_output(x->bev)) > 0;
+}
+
+static void look_at_handled(struct connections *c, struct connection *x, int64_t now)
+{
+    bool stuck = is_stuck(x, now);
+
+    c->dropped += stuck;
+    if (stuck || is_gone(x))
         evhttp_connection_free(x->evcon); /* calls evcon_closed */
+    else if (x->tick != NULL)
+        x->tick(x->request);
 }
 
 static void complain(struct connections *c, int64_t now)
@@ -156,8 +187,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
     (void)fd, (void)what;
     for (unsigned i = 0; i < c->count; i++)
-        if (c->all[i].phase == PHASE_WAITING)
-            end_if_gone(&c->all[i]);
+        if (has_handler(&c->all[i]))
+            look_at_handled(c, &c->all[i], now);
     for (unsigned i = 0; i < c->count;) {
         struct connection *x = &c->all[i];
         if (is_over(x)) {
@@ -165,7 +196,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
             *x = c->all[--c->count];
             continue;
         }
-        if (x->phase != PHASE_WAITING)
+        if (!has_handler(x))
             end_late(c, x, now);
         i++;
     }
@@ -187,11 +218,14 @@ struct connections *connections_new(struct event_base *base, struct evhttp *http
         return NULL;
     }
     c->base = base;
+    c->http = http;
+    c->next = all_connections;
+    all_connections = c;
     c->listener = evconnlistener_new(
         base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0, fd);
     if (c->listener == NULL) {
         close(fd);
-        free(c);
+        connections_free(c);
         return NULL;
     }
     c->sweep = evtimer_new(base, on_sweep, c);
@@ -200,7 +234,6 @@ struct connections *connections_new(struct event_base *base, struct evhttp *http
         connections_free(c);
         return NULL;
     }
-    the_connections = c;
     evconnlistener_disable(c->listener); /* binding gives it a callback, and that enables it */
     evconnlistener_set_error_cb(c->listener, accept_failed);
     evhttp_set_bevcb(http, make_bufferevent, c);
@@ -215,16 +248,38 @@ void connections_start(struct connections *c)
     evconnlistener_enable(c->listener);
 }
 
+static struct connection *connection_with(struct connections *c, const struct evbuffer *output)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        if (bufferevent_get_output(c->all[i].bev) == output)
+            return &c->all[i];
+    return NULL;
+}
+
+/* The client of a stream has taken something. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct connection *x;
+
+    if ((info->n_deleted > 0 || info->orig_size == 0) && (x = connection_with(arg, output)) != NULL)
+        x->since_ms = clock_mono_ms();
+}
+
 void connections_free(struct connections *c)
 {
+    struct connections **link = &all_connections;
+
     if (c == NULL)
         return;
-    for (unsigned i = 0; i < c->count; i++)
+    for (unsigned i = 0; i < c->count; i++) {
+        evbuffer_remove_cb(bufferevent_get_output(c->all[i].bev), on_output, c);
         bufferevent_decref(c->all[i].bev);
+    }
     if (c->sweep != NULL)
         event_free(c->sweep);
-    if (the_connections == c)
-        the_connections = NULL;
+    while (*link != c)
+        link = &(*link)->next;
+    *link = c->next;
     free(c);
 }
 
@@ -260,7 +315,7 @@ static void evcon_closed(struct evhttp_connection *evcon, void *arg)
 
     for (unsigned i = 0; i < c->count; i++) {
         struct connection *x = &c->all[i];
-        if (x->evcon != evcon || x->phase != PHASE_WAITING)
+        if (x->evcon != evcon || !has_handler(x))
             continue;
         x->phase = PHASE_WRITING;
         x->gone(x->request);
@@ -268,8 +323,8 @@ static void evcon_closed(struct evhttp_connection *evcon, void *arg)
     }
 }
 
-void connections_wait(struct connections *c, struct evhttp_request *http, connection_gone *gone,
-                      void *request)
+void connections_wait(struct connections *c, struct evhttp_request *http, connection_call *gone,
+                      connection_call *tick, void *request)
 {
     struct connection *x = connection_of(c, http);
 
@@ -279,8 +334,25 @@ void connections_wait(struct connections *c, struct evhttp_request *http, connec
     x->since_ms = clock_mono_ms();
     x->evcon = evhttp_request_get_connection(http);
     x->gone = gone;
+    x->tick = tick;
     x->request = request;
     evhttp_connection_set_closecb(x->evcon, evcon_closed, c);
+}
+
+void connections_stream(struct connections *c, struct evhttp_request *http)
+{
+    struct connection *x = connection_of(c, http);
+
+    if (x == NULL)
+        return;
+    x->phase = PHASE_STREAMING;
+    x->since_ms = clock_mono_ms();
+    evbuffer_add_cb(bufferevent_get_output(x->bev), on_output, c);
+}
+
+size_t connections_unsent(struct evhttp_request *http)
+{
+    return evbuffer_get_length(bufferevent_get_output(bufferevent_of(http)));
 }
 
 void connections_answered(struct connections *c, struct evhttp_request *http)

@@ -164,7 +164,7 @@ static void run_errand(struct request *r, const struct order *order)
         return;
     }
     a->fetching++;
-    request_wait(r, errand_gone, e);
+    request_wait(r, errand_gone, NULL, e);
 }
 
 void admin_refresh(struct request *r)
@@ -174,12 +174,12 @@ void admin_refresh(struct request *r)
 
 void admin_accept(struct request *r)
 {
-    if (request_may_admin(r))
+    if (request_may_admin(r, accept_held.name, r->name))
         run_errand(r, &accept_held);
 }
 
 void admin_rollback(struct request *r)
 {
-    if (request_may_admin(r))
+    if (request_may_admin(r, rollback.name, r->name))
         run_errand(r, &rollback);
 }

@@ -23,15 +23,11 @@ static const char *phrase(int status)
         int status;
         const char *words;
     } phrases[] = {
-        {200, "OK"},
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {409, "Conflict"},
-        {500, "Internal Server Error"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
+        {200, "OK"},          {201, "Created"},
+        {400, "Bad Request"}, {403, "Forbidden"},
+        {404, "Not Found"},   {405, "Method Not Allowed"},
+        {409, "Conflict"},    {500, "Internal Server Error"},
+        {502, "Bad Gateway"}, {503, "Service Unavailable"},
     };
 
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
@@ -46,9 +42,17 @@ static void request_free(struct request *r)
     free(r);
 }
 
-void request_reply(struct request *r, int status, json_t *document)
+static void add_headers(struct request *r, const char *type)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(r->http);
+
+    evhttp_add_header(headers, "Content-Type", type);
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_add_header(headers, "Connection", "close");
+}
+
+void request_reply(struct request *r, int status, json_t *document)
+{
     struct evbuffer *out = evbuffer_new();
 
     if (out != NULL &&
@@ -60,11 +64,10 @@ void request_reply(struct request *r, int status, json_t *document)
     if (out != NULL)
         evbuffer_add(out, "\n", 1);
     json_decref(document);
-    evhttp_add_header(headers, "Content-Type", "application/json");
-    evhttp_add_header(headers, "Cache-Control", "no-store");
-    evhttp_add_header(headers, "Connection", "close");
-    connections_answered(r->admin->connections, r->http);
-    evhttp_send_reply(r->http, status, phrase(status), out);
+    add_headers(r, "application/json");
+    connections_answered(r->at->connections, r->http);
+    bool head = evhttp_request_get_command(r->http) == EVHTTP_REQ_HEAD;
+    evhttp_send_reply(r->http, status, phrase(status), head ? NULL : out);
     if (out != NULL)
         evbuffer_free(out);
     request_free(r);
@@ -92,28 +95,70 @@ static void client_gone(void *arg)
     request_free(r);
 }
 
-void request_wait(struct request *r, void (*gone)(void *work), void *work)
+static void client_waits(void *arg)
 {
-    r->gone = gone;
-    r->work = work;
-    connections_wait(r->admin->connections, r->http, client_gone, r);
+    struct request *r = arg;
+
+    if (r->tick != NULL)
+        r->tick(r->work);
 }
 
-bool request_may_admin(struct request *r)
+void request_wait(struct request *r, void (*gone)(void *work), void (*tick)(void *work), void *work)
+{
+    r->gone = gone;
+    r->tick = tick;
+    r->work = work;
+    connections_wait(r->at->connections, r->http, client_gone, client_waits, r);
+}
+
+void request_stream(struct request *r)
+{
+    add_headers(r, "application/x-ndjson");
+    connections_stream(r->at->connections, r->http);
+    evhttp_send_reply_start(r->http, 200, phrase(200));
+}
+
+void request_chunk(struct request *r, json_t *document)
+{
+    struct evbuffer *out = evbuffer_new();
+
+    if (out != NULL && document != NULL &&
+        json_dump_callback(document, add_bytes, out, JSON_COMPACT) == 0 &&
+        evbuffer_add(out, "\n", 1) == 0)
+        evhttp_send_reply_chunk(r->http, out);
+    json_decref(document);
+    if (out != NULL)
+        evbuffer_free(out);
+}
+
+size_t request_unsent(const struct request *r)
+{
+    return connections_unsent(r->http);
+}
+
+bool request_may_admin(struct request *r, const char *what, struct view name)
 {
     if (peer_is_admin(&r->peer, connections_fd(r->http), r->admin->admin_group))
         return true;
+    request_log(r, what, name, "refused, not in admin_group,");
     request_fail(r, 403, "uid %ld may not do this: be root or a member of [admin] admin_group%s",
                  r->peer.known ? (long)r->peer.uid : -1L,
                  r->admin->admin_group == SOCKET_NO_GROUP ? " (which is not set)" : "");
     return false;
 }
 
-void request_log(const struct request *r, const char *what, struct view name, const char *outcome)
+bool request_may_search(struct request *r)
 {
-    char shown_name[ESCAPE_MAX_BYTES + 8], shown_by[ADMIN_BY_MAX + 8];
-    struct text t = text_on(shown_name, sizeof shown_name);
-    struct text by = text_on(shown_by, sizeof shown_by);
+    if (r->admin->searching < ADMIN_MAX_SEARCHING)
+        return true;
+    request_fail(r, 503, "%d requests are searched for already; try again later",
+                 ADMIN_MAX_SEARCHING);
+    return false;
+}
+
+void request_change(const struct request *r, struct view name, struct change_words *to)
+{
+    struct text t = text_on(to->name, sizeof to->name), by = text_on(to->by, sizeof to->by);
     json_t *claimed = json_object_get(r->body, "by");
     struct view claim = VIEW_NONE;
 
@@ -123,6 +168,14 @@ void request_log(const struct request *r, const char *what, struct view name, co
         target_get(&r->target, "by", &claim);
     escape_to(&t, name, ESCAPE_LOG);
     escape_to_max(&by, claim, ESCAPE_LOG, ADMIN_BY_MAX);
-    log_notice("admin", "%s: %s: %s uid=%ld by=<%s>", what, shown_name, outcome,
-               r->peer.known ? (long)r->peer.uid : -1L, shown_by);
+    to->uid = r->peer.known ? (long)r->peer.uid : -1L;
+}
+
+void request_log(const struct request *r, const char *what, struct view name, const char *outcome)
+{
+    struct change_words words;
+
+    request_change(r, name, &words);
+    log_notice("admin", "%s: %s: %s uid=%ld by=<%s>", what, words.name, outcome, words.uid,
+               words.by);
 }

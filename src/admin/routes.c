@@ -1,23 +1,58 @@
-/* Which handler answers which method and path. The next issue only adds rows. */
+/*
+ * Which handler answers which method and path, and the parameters that a path takes: one that it
+ * does not know is an error, since who mistypes `list` must not exclude from all of them.
+ */
 #include "json.h"
 #include "request.h"
 
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
-static const struct route {
+#include "rcptguard/base/nearest.h"
+
+#define PARAMS_MAX 6
+
+struct route {
     enum evhttp_cmd_type method;
     const char *method_name;
     const char *path;
     request_handler *handle;
-} routes[] = {
-    {EVHTTP_REQ_GET, "GET", "/v1/status", admin_status},
-    {EVHTTP_REQ_GET, "GET", "/v1/check", admin_check},
-    {EVHTTP_REQ_GET, "GET", "/v1/feeds", admin_feeds},
-    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/refresh", admin_refresh},
-    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/accept", admin_accept},
-    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/rollback", admin_rollback},
+    const char *params[PARAMS_MAX]; /* NULL-terminated */
 };
+
+static const struct route routes[] = {
+    {EVHTTP_REQ_GET, "GET", "/v1/status", admin_status, {NULL}},
+    {EVHTTP_REQ_GET, "GET", "/v1/check", admin_check, {"recipient", "sender"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/why/*", admin_why, {NULL}},
+    {EVHTTP_REQ_GET, "GET", "/v1/exclusions", admin_exclusions, {"from"}},
+    {EVHTTP_REQ_POST, "POST", "/v1/exclusions", admin_exclude, {NULL}},
+    {EVHTTP_REQ_DELETE,
+     "DELETE",
+     "/v1/exclusions",
+     admin_unexclude,
+     {"what", "list", "by", "expired"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/blocks", admin_blocks, {"from"}},
+    {EVHTTP_REQ_POST, "POST", "/v1/blocks", admin_block, {NULL}},
+    {EVHTTP_REQ_DELETE, "DELETE", "/v1/blocks", admin_unblock, {"what", "by", "expired"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/feeds", admin_feeds, {NULL}},
+    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/refresh", admin_refresh, {"by"}},
+    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/accept", admin_accept, {"by"}},
+    {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/rollback", admin_rollback, {"by"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/history", admin_history, {"recipient"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/top", admin_top, {NULL}},
+    {EVHTTP_REQ_GET, "GET", "/v1/events", admin_events, {"all"}},
+    {EVHTTP_REQ_GET, "GET", "/metrics", admin_metrics, {NULL}},
+};
+
+/* The listener for anybody: no names, no addresses, nothing to change. */
+static const struct route routes_for_anybody[] = {
+    {EVHTTP_REQ_GET, "GET", "/v1/status", admin_status_anybody, {NULL}},
+    {EVHTTP_REQ_HEAD, "HEAD", "/v1/status", admin_status_anybody, {NULL}},
+    {EVHTTP_REQ_GET, "GET", "/metrics", admin_metrics, {NULL}},
+    {EVHTTP_REQ_HEAD, "HEAD", "/metrics", admin_metrics, {NULL}},
+};
+
+#define N_ROUTES(table) (sizeof(table) / sizeof *(table))
 
 /* The body of a POST: nothing, or one JSON object. False: R was answered. */
 static bool read_body(struct request *r)
@@ -37,25 +72,79 @@ static bool read_body(struct request *r)
     return false;
 }
 
-void routes_serve(struct request *r)
+/* False: R was answered. */
+static bool know_params(struct request *r, const struct route *route)
 {
-    const struct route *other = NULL;
+    size_t n = 0;
+    char shown[64 + 8];
 
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!target_matches(&r->target, routes[i].path, &r->name))
+    while (route->params[n] != NULL)
+        n++;
+    for (unsigned i = 0; i < r->target.n_params; i++) {
+        struct view key = r->target.params[i].key;
+        const char *nearest = nearest_name(key, route->params, n);
+        if (nearest != NULL && view_is(key, nearest))
             continue;
-        if (routes[i].method == evhttp_request_get_command(r->http)) {
-            if (read_body(r))
-                routes[i].handle(r);
-            return;
-        }
-        other = &routes[i];
+        struct text t = text_on(shown, sizeof shown), known = text_on((char[128]){0}, 128);
+        escape_to_max(&t, key, ESCAPE_TERMINAL, 64);
+        for (size_t j = 0; j < n; j++)
+            text_addf(&known, "%s%s", j == 0 ? "" : ", ", route->params[j]);
+        if (nearest == NULL)
+            request_fail(r, 400, "unknown parameter \"%s\": this path takes none", shown);
+        else
+            request_fail(r, 400, "unknown parameter \"%s\": did you mean %s? This path takes %s",
+                         shown, nearest, known.dst);
+        return false;
     }
-    if (other == NULL) {
-        request_fail(r, 404,
-                     "there is nothing at this path; try /v1/status, /v1/feeds or /v1/check");
+    return true;
+}
+
+static void fail_method(struct request *r, const struct route *table, size_t n)
+{
+    char memory[64];
+    struct text allow = text_on(memory, sizeof memory);
+
+    for (size_t i = 0; i < n; i++)
+        if (target_matches(&r->target, table[i].path, &r->name))
+            text_addf(&allow, "%s%s", allow.len == 0 ? "" : ", ", table[i].method_name);
+    evhttp_add_header(evhttp_request_get_output_headers(r->http), "Allow", memory);
+    request_fail(r, 405, "this path takes %s only", memory);
+}
+
+static void serve(struct request *r, const struct route *table, size_t n, const char *hint)
+{
+    bool is_path = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!target_matches(&r->target, table[i].path, &r->name))
+            continue;
+        is_path = true;
+        if (table[i].method != evhttp_request_get_command(r->http))
+            continue;
+        if (know_params(r, &table[i]) && read_body(r))
+            table[i].handle(r);
         return;
     }
-    evhttp_add_header(evhttp_request_get_output_headers(r->http), "Allow", other->method_name);
-    request_fail(r, 405, "this path takes %s only", other->method_name);
+    if (is_path)
+        fail_method(r, table, n);
+    else
+        request_fail(r, 404, "there is nothing at this path; try %s", hint);
+}
+
+void routes_serve(struct request *r)
+{
+    serve(r, routes, N_ROUTES(routes),
+          "/v1/status, /v1/check, /v1/why/REF, /v1/exclusions, /v1/blocks, /v1/feeds, "
+          "/v1/history, /v1/top or /v1/events");
+}
+
+void routes_serve_anybody(struct request *r)
+{
+    serve(r, routes_for_anybody, N_ROUTES(routes_for_anybody),
+          "/v1/status; all else is on the admin socket");
+}
+
+void admin_metrics(struct request *r)
+{
+    request_fail(r, 404, "metrics are not in this version; try /v1/status");
 }

@@ -1,8 +1,9 @@
 /*
- * The admin server: socket, groups, and the way from evhttp's callback to a handler. What keeps it
+ * The admin server: sockets, groups, and the way from evhttp's callback to a handler. What keeps it
  * from harming the policy path is in connections.c.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 
 static void on_request(struct evhttp_request *http, void *arg)
 {
-    struct admin *a = arg;
+    struct admin_listener *at = arg;
     const char *uri = evhttp_request_get_uri(http);
     size_t len = uri == NULL ? 0 : strlen(uri);
     struct request *r = calloc(1, sizeof *r + len + 1);
@@ -25,11 +26,14 @@ static void on_request(struct evhttp_request *http, void *arg)
         evhttp_send_error(http, 503, NULL);
         return;
     }
-    r->admin = a;
+    r->admin = at->admin;
+    r->at = at;
     r->http = http;
     r->peer = peer_of(connections_fd(http));
     if (target_parse(view_make(uri, len), r->memory, &r->target, &why) != 0)
         request_fail(r, 400, "%s", why.text);
+    else if (at->for_anybody)
+        routes_serve_anybody(r);
     else
         routes_serve(r);
 }
@@ -64,42 +68,91 @@ static int open_socket(struct admin *a, const struct admin_config *config, int *
     return 0;
 }
 
-static int open_http(struct admin *a, int fd, struct error *why)
+static bool is_loopback(const char *host)
 {
-    a->http = evhttp_new(a->base);
-    if (a->http == NULL) {
-        close(fd);
-        return error_set(why, ERR_NOMEM, "no memory for the admin socket");
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+/* *FD stays -1 for a loopback address that this host lacks (rule 23). */
+static int open_tcp(const char *http, int *fd, struct error *why)
+{
+    struct socket_address where;
+    struct error trouble = {0};
+    char text[128];
+
+    snprintf(text, sizeof text, "inet:%s", http);
+    int code = socket_address_parse(view_of(text), &where, why);
+    if (code != 0)
+        return error_prefix(why, "admin.http: write 127.0.0.1:9340 or [::1]:9340");
+    *fd = socket_listen_inet(&where, &trouble);
+    if (*fd >= 0)
+        return 0;
+    if (trouble.code == ERR_ABSENT && is_loopback(where.host)) {
+        log_warning("admin", "admin.http: %s; going on without it", trouble.text);
+        return 0;
     }
-    a->connections = connections_new(a->base, a->http, fd);
-    if (a->connections == NULL)
-        return error_set(why, ERR_NOMEM, "no memory for the admin socket");
+    if (why != NULL)
+        *why = trouble;
+    return error_prefix(why, "admin.http");
+}
+
+static int open_http(struct admin *a, struct admin_listener *at, int fd, struct error *why)
+{
+    at->admin = a;
+    at->http = evhttp_new(a->base);
+    if (at->http == NULL) {
+        close(fd);
+        return error_set(why, ERR_NOMEM, "no memory for the admin API");
+    }
+    at->connections = connections_new(a->base, at->http, fd);
+    if (at->connections == NULL)
+        return error_set(why, ERR_NOMEM, "no memory for the admin API");
     /* All of them, so that a wrong method is told in JSON what the right one is. */
-    evhttp_set_allowed_methods(a->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                            EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                            EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-                                            EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-    evhttp_set_gencb(a->http, on_request, a);
+    evhttp_set_allowed_methods(at->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                             EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                             EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                             EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+    evhttp_set_gencb(at->http, on_request, at);
     return 0;
+}
+
+static bool is_set(const char *key)
+{
+    return key != NULL && key[0] != '\0';
+}
+
+static int open_all(struct admin *a, const struct admin_config *config, struct error *why)
+{
+    int code = 0, fd = -1;
+
+    if (is_set(config->listen)) {
+        code = open_socket(a, config, &fd, why);
+        if (code == 0)
+            code = open_http(a, &a->socket, fd, why);
+    }
+    if (code != 0 || !is_set(config->http))
+        return code;
+    fd = -1;
+    a->anybody.for_anybody = true;
+    code = open_tcp(config->http, &fd, why);
+    return code != 0 || fd < 0 ? code : open_http(a, &a->anybody, fd, why);
 }
 
 struct admin *admin_new(struct event_base *base, const struct admin_config *config,
                         struct admin_house *house, struct error *why)
 {
     struct admin *a = calloc(1, sizeof *a);
-    int fd = -1;
 
-    if (a == NULL) {
-        error_set(why, ERR_NOMEM, "no memory for the admin socket");
+    if (a == NULL || (a->suffixes = suffixes_new()) == NULL) {
+        free(a);
+        error_set(why, ERR_NOMEM, "no memory for the admin API");
         return NULL;
     }
     a->base = base;
     a->house = house;
     a->admin_group = SOCKET_NO_GROUP;
-    if (config->listen[0] == '\0')
-        return a;             /* off */
     signal(SIGPIPE, SIG_IGN); /* a client that left must not end the daemon */
-    if (open_socket(a, config, &fd, why) == 0 && open_http(a, fd, why) == 0)
+    if (open_all(a, config, why) == 0)
         return a;
     admin_free(a);
     return NULL;
@@ -108,18 +161,28 @@ struct admin *admin_new(struct event_base *base, const struct admin_config *conf
 int admin_start(struct admin *a, struct error *why)
 {
     (void)why;
-    if (a->connections != NULL)
-        connections_start(a->connections);
+    if (a->socket.connections != NULL)
+        connections_start(a->socket.connections);
+    if (a->anybody.connections != NULL)
+        connections_start(a->anybody.connections);
     return 0;
+}
+
+static void close_listener(struct admin_listener *at)
+{
+    if (at->http != NULL)
+        evhttp_free(at->http);
+    connections_free(at->connections);
 }
 
 void admin_free(struct admin *a)
 {
     if (a == NULL)
         return;
-    if (a->http != NULL)
-        evhttp_free(a->http);
-    connections_free(a->connections);
+    close_listener(&a->socket);
+    close_listener(&a->anybody);
+    edits_forget(a);
+    suffixes_free(a->suffixes);
     socket_file_remove(&a->file);
     free(a);
 }

@@ -25,32 +25,36 @@ static void add_reason(json_t *reasons, const char *format, ...)
     json_array_append_new(reasons, json_text(view_of(text)));
 }
 
-void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now)
+void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now, bool brief)
 {
-    const char *error = feed->last_error[0] == '\0' ? "" : ": ";
+    const char *error = brief ? "" : feed->last_error;
+    const char *held = brief ? "" : feed->held.why;
+    const char *colon = error[0] == '\0' ? "" : ": ";
 
     if (feed->held.since != 0)
-        add_reason(reasons, "feed %s: a copy is held: %s", feed->name, feed->held.why);
+        add_reason(reasons, "feed %s: a copy is held%s%s", feed->name, held[0] == '\0' ? "" : ": ",
+                   held);
     if (feed->accepted_at == 0)
-        add_reason(reasons, "feed %s: no copy was ever accepted%s%s", feed->name, error,
-                   feed->last_error);
+        add_reason(reasons, "feed %s: no copy was ever accepted%s%s", feed->name, colon, error);
     else if (feed->state == FEED_REFUSED && feed->held.since == 0)
-        add_reason(reasons, "feed %s: the last copy was refused%s%s", feed->name, error,
-                   feed->last_error);
+        add_reason(reasons, "feed %s: the last copy was refused%s%s", feed->name, colon, error);
     else if (feed->state == FEED_FAILED && now - feed->last_success > DAY_S)
-        add_reason(reasons, "feed %s: failing for more than a day%s%s", feed->name, error,
-                   feed->last_error);
+        add_reason(reasons, "feed %s: failing for more than a day%s%s", feed->name, colon, error);
 }
 
-void status_exclusion_reasons(json_t *reasons, const struct local_table *ex,
-                              const struct local_state *state, const char *file)
+void status_local_reasons(json_t *reasons, enum local_kind kind, const struct local_table *table,
+                          const struct local_state *state, const char *file, bool brief)
 {
-    size_t broken = local_table_left_out(ex); /* warnings, whose lines stay, degrade nothing */
+    size_t broken = local_table_left_out(table); /* warnings, whose lines stay, degrade nothing */
+    const char *what = local_kind_text(kind), *problem = state->problem;
 
+    if (problem[0] == '\0')
+        problem = file;
     if (state->missing)
-        add_reason(reasons, "exclusions: %s", state->problem[0] != '\0' ? state->problem : file);
+        add_reason(reasons, "%s: %s", what, brief ? "the file is missing" : problem);
     if (broken > 0)
-        add_reason(reasons, "exclusions: %s: lines left out for errors: %zu", file, broken);
+        add_reason(reasons, "%s: %s%slines left out for errors: %zu", what, brief ? "" : file,
+                   brief ? "" : ": ", broken);
 }
 
 static json_t *counts_json(const struct record_counts *c)
@@ -69,24 +73,32 @@ static json_t *counts_json(const struct record_counts *c)
     return counts;
 }
 
-static json_t *exclusions_json(const struct admin_house *house, const struct local_table *ex)
+json_t *status_errors_json(const struct local_table *table)
 {
-    json_t *object = json_object(), *errors = json_array();
+    json_t *errors = json_array();
     const struct local_error *e;
 
-    json_put(object, "file", json_text(view_of(house->exclusions_file)));
-    json_put(object, "count", json_count(ex == NULL ? 0 : local_table_count(ex)));
-    json_put(object, "missing", json_boolean(house->exclusions_state->missing));
-    json_put(object, "problem", json_text_or_null(view_of(house->exclusions_state->problem)));
-    json_put(object, "loaded", json_time(house->exclusions_state->loaded_at));
-    for (size_t i = 0; ex != NULL && (e = local_table_error_at(ex, i)) != NULL; i++) {
+    for (size_t i = 0; table != NULL && (e = local_table_error_at(table, i)) != NULL; i++) {
         json_t *error = json_object();
         json_put(error, "line", json_count(e->line));
         json_put(error, "error", json_text(view_of(e->text)));
         json_put(error, "warning", json_boolean(e->warning));
         json_array_append_new(errors, error);
     }
-    json_put(object, "errors", errors);
+    return errors;
+}
+
+static json_t *local_json(const struct local_table *table, const struct local_state *state,
+                          const char *file)
+{
+    json_t *object = json_object();
+
+    json_put(object, "file", json_text(view_of(file)));
+    json_put(object, "count", json_count(local_table_count(table)));
+    json_put(object, "missing", json_boolean(state->missing));
+    json_put(object, "problem", json_text_or_null(view_of(state->problem)));
+    json_put(object, "loaded", json_time(state->loaded_at));
+    json_put(object, "errors", status_errors_json(table));
     return object;
 }
 
@@ -100,24 +112,26 @@ static json_t *blocklist_json(const struct blocklist *bl)
     return object;
 }
 
-static json_t *reasons_json(const struct admin_house *house, const struct local_table *ex,
-                            int64_t now)
+static json_t *reasons_json(const struct admin_house *house, int64_t now, bool brief)
 {
     json_t *reasons = json_array();
     const struct feed_status *feed;
 
     for (size_t i = 0; (feed = feeds_status(house->feeds, i)) != NULL; i++)
-        status_feed_reasons(reasons, feed, now);
-    status_exclusion_reasons(reasons, ex, house->exclusions_state, house->exclusions_file);
+        status_feed_reasons(reasons, feed, now, brief);
+    status_local_reasons(reasons, LOCAL_EXCLUSIONS, verdict_exclusions(house->verdict),
+                         house->exclusions_state, house->exclusions_file, brief);
+    if (house->blocks_state != NULL)
+        status_local_reasons(reasons, LOCAL_BLOCKS, verdict_blocks(house->verdict),
+                             house->blocks_state, house->blocks_file, brief);
     return reasons;
 }
 
-void admin_status(struct request *r)
+/* What anybody may know. */
+static json_t *brief_json(const struct admin_house *house, bool brief)
 {
-    const struct admin_house *house = r->admin->house;
-    const struct local_table *ex = verdict_exclusions(house->verdict);
     int64_t now = clock_now();
-    json_t *object = json_object(), *reasons = reasons_json(house, ex, now);
+    json_t *object = json_object(), *reasons = reasons_json(house, now, brief);
 
     json_put(object, "status", json_string(json_array_size(reasons) == 0 ? "ok" : "degraded"));
     json_put(object, "reasons", reasons);
@@ -125,13 +139,32 @@ void admin_status(struct request *r)
     json_put(object, "uptime", json_integer(now - house->started_at));
     json_put(object, "started", json_time(house->started_at));
     json_put(object, "reloaded", json_time(house->reloaded_at));
-    json_put(object, "pid", json_integer(getpid()));
     json_put(object, "mode", json_string(house->observe ? "observe" : "enforce"));
     json_put(object, "counts", counts_json(record_counts(house->record)));
-    json_put(object, "exclusions", exclusions_json(house, ex));
     json_put(object, "blocklist", blocklist_json(verdict_blocklist(house->verdict)));
     json_put(object, "clients", json_count(policy_clients(house->policy)));
-    json_put(object, "admin_clients", json_count(connections_count(r->admin->connections)));
     json_put(object, "log_dropped", json_count(log_dropped()));
+    return object;
+}
+
+void admin_status_anybody(struct request *r)
+{
+    request_reply(r, 200, brief_json(r->admin->house, true));
+}
+
+void admin_status(struct request *r)
+{
+    const struct admin_house *house = r->admin->house;
+    json_t *object = brief_json(house, false);
+
+    json_put(object, "pid", json_integer(getpid()));
+    json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
+    json_put(object, "exclusions",
+             local_json(verdict_exclusions(house->verdict), house->exclusions_state,
+                        house->exclusions_file));
+    if (house->blocks_state != NULL)
+        json_put(
+            object, "blocks",
+            local_json(verdict_blocks(house->verdict), house->blocks_state, house->blocks_file));
     request_reply(r, 200, object);
 }

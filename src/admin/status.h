@@ -8,9 +8,13 @@
 #include "rcptguard/feeds.h"
 #include "rcptguard/local.h"
 
-/* Appends a line to REASONS for what is wrong with this feed, if anything. */
-void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now);
-void status_exclusion_reasons(json_t *reasons, const struct local_table *ex,
-                              const struct local_state *state, const char *file);
+/* Append a line to REASONS for what is wrong, if anything. BRIEF: for anybody to read, so without
+ * URLs, paths, and words from outside. */
+void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now, bool brief);
+void status_local_reasons(json_t *reasons, enum local_kind kind, const struct local_table *table,
+                          const struct local_state *state, const char *file, bool brief);
+
+/* [{"line", "error", "warning"}] */
+json_t *status_errors_json(const struct local_table *table);
 
 #endif

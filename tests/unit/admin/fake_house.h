@@ -24,7 +24,6 @@ static struct {
     struct feeds_request waiting[FAKE_WAITING]; /* done NULL: none */
     size_t n_waiting, forgotten;
     const char *asked; /* what the last request was for */
-    size_t n_exclusions;
     const struct local_error *errors;
     size_t n_errors;
     const struct answer *answer;
@@ -33,7 +32,41 @@ static struct {
     void *done_arg;
     char asked_sender[64];
     struct record_counts counts;
+
+    struct {
+        size_t waiting; /* edits that local_edit has taken */
+        int code;       /* what local_edit returns */
+        local_edit_done *done[32];
+        void *arg[32];
+        enum local_action action;
+        char words[512]; /* of the last one */
+    } edit;
+    const struct local_line *lines; /* of both tables */
+    size_t n_lines;
+    bool protects; /* protect_covers says yes to big.example */
+
+    record_found *why;
+    void *why_arg;
+    int why_code;
+    struct record_watch *watches[16]; /* NULL: none */
+    size_t n_watches;
+    history_found *history;
+    void *history_arg;
+    int history_code;
+    char key_text[HISTORY_KEYS][80];
+    size_t n_keys;
+    struct {
+        feed_origin_found *found; /* NULL: forgotten */
+        void *arg;
+    } origins[16];
+    size_t n_origins;
 } fake;
+
+struct record_watch {
+    bool passes;
+    record_watched *call;
+    void *arg;
+};
 
 const struct feed_status *feeds_status(const struct feeds *f, size_t i)
 {
@@ -84,8 +117,35 @@ struct feeds_request *feeds_rollback(struct feeds *f, struct view name, feeds_do
 
 void feeds_forget(struct feeds_request *r)
 {
-    r->done = NULL;
     fake.forgotten++;
+    for (size_t i = 0; i < fake.n_origins; i++) {
+        if ((void *)r == (void *)&fake.origins[i]) {
+            fake.origins[i].found = NULL;
+            return;
+        }
+    }
+    r->done = NULL;
+}
+
+struct feeds_request *feeds_origin(struct feeds *f, struct view name, enum entry_kind kind,
+                                   struct view key, feed_origin_found *found, void *arg)
+{
+    (void)f, (void)name, (void)kind, (void)key;
+    if (fake.n_origins == 16)
+        return NULL;
+    fake.origins[fake.n_origins].found = found;
+    fake.origins[fake.n_origins].arg = arg;
+    return (struct feeds_request *)(void *)&fake.origins[fake.n_origins++];
+}
+
+/* Answers the origin I, unless it was forgotten. */
+static inline void fake_origin(size_t i, const struct feed_origin *origin)
+{
+    feed_origin_found *found = fake.origins[i].found;
+
+    fake.origins[i].found = NULL;
+    if (found != NULL)
+        found(origin, fake.origins[i].arg);
 }
 
 /* Ends every request that waits. */
@@ -109,7 +169,7 @@ static inline void fake_feed(const char *name, enum feed_state state)
 size_t local_table_count(const struct local_table *ex)
 {
     (void)ex;
-    return fake.n_exclusions;
+    return fake.n_lines;
 }
 
 size_t local_table_left_out(const struct local_table *ex)
@@ -132,6 +192,129 @@ const struct local_error *local_table_error_at(const struct local_table *ex, siz
 {
     (void)ex;
     return i < fake.n_errors ? &fake.errors[i] : NULL;
+}
+
+const char *local_kind_text(enum local_kind kind)
+{
+    return kind == LOCAL_BLOCKS ? "blocks" : "exclusions";
+}
+
+const struct local_line *local_table_at(const struct local_table *ex, size_t i)
+{
+    (void)ex;
+    return i < fake.n_lines ? &fake.lines[i] : NULL;
+}
+
+int local_what_parse(enum local_kind kind, struct view what, const struct address_options *options,
+                     struct local_what *out, struct error *why)
+{
+    *out = (struct local_what){.subject = LOCAL_RECIPIENT};
+    if (kind == LOCAL_EXCLUSIONS && view_starts(what, "login:")) {
+        out->subject = LOCAL_LOGIN;
+        out->key = view_from(what, 6);
+        return 0;
+    }
+    if (kind == LOCAL_EXCLUSIONS && view_starts(what, "sender:")) {
+        out->subject = LOCAL_SENDER;
+        what = view_from(what, 7);
+        if (view_is(what, "<>"))
+            return 0;
+    }
+    if (entry_parse(what, options, &out->memory, why) != ENTRY_GOOD)
+        return ERR_SYNTAX;
+    out->kind = out->memory.kind;
+    out->key = out->memory.key;
+    return 0;
+}
+
+int local_edit(struct local *l, const struct local_edit *edit, local_edit_done *done, void *arg)
+{
+    (void)l;
+    if (fake.edit.code != 0)
+        return fake.edit.code;
+    fake.edit.action = edit->action;
+    snprintf(fake.edit.words, sizeof fake.edit.words, "%.*s|%.*s|%.*s|%.*s|%.*s|%.*s",
+             (int)edit->what.len, edit->what.len == 0 ? "" : edit->what.ptr, (int)edit->lists.len,
+             edit->lists.len == 0 ? "" : edit->lists.ptr, (int)edit->until.len,
+             edit->until.len == 0 ? "" : edit->until.ptr, (int)edit->ticket.len,
+             edit->ticket.len == 0 ? "" : edit->ticket.ptr, (int)edit->note.len,
+             edit->note.len == 0 ? "" : edit->note.ptr, (int)edit->by.len,
+             edit->by.len == 0 ? "" : edit->by.ptr);
+    fake.edit.done[fake.edit.waiting] = done;
+    fake.edit.arg[fake.edit.waiting++] = arg;
+    return 0;
+}
+
+/* Ends every edit that waits. */
+static inline void fake_edited(const struct local_edited *result)
+{
+    for (size_t i = 0; i < fake.edit.waiting; i++)
+        fake.edit.done[i](result, fake.edit.arg[i]);
+    fake.edit.waiting = 0;
+}
+
+bool protect_covers(const struct protect *p, enum entry_kind kind, struct view domain)
+{
+    (void)p;
+    return fake.protects && kind != ENTRY_BELOW && view_is(domain, "big.example");
+}
+
+int record_why(struct record *r, struct view ref, record_found *found, void *arg)
+{
+    (void)r, (void)ref;
+    fake.why = found;
+    fake.why_arg = arg;
+    return fake.why_code;
+}
+
+struct record_watch *record_watch(struct record *r, bool passes, record_watched *call, void *arg)
+{
+    struct record_watch *w = malloc(sizeof *w);
+
+    (void)r;
+    *w = (struct record_watch){passes, call, arg};
+    fake.watches[fake.n_watches++] = w;
+    return w;
+}
+
+void record_unwatch(struct record *r, struct record_watch *w)
+{
+    (void)r;
+    for (size_t i = 0; i < fake.n_watches; i++)
+        if (fake.watches[i] == w)
+            fake.watches[i] = fake.watches[--fake.n_watches];
+    free(w);
+}
+
+static inline void fake_decided(const struct record_decision *d)
+{
+    for (size_t i = 0; i < fake.n_watches; i++)
+        fake.watches[i]->call(d, fake.watches[i]->arg);
+}
+
+unsigned record_most(const struct record *r, enum record_top kind, enum record_span span,
+                     int64_t now, struct record_top_row rows[TOP_ROWS])
+{
+    (void)r, (void)now;
+    snprintf(rows[0].name, sizeof rows[0].name, "top-%d-%d", (int)kind, (int)span);
+    rows[0].count = 7;
+    return 1;
+}
+
+int history_find(struct history *h, struct disk *disk, struct queue *loop,
+                 const struct history_key *keys, size_t n, history_found *found, void *arg)
+{
+    (void)h, (void)disk, (void)loop;
+    if (fake.history_code != 0)
+        return fake.history_code;
+    fake.n_keys = n;
+    for (size_t i = 0; i < n; i++) {
+        struct text t = text_on(fake.key_text[i], sizeof fake.key_text[i]);
+        entry_print(&t, keys[i].kind, keys[i].key);
+    }
+    fake.history = found;
+    fake.history_arg = arg;
+    return 0;
 }
 
 bool local_line_frees(const struct local_line *e, struct view list)
@@ -162,6 +345,11 @@ const struct local_table *verdict_exclusions(const struct verdict *v)
 {
     (void)v;
     return (const struct local_table *)&fake;
+}
+
+const struct local_table *verdict_blocks(const struct verdict *v)
+{
+    return verdict_exclusions(v);
 }
 
 struct record_counts *record_counts(struct record *r)

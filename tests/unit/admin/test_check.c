@@ -35,7 +35,7 @@ static char *check(struct view recipient, struct answer *answer)
 static void test_rejected(void **state)
 {
     const struct decision_listing listing = {
-        .list = V("aper"), .kind = ENTRY_DOMAIN, .key = V("example.org"), .date = 20000};
+        .list = V("aper"), .rank = 1, .kind = ENTRY_DOMAIN, .key = V("example.org"), .date = 20000};
     struct answer answer = {.action = "550 5.7.1 no",
                             .decision = {.outcome = OUTCOME_REJECT, .decided_by = &listing},
                             .listings = &listing,
@@ -51,7 +51,9 @@ static void test_rejected(void **state)
               "\"exclusions_file\":\"/x\","
               "\"keys\":[\"jane@example.org\",\"example.org\",\".example.org\",\".org\",\"*.org\"],"
               "\"listings\":[{\"action\":\"reject\",\"date\":\"2024-10-04\",\"decides\":true,"
-              "\"entry\":\"example.org\",\"excluded\":false,\"list\":\"aper\"}],"
+              "\"entry\":\"example.org\",\"excluded\":false,\"first_seen\":null,"
+              "\"first_seen_before\":null,\"line\":null,\"list\":\"aper\",\"row\":null,"
+              "\"text\":null,\"value\":null}],"
               "\"mode\":\"enforce\",\"recipient\":\"Jane@Example.Org.\",\"verdict\":\"reject\"}");
     free(text);
 
@@ -115,6 +117,25 @@ static void test_excluded(void **state)
     assert_non_null(strstr(text, "\"excluded\":true,\"excluded_by\":{"));
     assert_non_null(strstr(text, "\"line\":2,\"list\":\"aper\""));
     assert_non_null(strstr(text, "\"entry\":\"*.example.org\""));
+    free(text);
+}
+
+static void test_block(void **state)
+{
+    const struct local_line line = {.what = V("example.org"), .ticket = V("INC9"), .line = 3};
+    const struct decision_listing listing = {
+        .list = V("local"), .key = V("example.org"), .kind = ENTRY_DOMAIN};
+    struct answer answer = {
+        .action = "550 5.7.1 no", .listings = &listing, .n_listings = 1, .block = &line};
+
+    (void)state;
+    address_parse(V("a@example.org"), &options, &address);
+    answer.address = &address;
+    const struct check_view view = {.answer = &answer, .blocks_file = "/b", .file = "/x"};
+    char *text = dump(check_json(&view));
+    assert_non_null(strstr(text, "\"file\":\"/b\""));
+    assert_non_null(strstr(text, "\"line\":3"));
+    assert_non_null(strstr(text, "\"ticket\":\"INC9\""));
     free(text);
 }
 
@@ -207,15 +228,25 @@ static void test_reasons(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         json_t *reasons = json_array();
-        status_feed_reasons(reasons, &rows[i].feed, 100000);
+        status_feed_reasons(reasons, &rows[i].feed, 100000, false);
         assert_int_equal(json_array_size(reasons), rows[i].says != NULL);
         if (rows[i].says != NULL)
             assert_non_null(strstr(json_string_value(json_array_get(reasons, 0)), rows[i].says));
         json_decref(reasons);
+
+        struct feed_status feed = rows[i].feed;
+        strcpy(feed.last_error, "https://a.example/key");
+        strcpy(feed.held.why, "/etc/x");
+        reasons = json_array();
+        status_feed_reasons(reasons, &feed, 100000, true);
+        assert_int_equal(json_array_size(reasons), rows[i].says != NULL);
+        char *text = dump(reasons);
+        assert_null(strchr(text, '/'));
+        free(text);
     }
 }
 
-static void test_exclusion_reasons(void **state)
+static void test_local_reasons(void **state)
 {
     static const struct local_error errors[] = {{.line = 1, .warning = true}, {.line = 2}};
     const struct local_state good = {.missing = false}, missing = {true, "no such file", 0};
@@ -225,24 +256,35 @@ static void test_exclusion_reasons(void **state)
     memset(&fake, 0, sizeof fake);
     fake.errors = errors;
     fake.n_errors = 1;
-    status_exclusion_reasons(reasons, (const struct local_table *)&fake, &good, "/x");
+    status_local_reasons(reasons, LOCAL_EXCLUSIONS, (const struct local_table *)&fake, &good, "/x",
+                         false);
     assert_int_equal(json_array_size(reasons), 0); /* a warning keeps its line in force */
     fake.n_errors = 2;
-    status_exclusion_reasons(reasons, (const struct local_table *)&fake, &missing, "/x");
+    status_local_reasons(reasons, LOCAL_EXCLUSIONS, (const struct local_table *)&fake, &missing,
+                         "/x", false);
     assert_int_equal(json_array_size(reasons), 2);
     assert_string_equal(json_string_value(json_array_get(reasons, 0)), "exclusions: no such file");
     assert_string_equal(json_string_value(json_array_get(reasons, 1)),
                         "exclusions: /x: lines left out for errors: 1");
+    json_decref(reasons);
+    reasons = json_array();
+    status_local_reasons(reasons, LOCAL_BLOCKS, (const struct local_table *)&fake, &missing, "/x",
+                         true);
+    assert_string_equal(json_string_value(json_array_get(reasons, 0)),
+                        "blocks: the file is missing");
+    assert_string_equal(json_string_value(json_array_get(reasons, 1)),
+                        "blocks: lines left out for errors: 1");
     json_decref(reasons);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rejected), cmocka_unit_test(test_feed_age),
-        cmocka_unit_test(test_excluded), cmocka_unit_test(test_unparsable),
-        cmocka_unit_test(test_monster),  cmocka_unit_test(test_feed),
-        cmocka_unit_test(test_reasons),  cmocka_unit_test(test_exclusion_reasons),
+        cmocka_unit_test(test_rejected),      cmocka_unit_test(test_feed_age),
+        cmocka_unit_test(test_excluded),      cmocka_unit_test(test_block),
+        cmocka_unit_test(test_unparsable),    cmocka_unit_test(test_monster),
+        cmocka_unit_test(test_feed),          cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_local_reasons),
     };
     return cmocka_run_group_tests_name("admin/check", tests, NULL, NULL);
 }

@@ -1,0 +1,321 @@
+/*
+ * POST and DELETE of /v1/exclusions and /v1/blocks. The disk thread edits the file (the room
+ * `local`); here is who may, what asks for force, and who did it. An edit that has begun goes on
+ * when its client leaves.
+ */
+#include <stdlib.h>
+
+#include "edit_body.h"
+#include "json.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+#include "request.h"
+
+#define LINE_SHOWN 700 /* bytes in the log of the lines before, and of those after */
+
+/* What may be done to the two files. */
+struct edit_order {
+    const char *name; /* in the log */
+    enum local_kind kind;
+    enum local_action action;
+    const char *absent;
+};
+
+static const struct edit_order
+    exclude = {"exclude", LOCAL_EXCLUSIONS, LOCAL_ADD, ""},
+    block = {"block", LOCAL_BLOCKS, LOCAL_ADD, ""},
+    unexclude = {"unexclude", LOCAL_EXCLUSIONS, LOCAL_REMOVE,
+                 "there is no such exclusion; look at the list of exclusions"},
+    unblock = {"unblock", LOCAL_BLOCKS, LOCAL_REMOVE,
+               "there is no such block; look at the list of blocks"},
+    prune_exclusions = {"prune exclusions", LOCAL_EXCLUSIONS, LOCAL_PRUNE, ""},
+    prune_blocks = {"prune blocks", LOCAL_BLOCKS, LOCAL_PRUNE, ""};
+
+/* An edit under way. It outlives its client and, at the stop, the admin. */
+struct edit {
+    struct edit *next;
+    struct admin *admin;     /* NULL: stopped */
+    struct request *request; /* NULL: the client has gone */
+    const struct edit_order *order;
+    struct change_words words;
+};
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static json_t *lines_json(struct view lines)
+{
+    json_t *array = json_array();
+    struct view line;
+
+    if (lines.len > 0)
+        while (view_split(&lines, '\n', &line))
+            json_array_append_new(array, json_text(line));
+    return array;
+}
+
+static json_t *edited_json(const struct edit *e, const struct local_edited *result)
+{
+    const struct admin_house *house = e->request->admin->house;
+    bool changed = result->outcome == LOCAL_EDIT_ADDED || result->outcome == LOCAL_EDIT_CHANGED;
+    json_t *object = json_object();
+
+    if (e->order->action != LOCAL_PRUNE)
+        json_put(object, "what", json_text(result->what));
+    json_put(object, "file",
+             json_text(view_of(e->order->kind == LOCAL_BLOCKS ? house->blocks_file
+                                                              : house->exclusions_file)));
+    if (e->order->action == LOCAL_ADD) {
+        json_put(object, "line", result->line == 0 ? json_null() : json_count(result->line));
+        json_put(object, "changed", json_boolean(changed));
+        json_put(object, "after", json_text_or_null(result->after));
+    } else {
+        json_put(object, "removed", json_count(changed ? result->lines : 0));
+    }
+    json_put(object, "before", lines_json(result->before));
+    return object;
+}
+
+static void answer(struct edit *e, const struct local_edited *result)
+{
+    struct request *r = e->request;
+
+    switch (result->outcome) {
+    case LOCAL_EDIT_ADDED:
+    case LOCAL_EDIT_CHANGED:
+        request_reply(r, e->order->action == LOCAL_ADD ? 201 : 200, edited_json(e, result));
+        break;
+    case LOCAL_EDIT_NOTHING:
+        request_reply(r, 200, edited_json(e, result));
+        break;
+    case LOCAL_EDIT_ABSENT:
+        request_fail(r, 404, "%s", e->order->absent);
+        break;
+    case LOCAL_EDIT_BAD:
+        request_fail(r, 400, "%s", result->why.text);
+        break;
+    case LOCAL_EDIT_FAILED:
+        request_fail(r, 500, "%s", result->why.text);
+        break;
+    }
+}
+
+static void log_edit(const struct edit *e, const struct local_edited *result)
+{
+    static const char *const outcomes[] = {"added",  "changed", "nothing to do",
+                                           "absent", "bad",     "failed"};
+    char before[LINE_SHOWN + 8], after[LINE_SHOWN + 8];
+    struct text old = text_on(before, sizeof before), new = text_on(after, sizeof after);
+    bool failed = result->outcome == LOCAL_EDIT_FAILED;
+
+    escape_to_max(&old, failed ? view_of(result->why.text) : result->before, ESCAPE_LOG,
+                  LINE_SHOWN);
+    escape_to_max(&new, result->after, ESCAPE_LOG, LINE_SHOWN);
+    if (failed)
+        log_warning("admin", "%s: %s: failed uid=%ld by=<%s> why=<%s>", e->order->name,
+                    e->words.name, e->words.uid, e->words.by, before);
+    else
+        log_notice("admin", "%s: %s: %s uid=%ld by=<%s> old=<%s> new=<%s>", e->order->name,
+                   e->words.name, outcomes[result->outcome], e->words.uid, e->words.by, before,
+                   after);
+}
+
+static void unlink_edit(struct edit *e)
+{
+    struct edit **link = &e->admin->edits;
+
+    while (*link != e)
+        link = &(*link)->next;
+    *link = e->next;
+}
+
+static void edit_done(const struct local_edited *result, void *arg)
+{
+    struct edit *e = arg;
+
+    log_edit(e, result);
+    if (e->admin != NULL)
+        unlink_edit(e);
+    if (e->request != NULL)
+        answer(e, result);
+    free(e);
+}
+
+static void edit_gone(void *work)
+{
+    struct edit *e = work;
+
+    e->request = NULL;
+}
+
+void edits_forget(struct admin *a)
+{
+    for (struct edit *e = a->edits; e != NULL; e = e->next)
+        e->admin = NULL;
+    a->edits = NULL;
+}
+
+/* ---- the beginning -------------------------------------------------------------------------- */
+
+static unsigned edits_under_way(const struct admin *a)
+{
+    unsigned n = 0;
+
+    for (const struct edit *e = a->edits; e != NULL; e = e->next)
+        n++;
+    return n;
+}
+
+static void fail_busy(struct request *r)
+{
+    request_fail(r, 503, "too many edits are under way; try again in a moment");
+}
+
+static void start(struct request *r, const struct edit_order *order, const struct edit_body *body)
+{
+    struct admin *a = r->admin;
+    const struct local_edit edit = {.action = order->action,
+                                    .what = body->what,
+                                    .lists = body->lists,
+                                    .until = body->until,
+                                    .ticket = body->ticket,
+                                    .note = body->note,
+                                    .by = body->by,
+                                    .now = clock_now()};
+
+    if (edits_under_way(a) >= ADMIN_MAX_EDITING) {
+        fail_busy(r);
+        return;
+    }
+    struct edit *e = calloc(1, sizeof *e);
+    if (e == NULL) {
+        request_reply(r, 500, NULL);
+        return;
+    }
+    *e = (struct edit){.next = a->edits, .admin = a, .request = r, .order = order};
+    request_change(r, order->action == LOCAL_PRUNE ? view_of("all") : body->what, &e->words);
+    a->edits = e;
+    request_wait(r, edit_gone, NULL, e);
+    struct local *l = order->kind == LOCAL_BLOCKS ? a->house->blocks : a->house->exclusions;
+    int code = local_edit(l, &edit, edit_done, e);
+    if (code == 0)
+        return;
+    unlink_edit(e);
+    free(e);
+    if (code == ERR_LIMIT)
+        fail_busy(r);
+    else
+        request_reply(r, 500, NULL);
+}
+
+/* ---- what asks for more --------------------------------------------------------------------- */
+
+/* Why an edit about this should be thought over, or NULL. Logins are one account. */
+static const char *why_force(const struct admin *a, const struct local_what *what)
+{
+    if (what->subject == LOCAL_LOGIN || what->key.len == 0 ||
+        (what->kind != ENTRY_DOMAIN && what->kind != ENTRY_TREE && what->kind != ENTRY_BELOW))
+        return NULL;
+    if (suffixes_is_public(a->suffixes, what->key))
+        return "is a public suffix, under which strangers have their domains";
+    if (protect_covers(a->house->protect, what->kind, what->key))
+        return "covers a whole protected domain";
+    return NULL;
+}
+
+/* False: R was answered. */
+static bool may_force(struct request *r, const struct edit_order *order,
+                      const struct edit_body *body, const struct local_what *what)
+{
+    const char *why = why_force(r->admin, what);
+    char memory[ESCAPE_MAX_BYTES + 8];
+    struct text t = text_on(memory, sizeof memory);
+
+    if (body->force)
+        return request_may_admin(r, order->name, body->what);
+    if (why == NULL)
+        return true;
+    json_t *object = json_object();
+    char text[512];
+    escape_to(&t, body->what, ESCAPE_TERMINAL);
+    snprintf(text, sizeof text, "%s %s; if that is what you want, ask for it with force", memory,
+             why);
+    json_put(object, "error", json_text(view_of(text)));
+    json_put(object, "needs", json_string("force"));
+    request_reply(r, 409, object);
+    return false;
+}
+
+static int check_lists(const struct admin_house *house, struct view lists, struct error *why)
+{
+    const char *names[BLOCKLIST_MAX_LISTS + 1] = {LOCAL_LIST};
+    const struct feed_status *feed;
+    size_t n = 1;
+
+    while (n <= BLOCKLIST_MAX_LISTS && (feed = feeds_status(house->feeds, n - 1)) != NULL)
+        names[n++] = feed->name;
+    return edit_check_lists(lists, names, n, why);
+}
+
+static void add(struct request *r, const struct edit_order *order)
+{
+    const struct admin_house *house = r->admin->house;
+    struct edit_body body;
+    struct local_what what;
+    struct error why = {0};
+    int code = edit_body_read(order->kind, r->body, &body, &why);
+
+    if (code == 0)
+        code = local_what_parse(order->kind, body.what, house->addresses, &what, &why);
+    if (code == 0 && body.lists.len > 0)
+        code = check_lists(house, body.lists, &why);
+    if (code == 0 && may_force(r, order, &body, &what))
+        start(r, order, &body);
+    else if (code != 0)
+        request_fail(r, code == ERR_NOMEM ? 500 : 400, "%s", why.text);
+    edit_body_free(&body);
+}
+
+/* A list that is gone from the configuration may still be named in the file: none is unknown. */
+static void take_out(struct request *r, const struct edit_order *remove,
+                     const struct edit_order *prune)
+{
+    struct edit_body body;
+    struct error why = {0};
+    int code = edit_body_from_target(&r->target, &body, &why);
+    const struct edit_order *order = body.expired ? prune : remove;
+    bool is_for_admins = body.expired || order->kind == LOCAL_BLOCKS;
+
+    if (is_for_admins && !request_may_admin(r, order->name, body.what))
+        return;
+    if (code == 0)
+        start(r, order, &body);
+    else
+        request_fail(r, 400, "%s", why.text);
+    edit_body_free(&body);
+}
+
+void admin_exclude(struct request *r)
+{
+    add(r, &exclude);
+}
+
+void admin_block(struct request *r)
+{
+    const json_t *what = json_object_get(r->body, "what");
+
+    if (request_may_admin(r, block.name,
+                          json_is_string(what)
+                              ? view_make(json_string_value(what), json_string_length(what))
+                              : VIEW_NONE))
+        add(r, &block);
+}
+
+void admin_unexclude(struct request *r)
+{
+    take_out(r, &unexclude, &prune_exclusions);
+}
+
+void admin_unblock(struct request *r)
+{
+    take_out(r, &unblock, &prune_blocks);
+}

@@ -1,0 +1,92 @@
+/*
+ * GET /v1/why/REF: the decision of which somebody holds the reference, and what the daemon would
+ * answer now.
+ */
+#include <stdlib.h>
+
+#include "decided.h"
+#include "explain.h"
+#include "json.h"
+
+json_t *decided_json(const struct record_decision *d)
+{
+    json_t *object = json_object();
+
+    json_put(object, "ref", json_text_or_null(d->ref));
+    json_put(object, "time", json_time(d->time));
+    json_put(object, "outcome", json_string(d->label));
+    json_put(object, "recipient", json_text(d->recipient));
+    json_put(object, "canonical", json_text_or_null(d->canonical));
+    json_put(object, "sender", json_text(d->sender));
+    json_put(object, "sasl_username", json_text_or_null(d->sasl_username));
+    json_put(object, "client", json_text_or_null(d->client));
+    json_put(object, "queue_id", json_text_or_null(d->queue_id));
+    json_put(object, "instance", json_text_or_null(d->instance));
+    json_put(object, "list", json_text_or_null(d->list));
+    json_put(object, "entry", json_text_or_null(d->entry));
+    json_put(object, "date", json_date(d->date));
+    json_put(object, "action", json_text_or_null(d->action));
+    return object;
+}
+
+/* It outlives a client that leaves: the store calls back exactly once. */
+struct why {
+    struct request *request; /* NULL: the client has gone */
+};
+
+static void why_found(const struct record_decision *d, void *arg)
+{
+    struct why *w = arg;
+    struct request *r = w->request;
+
+    free(w);
+    if (r == NULL)
+        return;
+    r->admin->searching--;
+    if (d == NULL)
+        request_fail(r, 404,
+                     "there is no such reference: it is older than %d days, was mistyped, or is "
+                     "another relay's",
+                     REFERENCES_DAYS);
+    else
+        explain(r, d->recipient, d->sender, decided_json(d));
+}
+
+static void why_gone(void *work)
+{
+    struct why *w = work;
+
+    w->request->admin->searching--;
+    w->request = NULL;
+}
+
+static bool is_reference(struct view name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (!ascii_alnum(name.ptr[i]))
+            return false;
+    return name.len > 0 && name.len < REF_MAX;
+}
+
+void admin_why(struct request *r)
+{
+    if (!is_reference(r->name)) {
+        request_fail(r, 404, "this is not a reference: 6 to 12 letters and digits, as in a bounce");
+        return;
+    }
+    if (!request_may_search(r))
+        return;
+    struct why *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        request_reply(r, 500, NULL);
+        return;
+    }
+    w->request = r;
+    if (record_why(r->admin->house->record, r->name, why_found, w) != 0) {
+        free(w);
+        request_fail(r, 503, "too many references are looked for; try again later");
+        return;
+    }
+    r->admin->searching++;
+    request_wait(r, why_gone, NULL, w);
+}
