@@ -143,7 +143,6 @@ def test_history(listing):
 
 
 def test_top_and_events(listing):
-
     from daemon import UnixHTTPConnection
 
     connection = UnixHTTPConnection(listing.admin, 20)
@@ -158,7 +157,8 @@ def test_top_and_events(listing):
         listing.ask(WANTED, sender="bob@example.edu", instance=f"2.{i}")
     _, top = listing.api("GET", "/v1/top")
     assert top["hour"]["recipients"][0] == {"name": WANTED, "count": 3}
-    assert {"name": "aper", "count": 4} in top["day"]["lists"]
+    (lists,) = top["day"]["lists"]
+    assert lists["name"] == "aper" and lists["count"] >= 4
     assert WANTED in listing.command("top").stdout
 
 
