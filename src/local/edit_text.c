@@ -112,6 +112,19 @@ static bool write_left(struct work *w, unsigned number)
     return true;
 }
 
+/* As it was. Marks inside of a file are part of names; a blank line keeps one from its start. */
+static void copy_line(struct work *w, struct view whole, unsigned *number)
+{
+    struct buf *text = &w->out->text;
+
+    if (text->len == 0 && view_starts(whole, BOM)) {
+        buf_add_text(text, "\n");
+        ++*number;
+    }
+    buf_add_view(text, whole);
+    ++*number;
+}
+
 /* Is the good line that is looked at meant by the edit? */
 static bool is_meant(struct work *w)
 {
@@ -146,8 +159,7 @@ static void write_lines(struct work *w, struct view rest)
 
     while (next_line(&rest, &line)) {
         if (!is_good(w, line.words) || !is_meant(w)) {
-            buf_add_view(&out->text, line.whole);
-            number++;
+            copy_line(w, line.whole, &number);
             continue;
         }
         out->lines++;

@@ -161,6 +161,12 @@ static void test_remove(void **state)
     static const struct row table[] = {
         {"# c\na@example.org\r\nb@example.org\nA@example.org list=x # n", LOCAL_REMOVE,
          "a@example.org", "", "", "", "", "", LOCAL_EDIT_CHANGED, "# c\nb@example.org\n", 0, 2},
+        {"a@example.org\n\xef\xbb\xbf"
+         "b@example.org\n",
+         LOCAL_REMOVE, "a@example.org", "", "", "", "", "", LOCAL_EDIT_CHANGED,
+         "\n\xef\xbb\xbf"
+         "b@example.org\n",
+         0, 1},
         {"a@example.org", LOCAL_REMOVE, "a@example.org", "", "", "", "", "", LOCAL_EDIT_CHANGED, "",
          0, 1},
         {"example.org\na@example.org bad\n", LOCAL_REMOVE, "a@example.org", "", "", "", "", "",
