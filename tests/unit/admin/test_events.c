@@ -80,6 +80,37 @@ static void test_stream(void **state)
     assert_int_equal(fake.n_watches, 0);
 }
 
+/* evhttp takes a closed sending side for the end: nothing of the stream is left. */
+static void test_half(void **state)
+{
+    (void)state;
+    int fd = watch("/v1/events");
+    shutdown(fd, SHUT_WR);
+    assert_alone();
+    assert_int_equal(fake.n_watches, 0);
+    fake_decided(&decision);
+    close(fd);
+}
+
+/* Who sends on and on into his stream is cut. */
+static void test_talker(void **state)
+{
+    static char junk[65536];
+    size_t sent = 0;
+
+    (void)state;
+    int fd = watch("/v1/events");
+    memset(junk, 'x', sizeof junk);
+    for (ssize_t n = 0; n >= 0 || errno == EAGAIN; turn(1)) {
+        n = send(fd, junk, sizeof junk, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        assert_true(sent < (1u << 20));
+    }
+    assert_alone();
+    assert_int_equal(fake.n_watches, 0);
+    close(fd);
+}
+
 /* The daemon keeps no more than so much for who does not read, and tells how many he lost. */
 static void test_deaf(void **state)
 {
@@ -262,7 +293,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define HTTP(f) cmocka_unit_test_setup_teardown(f, set_up_http, tear_down_http)
     const struct CMUnitTest tests[] = {
-        TEST(test_stream),  TEST(test_deaf),  TEST(test_stuck),       TEST(test_too_many),
+        TEST(test_stream),  TEST(test_half),  TEST(test_talker),
+        TEST(test_deaf),    TEST(test_stuck), TEST(test_too_many),
         HTTP(test_anybody), HTTP(test_apart), TEST(test_http_config),
     };
 
