@@ -240,7 +240,7 @@ static int bind_sockets(struct daemon *d, struct error *why)
         .started_at = clock_now(),
     };
     daemon_fill_house(d);
-    if (c->admin.listen[0] == '\0')
+    if (c->admin.listen[0] == '\0' && c->admin.http[0] == '\0')
         return 0;
     d->admin = admin_new(d->base, &c->admin, &d->house, why);
     return d->admin == NULL ? why->code : 0;
