@@ -129,7 +129,6 @@ static int catch_signals(struct daemon *d)
         {SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_hup}, {SIGUSR1, on_usr1}};
 
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGIO, SIG_IGN); /* of a lease on a file that is being edited (local) */
     for (int i = 0; i < SIGNALS; i++) {
         d->signals[i] = evsignal_new(d->base, wanted[i].number, wanted[i].run, d);
         if (d->signals[i] == NULL || event_add(d->signals[i], NULL) != 0)
