@@ -255,6 +255,7 @@ static int make(struct build *b, struct feed *const *feeds, struct blocklist **o
             return rc;
     }
     tell_fresh(b);
+    log_debug("feeds", "building an index of at most %zu lists", b->n_parts);
     b->builder = blocklist_builder_new(0);
     if (b->builder == NULL)
         return error_set(why, ERR_NOMEM, "no memory for a new blocklist");

@@ -56,23 +56,32 @@ static void judge_what_arrived(struct worker *w, int64_t now)
     }
 }
 
-/*
- * The hand-over first, since counting and writing take their time.
- * OLD may be with the loop or have been given back by it, but it is freed only on this thread, by a
- * message of the next turn; or the loop never fetched it, and then it is UNTAKEN, freed here. MADE
- * is safe in the same way, as nothing follows it yet.
- */
+/* Counting what changed takes its time, so it waits for end_swap. */
 static void hand_over(struct worker *w, struct blocklist *made)
 {
-    const struct blocklist *old = w->current;
-    struct blocklist *untaken = post_blocklist(w->post, made);
-
+    w->swap.old = w->current;
+    w->swap.made = made;
+    w->swap.untaken = post_blocklist(w->post, made);
     w->current = made;
     post_send(w->post);
-    build_log(w->feeds, w->n_feeds, old, made);
-    if (w->events->swapped != NULL)
-        w->events->swapped(old, made, w->events->arg);
-    blocklist_free(untaken);
+}
+
+/*
+ * What comes after a hand-over and can wait: in force and on disk are the lists already.
+ * OLD may be with the loop or have been given back by it, but it is freed only on this thread, by a
+ * message of the next turn; or the loop never fetched it, and then it is UNTAKEN, freed here. MADE
+ * is safe in the same way, as nothing follows it yet. TELL: not at a stop before it was saved,
+ * since the next start makes the same swap once more.
+ */
+static void end_swap(struct worker *w, bool tell)
+{
+    if (w->swap.made != NULL && tell) {
+        build_log(w->feeds, w->n_feeds, w->swap.old, w->swap.made);
+        if (w->events->swapped != NULL)
+            w->events->swapped(w->swap.old, w->swap.made, w->events->arg);
+    }
+    blocklist_free(w->swap.untaken);
+    w->swap = (struct swap){NULL, NULL, NULL};
 }
 
 static void build(struct worker *w, int64_t now)
@@ -200,14 +209,17 @@ static void turn(struct worker *w)
     begin_what_is_due(w, now);
     judge_what_arrived(w, now);
     build(w, now);
-    if (atomic_load(&w->stop))
+    if (atomic_load(&w->stop)) {
+        end_swap(w, false);
         return;
+    }
     worker_tell(w, now);
     post_send(w->post);
     for (size_t i = 0; i < w->n_feeds; i++)
         refresh_keep(&w->house, w->feeds[i], now);
     worker_tell(w, now);
     save_index(w, now);
+    end_swap(w, true);
     /* Last: what somebody was told is rolled back must not be in force after a crash, not even
      * until the index is built again. */
     post_ended(w);

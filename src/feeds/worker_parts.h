@@ -10,6 +10,12 @@
 #include "feed.h"
 #include "worker.h"
 
+/* A new blocklist that was handed to the loop, until the turn has told what it changed. */
+struct swap {
+    const struct blocklist *old, *made;
+    struct blocklist *untaken; /* one before it that the loop never fetched */
+};
+
 struct worker {
     struct post *post;
     const struct feeds_events *events;
@@ -25,6 +31,7 @@ struct worker {
     /* The last blocklist that was handed over. The loop owns it and gives it back to be freed,
      * which only happens on this thread: so it can be read here. */
     struct blocklist *current;
+    struct swap swap; /* within a turn only */
     char *index_path;
     bool unsaved;
     int64_t build_again_at, save_again_at, counted_day;
