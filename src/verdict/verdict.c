@@ -41,10 +41,10 @@ struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl)
     return old;
 }
 
-struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *ex)
+struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *table)
 {
     struct local_table *old = v->exclusions;
-    v->exclusions = ex;
+    v->exclusions = table;
     return old;
 }
 
