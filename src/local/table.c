@@ -14,7 +14,7 @@
 #include "table.h"
 
 #define ERRORS_KEPT 100
-#define BLOCK_BYTES 65536
+#define PIECE_BYTES 65536
 #define MOST_LINES  (UINT32_MAX - 1)
 #define N_SUBJECTS  3
 #define HEAD(chain) ((uint32_t)(chain))         /* index + 1 of the first line */
@@ -22,8 +22,8 @@
 #define CHAIN(h, t) ((uint64_t)(t) << 32 | (h))
 
 /* Canonical names and the like: many small pieces with one life. */
-struct block {
-    struct block *next;
+struct piece {
+    struct piece *next;
     size_t used, size;
     char bytes[];
 };
@@ -31,7 +31,7 @@ struct block {
 struct local_table {
     struct task retire;
     char *text; /* a copy of the file, for the views of the lines */
-    struct block *blocks;
+    struct piece *pieces;
     struct local_line *lines;
     uint32_t *next; /* of each line: index + 1 of the next of the same name */
     size_t n_lines, room;
@@ -44,15 +44,15 @@ struct local_table {
 
 static struct view keep(struct local_table *table, struct view v)
 {
-    struct block *b = table->blocks;
+    struct piece *b = table->pieces;
 
     if (b == NULL || b->size - b->used < v.len) {
-        size_t size = v.len > BLOCK_BYTES ? v.len : BLOCK_BYTES;
+        size_t size = v.len > PIECE_BYTES ? v.len : PIECE_BYTES;
         b = malloc(sizeof *b + size);
         if (b == NULL)
             return VIEW_NONE;
-        *b = (struct block){.next = table->blocks, .size = size};
-        table->blocks = b;
+        *b = (struct piece){.next = table->pieces, .size = size};
+        table->pieces = b;
     }
     char *at = b->bytes + b->used;
     if (v.len > 0)
@@ -226,7 +226,7 @@ void local_table_free(struct local_table *table)
 {
     if (table == NULL)
         return;
-    for (struct block *b = table->blocks, *next; b != NULL; b = next) {
+    for (struct piece *b = table->pieces, *next; b != NULL; b = next) {
         next = b->next;
         free(b);
     }
