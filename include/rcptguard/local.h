@@ -26,6 +26,9 @@ const char *local_kind_text(enum local_kind kind); /* exclusions, blocks */
 /* What local blocks are called where lists are named. */
 #define LOCAL_LIST "local"
 
+/* Some 300,000 lines; more is no file kept by hand. */
+#define LOCAL_MAX_FILE_BYTES ((size_t)16 << 20)
+
 /* [exclusions] or [blocks] of the configuration. */
 struct local_config {
     enum local_kind kind;
@@ -83,14 +86,16 @@ struct local_table;
 struct local_table *local_table_parse(enum local_kind kind, struct view text,
                                       const struct address_options *options,
                                       const char *const *lists, size_t n_lists);
-void local_table_free(struct local_table *ex); /* NULL is fine */
+void local_table_free(struct local_table *table); /* NULL is fine */
 
-size_t local_table_count(const struct local_table *ex);    /* good lines; NULL is fine */
-size_t local_table_left_out(const struct local_table *ex); /* lines with an error; NULL is fine */
-const struct local_line *local_table_at(const struct local_table *ex, size_t i); /* in file order */
+size_t local_table_count(const struct local_table *table); /* good lines; NULL is fine */
 size_t
-local_table_errors(const struct local_table *ex); /* and warnings; all, also those not kept */
-const struct local_error *local_table_error_at(const struct local_table *ex,
+local_table_left_out(const struct local_table *table); /* lines with an error; NULL is fine */
+const struct local_line *local_table_at(const struct local_table *table,
+                                        size_t i); /* in file order */
+size_t
+local_table_errors(const struct local_table *table); /* and warnings; all, also those not kept */
+const struct local_error *local_table_error_at(const struct local_table *table,
                                                size_t i); /* or NULL */
 
 /* One for each list that can be configured: a line left out would block what somebody freed. */
@@ -106,9 +111,9 @@ struct local_match {
 /*
  * What frees this question at NOW (seconds since 1970): by login, sender and recipient. Any of
  * RECIPIENT and SENDER may be NULL; SENDER_IS_NULL says the null sender <>. Loop thread, no
- * allocation. EX may be NULL (nothing is excluded). Matches add to *out, which starts zeroed.
+ * allocation. TABLE may be NULL (nothing is excluded). Matches add to *out, which starts zeroed.
  */
-void local_table_match(const struct local_table *ex, const struct address *recipient,
+void local_table_match(const struct local_table *table, const struct address *recipient,
                        const struct address *sender, bool sender_is_null, struct view login,
                        int64_t now, struct local_match *out);
 
@@ -122,7 +127,7 @@ const struct local_line *local_table_block(const struct local_table *table,
                                            unsigned *key_number);
 
 /* True when some sender: line exists, so that the sender is worth parsing. NULL is fine. */
-bool local_table_wants_sender(const struct local_table *ex);
+bool local_table_wants_sender(const struct local_table *table);
 
 /*
  * Keeps the file in force: reads it at start (or the last good copy under state_dir), watches it
@@ -131,7 +136,7 @@ bool local_table_wants_sender(const struct local_table *ex);
 struct local;
 
 struct local_state {
-    bool missing;      /* the file is not there or cannot be read: the exclusions in force stay */
+    bool missing;      /* the file is not there or cannot be read: what is in force stays */
     char problem[256]; /* why, or "" */
     int64_t loaded_at; /* seconds since 1970 */
 };
@@ -141,7 +146,7 @@ struct local_state {
  * one is to be given to local_retire. When only the state changed (the file vanished), the table
  * is a copy of the one in force.
  */
-typedef void local_changed(struct local_table *ex, const struct local_state *state, void *arg);
+typedef void local_changed(struct local_table *table, const struct local_state *state, void *arg);
 
 /*
  * Reads the file once, on the calling thread (start; nothing else runs yet): returns a table
@@ -222,7 +227,7 @@ int local_what_parse(enum local_kind kind, struct view what, const struct addres
 
 /* Frees a table that the loop no longer uses, on the disk thread; NULL is fine. Before disk_stop:
  * after it, local_table_free. */
-void local_retire(struct local *l, struct local_table *ex);
+void local_retire(struct local *l, struct local_table *table);
 
 /* After disk_stop, and when LOOP is not run any more; NULL is fine. */
 void local_free(struct local *l);

@@ -153,8 +153,8 @@ struct history_change {
 };
 #define HISTORY_CHANGES 1000
 
-/* In the order of time; the last HISTORY_CHANGES when there are more. SINCE: when what is kept
- * begins (0: nothing is kept). Loop thread; valid during the call. */
+/* In the order of time; the last HISTORY_CHANGES when there are more. SINCE: from when on nothing
+ * is missing, of any list (0: nothing is kept). Loop thread; valid during the call. */
 typedef void history_found(const struct history_change *changes, size_t n, int64_t since,
                            void *arg);
 

@@ -80,7 +80,7 @@ void verdict_set_rules(struct verdict *v, const struct verdict_rules *rules);
 
 /* Takes the new table and returns the old one for the caller to free elsewhere. */
 struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl);
-struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *ex);
+struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *table);
 
 struct local_table *verdict_set_blocks(struct verdict *v, struct local_table *blocks);
 

@@ -1,6 +1,7 @@
 /*
  * GET /v1/exclusions and /v1/blocks: the lines in force, those that are over too. A file of any
- * size must not hold up the loop: SHOWN_LINES at once, the rest is asked for with ?from=.
+ * size must not hold up the loop, nor fill the memory for clients that do not read: so much at
+ * once, the rest is asked for with ?from=.
  */
 #include "json.h"
 #include "rcptguard/base/clock.h"
@@ -8,6 +9,7 @@
 #include "status.h"
 
 #define SHOWN_LINES 10000
+#define SHOWN_BYTES (1u << 20)
 
 static json_t *lists_json(struct view lists)
 {
@@ -37,11 +39,17 @@ static json_t *line_json(enum local_kind kind, const struct local_line *e, int64
     return object;
 }
 
+static size_t bytes_of(const struct local_line *e)
+{
+    return e->what.len + e->lists.len + e->until_text.len + e->ticket.len + e->by.len + e->at.len +
+           e->note.len;
+}
+
 static void put_lines(json_t *object, enum local_kind kind, const struct local_table *table,
                       uint64_t from)
 {
     json_t *array = json_array();
-    size_t n = local_table_count(table), shown = 0;
+    size_t n = local_table_count(table), shown = 0, bytes = 0;
     int64_t now = clock_now();
 
     json_put(object, local_kind_text(kind), array);
@@ -49,11 +57,13 @@ static void put_lines(json_t *object, enum local_kind kind, const struct local_t
         const struct local_line *e = local_table_at(table, i);
         if (e->line < from)
             continue;
-        if (shown++ == SHOWN_LINES) {
+        if (shown == SHOWN_LINES || bytes >= SHOWN_BYTES) {
             json_put(object, "next", json_count(e->line));
             break;
         }
         json_array_append_new(array, line_json(kind, e, now));
+        shown++;
+        bytes += bytes_of(e);
     }
 }
 

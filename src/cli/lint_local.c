@@ -4,8 +4,6 @@
 #include "lint.h"
 #include "rcptguard/base/file.h"
 
-#define LOCAL_MAX_BYTES (64u << 20)
-
 static const struct {
     const char *file, *over;
 } kind_words[] = {
@@ -42,15 +40,15 @@ static void tell_wide(struct lint *l, const struct local_table *blocks)
     protect_release(protect);
 }
 
-static void tell_lines(struct lint *l, enum local_kind kind, const struct local_table *ex)
+static void tell_lines(struct lint *l, enum local_kind kind, const struct local_table *table)
 {
     const struct local_error *e;
-    size_t n = local_table_errors(ex);
+    size_t n = local_table_errors(table);
 
-    for (size_t i = 0; i < n && (e = local_table_error_at(ex, i)) != NULL; i++)
+    for (size_t i = 0; i < n && (e = local_table_error_at(table, i)) != NULL; i++)
         lint_tell_at(l, (struct lint_place){e->line, e->column}, VIEW_NONE, e->text, e->warning);
-    for (size_t i = 0; i < local_table_count(ex); i++) {
-        const struct local_line *line = local_table_at(ex, i);
+    for (size_t i = 0; i < local_table_count(table); i++) {
+        const struct local_line *line = local_table_at(table, i);
         const char *advice = local_line_advice(line);
         if (advice != NULL)
             lint_tell(l, line->line, line->what, advice, true);
@@ -58,10 +56,10 @@ static void tell_lines(struct lint *l, enum local_kind kind, const struct local_
             lint_tell(l, line->line, line->what, kind_words[kind].over, true);
     }
     /* Those that the table counts and has no room for. */
-    l->problems = local_table_left_out(ex);
+    l->problems = local_table_left_out(table);
 }
 
-static void sum_up(struct lint *l, enum local_kind kind, const struct local_table *ex,
+static void sum_up(struct lint *l, enum local_kind kind, const struct local_table *table,
                    const struct feed_format_info *like)
 {
     const struct show *s = &l->cli->show;
@@ -69,7 +67,7 @@ static void sum_up(struct lint *l, enum local_kind kind, const struct local_tabl
     lint_tell_rest(l);
     show_view(s, view_of(l->name));
     fprintf(s->to, ": %s, ", kind_words[kind].file);
-    fprintf(s->to, "%zu %s, ", local_table_count(ex), local_kind_text(kind));
+    fprintf(s->to, "%zu %s, ", local_table_count(table), local_kind_text(kind));
     if (l->problems == 0)
         show_words(s, SHOW_GREEN, "no line is left out\n");
     else
@@ -86,23 +84,23 @@ static int check_local(struct lint *l, enum local_kind kind, struct view text)
 {
     const struct config *c = l->config;
     bool names = (l->cli->args.given & ARGS_CONFIG) != 0;
-    struct local_table *ex = local_table_parse(
+    struct local_table *table = local_table_parse(
         kind, text, &c->addresses, names ? c->list_names : NULL, names ? c->n_list_names : 0);
 
-    if (ex == NULL)
+    if (table == NULL)
         return cli_trouble("no memory");
-    tell_lines(l, kind, ex);
+    tell_lines(l, kind, table);
     if (kind == LOCAL_BLOCKS)
-        tell_wide(l, ex);
+        tell_wide(l, table);
     const struct feed_format_info *like =
-        local_table_left_out(ex) > local_table_count(ex) ? feed_looks_like(text) : NULL;
+        local_table_left_out(table) > local_table_count(table) ? feed_looks_like(text) : NULL;
     if (l->list == NULL)
-        sum_up(l, kind, ex, like);
+        sum_up(l, kind, table, like);
     else
         lint_print_json(l, json_pack("{s:s, s:I, s:s?}", "kind", local_kind_text(kind),
-                                     local_kind_text(kind), (json_int_t)local_table_count(ex),
+                                     local_kind_text(kind), (json_int_t)local_table_count(table),
                                      "looks_like", like == NULL ? NULL : like->name));
-    local_table_free(ex);
+    local_table_free(table);
     return l->problems == 0 ? CLI_OK : CLI_NO;
 }
 
@@ -110,7 +108,7 @@ int lint_local(struct lint *l, int fd, enum local_kind kind)
 {
     struct buf text = BUF_INIT(0);
     struct error why;
-    int code = file_read_fd(fd, l->name, LOCAL_MAX_BYTES, &text, &why) < 0
+    int code = file_read_fd(fd, l->name, LOCAL_MAX_FILE_BYTES, &text, &why) < 0
                    ? cli_trouble("%s", why.text)
                    : check_local(l, kind, buf_view(&text));
 

@@ -177,22 +177,55 @@ static int prune(struct cli *cli, const struct local_words *w)
     return delete_lines(cli, w, &call, VIEW_NONE);
 }
 
+static int get_lines(struct cli *cli, struct api_call *call)
+{
+    struct error why;
+
+    if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0)
+        return cli_trouble("%s", why.text);
+    return call->status == 200 ? CLI_OK : cli_refused(cli, call);
+}
+
+/* A long file comes in parts: the lines from FROM on are added to those of ANSWER. */
+static int add_part(struct cli *cli, const struct local_words *w, json_t *answer, json_int_t from)
+{
+    struct api_call part;
+
+    json_object_del(answer, "next");
+    api_call_begin(&part, API_GET, w->path);
+    buf_addf(&part.path, "?from=%" JSON_INTEGER_FORMAT, from);
+    int code = get_lines(cli, &part);
+    if (code == CLI_OK) {
+        json_t *next = json_object_get(part.answer, "next");
+        json_array_extend(json_object_get(answer, w->key), json_object_get(part.answer, w->key));
+        /* It goes forward, or it has ended. */
+        if (json_integer_value(next) > from)
+            json_object_set(answer, "next", next);
+    }
+    api_call_end(&part);
+    return code;
+}
+
+static void print_all(const struct cli *cli, const json_t *answer)
+{
+    json_dumpf(answer, cli->show.to, JSON_COMPACT);
+    fputc('\n', cli->show.to);
+}
+
 static int show_all(struct cli *cli, const struct local_words *w)
 {
     struct api_call call;
-    struct error why;
-    int code = CLI_OK;
+    json_int_t from;
 
     if ((cli->args.given & ARGS_PRUNE) != 0)
         return prune(cli, w);
     api_call_begin(&call, API_GET, w->path);
-    if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
-        code = cli_trouble("%s", why.text);
-    else if (call.status != 200)
-        code = cli_refused(cli, &call);
-    else if ((cli->args.given & ARGS_JSON) != 0)
-        cli_print_json(cli, &call);
-    else
+    int code = get_lines(cli, &call);
+    while (code == CLI_OK && (from = json_integer_value(json_object_get(call.answer, "next"))) > 0)
+        code = add_part(cli, w, call.answer, from);
+    if (code == CLI_OK && (cli->args.given & ARGS_JSON) != 0)
+        print_all(cli, call.answer);
+    else if (code == CLI_OK)
         local_show_table(&cli->show, w, call.answer);
     api_call_end(&call);
     return code;

@@ -10,7 +10,6 @@
 #include "rcptguard/base/file.h"
 
 #define DEFAULT_CONFIG "/etc/rcptguard/rcptguard.conf"
-#define EXCLUSIONS_MAX (16u << 20)
 
 struct options {
     const char *config_file;
@@ -54,25 +53,25 @@ static void test_local(const struct config *c, const struct local_config *file)
     struct buf text = BUF_INIT(0);
     struct error why;
 
-    int rc = file_read(file->file, EXCLUSIONS_MAX, &text, &why);
+    int rc = file_read(file->file, LOCAL_MAX_FILE_BYTES, &text, &why);
     if (rc < 0) {
         if (rc != ERR_ABSENT || file->kind == LOCAL_EXCLUSIONS)
             fprintf(stderr, "warning: %s.file: %s\n", local_kind_text(file->kind), why.text);
         buf_free(&text);
         return;
     }
-    struct local_table *ex = local_table_parse(file->kind, buf_view(&text), &c->addresses,
-                                               c->list_names, c->n_list_names);
-    for (size_t i = 0; ex != NULL && local_table_error_at(ex, i) != NULL; i++) {
-        const struct local_error *e = local_table_error_at(ex, i);
+    struct local_table *table = local_table_parse(file->kind, buf_view(&text), &c->addresses,
+                                                  c->list_names, c->n_list_names);
+    for (size_t i = 0; table != NULL && local_table_error_at(table, i) != NULL; i++) {
+        const struct local_error *e = local_table_error_at(table, i);
         print_line(file->file, e->line, e->text, e->warning ? "" : " (the line is left out)");
     }
-    for (size_t i = 0; i < local_table_count(ex); i++) {
-        const struct local_line *e = local_table_at(ex, i);
+    for (size_t i = 0; i < local_table_count(table); i++) {
+        const struct local_line *e = local_table_at(table, i);
         if (local_line_advice(e) != NULL)
             print_line(file->file, e->line, local_line_advice(e), "");
     }
-    local_table_free(ex);
+    local_table_free(table);
     buf_free(&text);
 }
 

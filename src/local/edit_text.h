@@ -8,10 +8,6 @@
 #include "rcptguard/base/buf.h"
 #include "rcptguard/local.h"
 
-#define LOCAL_MAX_FILE_BYTES                                                                       \
-    ((size_t)16 * 1024 * 1024) /* some 300,000 lines; more is no file kept                         \
-                                 by hand */
-
 struct edited_text {
     enum local_outcome outcome;
     struct error why;         /* BAD, ABSENT, FAILED */

@@ -1,6 +1,6 @@
 /*
  * The grammar of exclusions and local blocks. A line that is not understood in full is refused in
- * full: half an exclusion (its list= or until= lost) would free more than its writer meant.
+ * full: half a line (its list= or until= lost) would free or block more than its writer meant.
  */
 #include "grammar.h"
 

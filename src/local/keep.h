@@ -41,8 +41,8 @@ struct local {
  */
 struct local_table *local_take_text(struct local *l, struct buf *text, bool edited);
 
-/* To the loop; EX may be NULL: nothing to say. False: it could not be done, and was logged. */
-bool local_hand_over(struct local *l, struct local_table *ex);
+/* To the loop; TABLE may be NULL: nothing to say. False: it could not be done, and was logged. */
+bool local_hand_over(struct local *l, struct local_table *table);
 
 /* The copy for the next start; after the table was handed over. */
 void local_save_good(struct local *l);
@@ -52,7 +52,7 @@ void local_edit_forget(struct local *l);
 
 /* ---- what the log says ---- */
 
-void local_log_errors(const struct local *l, const struct local_table *ex);
+void local_log_errors(const struct local *l, const struct local_table *table);
 void local_log_losses(const struct local *l, size_t before, size_t now);
 
 /* Warns once for each reason, as the file is looked at again at every change; true: it is a new

@@ -10,12 +10,12 @@
 /* From here up, a file that loses more than half of its lines at once is worth a warning. */
 #define LOSS_COUNTS_FROM 10
 
-void local_log_errors(const struct local *l, const struct local_table *ex)
+void local_log_errors(const struct local *l, const struct local_table *table)
 {
-    size_t total = local_table_errors(ex), told = 0;
+    size_t total = local_table_errors(table), told = 0;
     const struct local_error *e;
 
-    for (; (e = local_table_error_at(ex, told)) != NULL; told++) {
+    for (; (e = local_table_error_at(table, told)) != NULL; told++) {
         char words[2 * ESCAPE_MAX_BYTES];
         struct text t = text_on(words, sizeof words);
         escape_to_max(&t, view_of(e->text), ESCAPE_TERMINAL, sizeof words - 1);

@@ -3,8 +3,9 @@
  * saved, handed to the loop as a whole table.
  *
  * What was good once stays in force whatever becomes of the file: its text is kept in memory, and
- * under state_dir for the next start. A file that cannot be read never means "no exclusions", since
- * that would block mail; a file that is empty does, since somebody saved it so.
+ * under state_dir for the next start. A file that cannot be read never means "nothing", since that
+ * would block mail that was freed, or free what was blocked; a file that is empty does, since
+ * somebody saved it so.
  *
  * Threads: start, then the disk thread alone, but for a one-slot mailbox to the loop. A table that
  * the loop has not taken yet gives way to a newer one.
@@ -23,7 +24,7 @@
 #define SUBJECT(l) local_kind_text((l)->settings->kind)
 
 struct change {
-    struct local_table *ex;
+    struct local_table *table;
     struct local_state state;
 };
 
@@ -44,7 +45,7 @@ static bool same(const struct buf *a, const struct buf *b)
 /*
  * The copy for the next start; a crash or a full disk costs that copy only. Always after the table
  * was handed over, and without fsync, which takes seconds beside a busy mail spool: neither this
- * exclusion nor the next one may wait for it.
+ * line nor the next one may wait for it.
  */
 void local_save_good(struct local *l)
 {
@@ -63,9 +64,9 @@ void local_save_good(struct local *l)
 
 struct local_table *local_take_text(struct local *l, struct buf *text, bool edited)
 {
-    struct local_table *ex = parse(l, text);
+    struct local_table *table = parse(l, text);
 
-    if (ex == NULL) {
+    if (table == NULL) {
         struct error why;
         error_set(&why, ERR_NOMEM, "%s: no memory for its lines", l->settings->file);
         local_note_missing(l, &why);
@@ -75,31 +76,31 @@ struct local_table *local_take_text(struct local *l, struct buf *text, bool edit
         log_notice(SUBJECT(l), "%s is back", l->settings->file);
     l->state = (struct local_state){.loaded_at = clock_now()};
     l->never = false;
-    local_log_errors(l, ex);
+    local_log_errors(l, table);
     if (!edited)
-        local_log_losses(l, l->in_force, local_table_count(ex));
-    recent_check(&l->recent, l->settings->kind, ex, l->settings->file, l->state.loaded_at);
-    log_info(SUBJECT(l), "%zu in force from %s", local_table_count(ex), l->settings->file);
-    l->in_force = local_table_count(ex);
+        local_log_losses(l, l->in_force, local_table_count(table));
+    recent_check(&l->recent, l->settings->kind, table, l->settings->file, l->state.loaded_at);
+    log_info(SUBJECT(l), "%zu in force from %s", local_table_count(table), l->settings->file);
+    l->in_force = local_table_count(table);
 
     if (!same(&l->good, text))
         l->good_unsaved = true;
     struct buf old = l->good;
     l->good = *text;
     *text = old;
-    return ex;
+    return table;
 }
 
 /* What is in force once more, under the settings of now. */
 static struct local_table *parse_again(struct local *l)
 {
-    struct local_table *ex = parse(l, &l->good);
+    struct local_table *table = parse(l, &l->good);
 
-    if (ex == NULL)
+    if (table == NULL)
         log_error(SUBJECT(l), "no memory to read them again; those in force stay");
     else
-        l->in_force = local_table_count(ex);
-    return ex;
+        l->in_force = local_table_count(table);
+    return table;
 }
 
 /* Nobody has blocked anything yet: no file is the rule, and no loss. */
@@ -115,17 +116,17 @@ static bool is_not_begun(const struct local *l, const struct error *why)
 static struct local_table *read_now(struct local *l, bool always)
 {
     struct buf text = BUF_INIT(0);
-    struct local_table *ex = NULL;
+    struct local_table *table = NULL;
     struct error why;
 
     if (file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, &text, &why) < 0) {
         if ((!is_not_begun(l, &why) && local_note_missing(l, &why)) || always)
-            ex = parse_again(l);
+            table = parse_again(l);
     } else if (always || l->state.missing || !same(&text, &l->good)) {
-        ex = local_take_text(l, &text, false);
+        table = local_take_text(l, &text, false);
     }
     buf_free(&text);
-    return ex;
+    return table;
 }
 
 /* ---- start ---- */
@@ -180,7 +181,7 @@ struct local *local_new(const struct local_config *config, const struct address_
 static void change_free(struct change *c)
 {
     if (c != NULL)
-        local_table_free(c->ex);
+        local_table_free(c->table);
     free(c);
 }
 
@@ -190,20 +191,20 @@ static void deliver(struct task *task)
     struct local *l = (struct local *)((char *)task - offsetof(struct local, deliver));
     struct change *c = atomic_exchange(&l->mailbox, NULL);
 
-    l->changed(c->ex, &c->state, l->arg);
+    l->changed(c->table, &c->state, l->arg);
     free(c);
 }
 
-bool local_hand_over(struct local *l, struct local_table *ex)
+bool local_hand_over(struct local *l, struct local_table *table)
 {
-    struct change *c = ex == NULL ? NULL : malloc(sizeof *c);
+    struct change *c = table == NULL ? NULL : malloc(sizeof *c);
 
     if (c == NULL) {
-        local_table_free(ex);
-        l->owed |= ex != NULL;
-        return ex == NULL;
+        local_table_free(table);
+        l->owed |= table != NULL;
+        return table == NULL;
     }
-    *c = (struct change){ex, l->state};
+    *c = (struct change){table, l->state};
     struct change *untaken = atomic_exchange(&l->mailbox, c);
     /* When there was one, the task that will fetch this one is on its way. */
     l->owed = untaken == NULL && queue_post(l->loop, &l->deliver) < 0;
@@ -291,12 +292,12 @@ int local_configure(struct local *l, const struct local_config *config,
     return rc;
 }
 
-void local_retire(struct local *l, struct local_table *ex)
+void local_retire(struct local *l, struct local_table *table)
 {
-    if (ex == NULL)
+    if (table == NULL)
         return;
-    if (l->disk == NULL || disk_post(l->disk, local_table_retire_task(ex)) < 0)
-        local_table_free(ex);
+    if (l->disk == NULL || disk_post(l->disk, local_table_retire_task(table)) < 0)
+        local_table_free(table);
 }
 
 void local_free(struct local *l)

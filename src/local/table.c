@@ -14,7 +14,7 @@
 #include "table.h"
 
 #define ERRORS_KEPT 100
-#define BLOCK_BYTES 65536
+#define PIECE_BYTES 65536
 #define MOST_LINES  (UINT32_MAX - 1)
 #define N_SUBJECTS  3
 #define HEAD(chain) ((uint32_t)(chain))         /* index + 1 of the first line */
@@ -22,8 +22,8 @@
 #define CHAIN(h, t) ((uint64_t)(t) << 32 | (h))
 
 /* Canonical names and the like: many small pieces with one life. */
-struct block {
-    struct block *next;
+struct piece {
+    struct piece *next;
     size_t used, size;
     char bytes[];
 };
@@ -31,7 +31,7 @@ struct block {
 struct local_table {
     struct task retire;
     char *text; /* a copy of the file, for the views of the lines */
-    struct block *blocks;
+    struct piece *pieces;
     struct local_line *lines;
     uint32_t *next; /* of each line: index + 1 of the next of the same name */
     size_t n_lines, room;
@@ -42,17 +42,17 @@ struct local_table {
 
 /* ---- building ---- */
 
-static struct view keep(struct local_table *ex, struct view v)
+static struct view keep(struct local_table *table, struct view v)
 {
-    struct block *b = ex->blocks;
+    struct piece *b = table->pieces;
 
     if (b == NULL || b->size - b->used < v.len) {
-        size_t size = v.len > BLOCK_BYTES ? v.len : BLOCK_BYTES;
+        size_t size = v.len > PIECE_BYTES ? v.len : PIECE_BYTES;
         b = malloc(sizeof *b + size);
         if (b == NULL)
             return VIEW_NONE;
-        *b = (struct block){.next = ex->blocks, .size = size};
-        ex->blocks = b;
+        *b = (struct piece){.next = table->pieces, .size = size};
+        table->pieces = b;
     }
     char *at = b->bytes + b->used;
     if (v.len > 0)
@@ -61,19 +61,19 @@ static struct view keep(struct local_table *ex, struct view v)
     return view_make(at, v.len);
 }
 
-static void add_error(struct local_table *ex, unsigned line, unsigned column, bool warning,
+static void add_error(struct local_table *table, unsigned line, unsigned column, bool warning,
                       const char *text)
 {
-    size_t n = ex->n_errors++;
+    size_t n = table->n_errors++;
 
-    ex->left_out += !warning;
+    table->left_out += !warning;
     if (n >= ERRORS_KEPT)
         return;
-    struct text t = text_on(ex->errors[n].text, sizeof ex->errors[n].text);
+    struct text t = text_on(table->errors[n].text, sizeof table->errors[n].text);
     text_add(&t, text);
-    ex->errors[n].line = line;
-    ex->errors[n].column = column;
-    ex->errors[n].warning = warning;
+    table->errors[n].line = line;
+    table->errors[n].column = column;
+    table->errors[n].warning = warning;
 }
 
 static bool known(struct view name, const char *const *lists, size_t n_lists)
@@ -84,7 +84,7 @@ static bool known(struct view name, const char *const *lists, size_t n_lists)
     return false;
 }
 
-static void warn_of_unknown_lists(struct local_table *ex, unsigned line,
+static void warn_of_unknown_lists(struct local_table *table, unsigned line,
                                   const struct grammar_line *l, const char *const *lists,
                                   size_t n_lists)
 {
@@ -107,56 +107,56 @@ static void warn_of_unknown_lists(struct local_table *ex, unsigned line,
                 "list=%.*s: no such list is configured; check the name against the [feed ...] "
                 "sections",
                 shown, name.ptr);
-        add_error(ex, line, l->list_column, true, words.text);
+        add_error(table, line, l->list_column, true, words.text);
     }
 }
 
-static bool grow(struct local_table *ex)
+static bool grow(struct local_table *table)
 {
-    size_t room = ex->room == 0 ? 64 : ex->room * 2;
-    struct local_line *lines = realloc(ex->lines, room * sizeof *lines);
+    size_t room = table->room == 0 ? 64 : table->room * 2;
+    struct local_line *lines = realloc(table->lines, room * sizeof *lines);
 
     if (lines == NULL)
         return false;
-    ex->lines = lines;
-    uint32_t *next = realloc(ex->next, room * sizeof *next);
+    table->lines = lines;
+    uint32_t *next = realloc(table->next, room * sizeof *next);
     if (next == NULL)
         return false;
-    ex->next = next;
-    ex->room = room;
+    table->next = next;
+    table->room = room;
     return true;
 }
 
-static bool chain_up(struct local_table *ex, const struct local_line *e)
+static bool chain_up(struct local_table *table, const struct local_line *e)
 {
-    uint32_t number = (uint32_t)ex->n_lines + 1;
-    uint64_t *chain = map_put(ex->by_name[e->subject], e->key, NULL);
+    uint32_t number = (uint32_t)table->n_lines + 1;
+    uint64_t *chain = map_put(table->by_name[e->subject], e->key, NULL);
 
     if (chain == NULL)
         return false;
     if (*chain == 0)
         *chain = CHAIN(number, number);
     else {
-        ex->next[TAIL(*chain) - 1] = number;
+        table->next[TAIL(*chain) - 1] = number;
         *chain = CHAIN(HEAD(*chain), number);
     }
     return true;
 }
 
-static bool add_line(struct local_table *ex, unsigned number, const struct grammar_line *l)
+static bool add_line(struct local_table *table, unsigned number, const struct grammar_line *l)
 {
     char what[GRAMMAR_WHAT_BYTES];
     struct text t = text_on(what, sizeof what);
 
-    if (ex->n_lines >= MOST_LINES || (ex->n_lines == ex->room && !grow(ex)))
+    if (table->n_lines >= MOST_LINES || (table->n_lines == table->room && !grow(table)))
         return false;
     grammar_print_what(&t, l->subject, l->kind, l->key);
     struct local_line e = {
         .subject = l->subject,
         .kind = l->kind,
-        .key = keep(ex, l->key),
-        .what = keep(ex, text_view(&t)),
-        .lists = keep(ex, l->lists),
+        .key = keep(table, l->key),
+        .what = keep(table, text_view(&t)),
+        .lists = keep(table, l->lists),
         .ticket = l->ticket,
         .by = l->by,
         .at = l->at,
@@ -165,15 +165,15 @@ static bool add_line(struct local_table *ex, unsigned number, const struct gramm
         .until = l->until,
         .line = number,
     };
-    if (e.key.ptr == NULL || e.what.ptr == NULL || e.lists.ptr == NULL || !chain_up(ex, &e))
+    if (e.key.ptr == NULL || e.what.ptr == NULL || e.lists.ptr == NULL || !chain_up(table, &e))
         return false;
-    ex->lines[ex->n_lines] = e;
-    ex->next[ex->n_lines++] = 0;
+    table->lines[table->n_lines] = e;
+    table->next[table->n_lines++] = 0;
     return true;
 }
 
 /* False: no memory. */
-static bool parse_lines(struct local_table *ex, enum local_kind kind, struct view text,
+static bool parse_lines(struct local_table *table, enum local_kind kind, struct view text,
                         const struct address_options *options, const char *const *lists,
                         size_t n_lists)
 {
@@ -186,12 +186,12 @@ static bool parse_lines(struct local_table *ex, enum local_kind kind, struct vie
         case LINE_BLANK:
             break;
         case LINE_BAD:
-            add_error(ex, number, line.column, false, why.text);
+            add_error(table, number, line.column, false, why.text);
             break;
         case LINE_GOOD:
-            if (!add_line(ex, number, &line))
+            if (!add_line(table, number, &line))
                 return false;
-            warn_of_unknown_lists(ex, number, &line, lists, n_lists);
+            warn_of_unknown_lists(table, number, &line, lists, n_lists);
             break;
         }
     }
@@ -202,41 +202,41 @@ struct local_table *local_table_parse(enum local_kind kind, struct view text,
                                       const struct address_options *options,
                                       const char *const *lists, size_t n_lists)
 {
-    struct local_table *ex = calloc(1, sizeof *ex);
-    if (ex == NULL)
+    struct local_table *table = calloc(1, sizeof *table);
+    if (table == NULL)
         return NULL;
-    ex->text = view_dup(text);
-    ex->errors = calloc(ERRORS_KEPT, sizeof *ex->errors);
-    bool good = ex->text != NULL && ex->errors != NULL;
+    table->text = view_dup(text);
+    table->errors = calloc(ERRORS_KEPT, sizeof *table->errors);
+    bool good = table->text != NULL && table->errors != NULL;
     for (size_t i = 0; i < N_SUBJECTS; i++)
-        good = good && (ex->by_name[i] = map_new()) != NULL;
+        good = good && (table->by_name[i] = map_new()) != NULL;
     if (good) {
-        struct view copy = view_make(ex->text, text.len);
+        struct view copy = view_make(table->text, text.len);
         if (view_starts(copy, "\xef\xbb\xbf")) /* a byte order mark, as Windows editors put it */
             copy = view_make(copy.ptr + 3, copy.len - 3);
-        good = parse_lines(ex, kind, copy, options, lists, n_lists);
+        good = parse_lines(table, kind, copy, options, lists, n_lists);
     }
     if (good)
-        return ex;
-    local_table_free(ex);
+        return table;
+    local_table_free(table);
     return NULL;
 }
 
-void local_table_free(struct local_table *ex)
+void local_table_free(struct local_table *table)
 {
-    if (ex == NULL)
+    if (table == NULL)
         return;
-    for (struct block *b = ex->blocks, *next; b != NULL; b = next) {
+    for (struct piece *b = table->pieces, *next; b != NULL; b = next) {
         next = b->next;
         free(b);
     }
     for (size_t i = 0; i < N_SUBJECTS; i++)
-        map_free(ex->by_name[i]);
-    free(ex->errors);
-    free(ex->lines);
-    free(ex->next);
-    free(ex->text);
-    free(ex);
+        map_free(table->by_name[i]);
+    free(table->errors);
+    free(table->lines);
+    free(table->next);
+    free(table->text);
+    free(table);
 }
 
 static void run_retire(struct task *task)
@@ -245,37 +245,37 @@ static void run_retire(struct task *task)
     local_table_free((struct local_table *)task);
 }
 
-struct task *local_table_retire_task(struct local_table *ex)
+struct task *local_table_retire_task(struct local_table *table)
 {
-    ex->retire.run = run_retire;
-    return &ex->retire;
+    table->retire.run = run_retire;
+    return &table->retire;
 }
 
 /* ---- reading ---- */
 
-size_t local_table_count(const struct local_table *ex)
+size_t local_table_count(const struct local_table *table)
 {
-    return ex == NULL ? 0 : ex->n_lines;
+    return table == NULL ? 0 : table->n_lines;
 }
 
-size_t local_table_left_out(const struct local_table *ex)
+size_t local_table_left_out(const struct local_table *table)
 {
-    return ex == NULL ? 0 : ex->left_out;
+    return table == NULL ? 0 : table->left_out;
 }
 
-const struct local_line *local_table_at(const struct local_table *ex, size_t i)
+const struct local_line *local_table_at(const struct local_table *table, size_t i)
 {
-    return i < ex->n_lines ? &ex->lines[i] : NULL;
+    return i < table->n_lines ? &table->lines[i] : NULL;
 }
 
-size_t local_table_errors(const struct local_table *ex)
+size_t local_table_errors(const struct local_table *table)
 {
-    return ex == NULL ? 0 : ex->n_errors;
+    return table == NULL ? 0 : table->n_errors;
 }
 
-const struct local_error *local_table_error_at(const struct local_table *ex, size_t i)
+const struct local_error *local_table_error_at(const struct local_table *table, size_t i)
 {
-    return i < ex->n_errors && i < ERRORS_KEPT ? &ex->errors[i] : NULL;
+    return i < table->n_errors && i < ERRORS_KEPT ? &table->errors[i] : NULL;
 }
 
 bool local_line_frees(const struct local_line *e, struct view list)
@@ -299,11 +299,11 @@ const char *local_line_advice(const struct local_line *e)
 }
 
 /* The lines of one name that are of KIND and in force. */
-static void match_chain(const struct local_table *ex, uint64_t chain, enum entry_kind kind,
+static void match_chain(const struct local_table *table, uint64_t chain, enum entry_kind kind,
                         int64_t now, struct local_match *out)
 {
-    for (uint32_t n = HEAD(chain); n != 0; n = ex->next[n - 1]) {
-        const struct local_line *e = &ex->lines[n - 1];
+    for (uint32_t n = HEAD(chain); n != 0; n = table->next[n - 1]) {
+        const struct local_line *e = &table->lines[n - 1];
         if (e->kind != kind || now > e->until)
             continue;
         if (!local_line_is_whole(e)) {
@@ -315,52 +315,52 @@ static void match_chain(const struct local_table *ex, uint64_t chain, enum entry
     }
 }
 
-static void match_name(const struct local_table *ex, enum local_subject subject, struct view name,
-                       unsigned kinds, int64_t now, struct local_match *out)
+static void match_name(const struct local_table *table, enum local_subject subject,
+                       struct view name, unsigned kinds, int64_t now, struct local_match *out)
 {
-    const uint64_t *chain = map_get(ex->by_name[subject], name);
+    const uint64_t *chain = map_get(table->by_name[subject], name);
 
     if (chain == NULL)
         return;
     /* enum entry_kind goes from the most specific to the least. */
     for (enum entry_kind kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++)
         if (kinds & ENTRY_BIT(kind))
-            match_chain(ex, *chain, kind, now, out);
+            match_chain(table, *chain, kind, now, out);
 }
 
-static bool has_any(const struct local_table *ex, enum local_subject subject)
+static bool has_any(const struct local_table *table, enum local_subject subject)
 {
-    return map_count(ex->by_name[subject]) > 0;
+    return map_count(table->by_name[subject]) > 0;
 }
 
-static void match_address(const struct local_table *ex, enum local_subject subject,
+static void match_address(const struct local_table *table, enum local_subject subject,
                           const struct address *a, int64_t now, struct local_match *out)
 {
-    if (a == NULL || !has_any(ex, subject))
+    if (a == NULL || !has_any(table, subject))
         return;
     for (unsigned i = 0; i < a->n_keys; i++)
-        match_name(ex, subject, a->keys[i].name, a->keys[i].kinds, now, out);
+        match_name(table, subject, a->keys[i].name, a->keys[i].kinds, now, out);
 }
 
-void local_table_match(const struct local_table *ex, const struct address *recipient,
+void local_table_match(const struct local_table *table, const struct address *recipient,
                        const struct address *sender, bool sender_is_null, struct view login,
                        int64_t now, struct local_match *out)
 {
     unsigned address_only = ENTRY_BIT(ENTRY_ADDRESS);
 
-    if (local_table_count(ex) == 0)
+    if (local_table_count(table) == 0)
         return;
-    if (login.len > 0 && has_any(ex, LOCAL_LOGIN))
-        match_name(ex, LOCAL_LOGIN, login, address_only, now, out);
-    if (sender_is_null && has_any(ex, LOCAL_SENDER))
-        match_name(ex, LOCAL_SENDER, view_of(""), address_only, now, out);
-    match_address(ex, LOCAL_SENDER, sender, now, out);
-    match_address(ex, LOCAL_RECIPIENT, recipient, now, out);
+    if (login.len > 0 && has_any(table, LOCAL_LOGIN))
+        match_name(table, LOCAL_LOGIN, login, address_only, now, out);
+    if (sender_is_null && has_any(table, LOCAL_SENDER))
+        match_name(table, LOCAL_SENDER, view_of(""), address_only, now, out);
+    match_address(table, LOCAL_SENDER, sender, now, out);
+    match_address(table, LOCAL_RECIPIENT, recipient, now, out);
 }
 
-bool local_table_wants_sender(const struct local_table *ex)
+bool local_table_wants_sender(const struct local_table *table)
 {
-    return ex != NULL && has_any(ex, LOCAL_SENDER);
+    return table != NULL && has_any(table, LOCAL_SENDER);
 }
 
 /* The longest-lived block of NAME among those of KIND that hold now, or NULL. */

@@ -6,6 +6,6 @@
 #include "rcptguard/local.h"
 
 /* The table's own task, to be posted once, by whoever gives it up; its run frees the table. */
-struct task *local_table_retire_task(struct local_table *ex);
+struct task *local_table_retire_task(struct local_table *table);
 
 #endif

@@ -1,4 +1,4 @@
-/* Dates of exclusions: read by hand, as strptime(3) takes the 31st of February. */
+/* Dates of lines: read by hand, as strptime(3) takes the 31st of February. */
 #include "until.h"
 
 #include <stdbool.h>

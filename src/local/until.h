@@ -1,4 +1,4 @@
-/* `until=`: when an exclusion ends. Pure but for the time zone of the system. */
+/* `until=`: when a line ends. Pure but for the time zone of the system. */
 #ifndef LOCAL_UNTIL_H
 #define LOCAL_UNTIL_H
 

@@ -38,11 +38,12 @@ struct history_search {
     struct history_file *files;
     size_t n_files, at;
     unsigned char last[HISTORY_KEYS]; /* of this list: enum last of each key */
+    bool begun;                       /* a block of this list was read */
     int64_t time;                     /* of this block */
     struct kept *kept;
     size_t n_kept;
     uint64_t order;
-    int64_t since;
+    int64_t oldest, whole_since; /* of all; of the lists that have lost segments, the latest */
 };
 
 void history_search_free(struct history_search *s)
@@ -101,6 +102,18 @@ static void on_hit(unsigned key, bool added, void *arg)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* The oldest block of a list: what was before is unknown when segments of it are gone. */
+static void note_begin(struct history_search *s)
+{
+    bool lost_some = s->files[s->at].number > 1;
+
+    s->begun = true;
+    if (s->oldest == 0 || s->time < s->oldest)
+        s->oldest = s->time;
+    if (lost_some && s->time > s->whole_since)
+        s->whole_since = s->time;
+}
+
 static size_t read_segment(const char *path, char *bytes)
 {
     size_t len = 0;
@@ -126,15 +139,17 @@ static void search_segment(struct history_search *s)
     struct history_block block;
     char path[PATH_MAX];
 
-    if (s->at == 0 || strcmp(s->files[s->at - 1].list, file->list) != 0)
+    if (s->at == 0 || strcmp(s->files[s->at - 1].list, file->list) != 0) {
         memset(s->last, LAST_UNKNOWN, sizeof s->last);
+        s->begun = false;
+    }
     if (!history_path(s->history->dir, file->list, file->number, path))
         return;
     struct view rest = view_make(s->history->slice, read_segment(path, s->history->slice));
     for (size_t len; (len = history_block_read(rest, file->list, &block)) > 0;) {
         s->time = block.head.time;
-        if (s->since == 0 || s->time < s->since)
-            s->since = s->time;
+        if (!s->begun)
+            note_begin(s);
         history_block_search(&block, s->wanted, s->n_wanted, on_hit, s);
         rest = view_from(rest, len);
     }
@@ -154,7 +169,8 @@ static void run_answer(struct task *task)
         struct history_change change = s->kept[i].change;
         memcpy(&changes[i], &change, sizeof change);
     }
-    s->found(changes, s->n_kept, s->since, s->arg);
+    int64_t since = s->whole_since > s->oldest ? s->whole_since : s->oldest;
+    s->found(changes, s->n_kept, since, s->arg);
     history_search_free(s);
 }
 

@@ -41,10 +41,10 @@ struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl)
     return old;
 }
 
-struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *ex)
+struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *table)
 {
     struct local_table *old = v->exclusions;
-    v->exclusions = ex;
+    v->exclusions = table;
     return old;
 }
 
@@ -154,15 +154,33 @@ static void log_listing(struct verdict *v, const struct question *q, const char 
     log_line(text_view(&t));
 }
 
-/* Gives the reference; true when this is the first time within a minute. */
-static bool refer(struct verdict *v, const struct question *q, const struct decision_listing *l)
+/* Gives the reference of what LIST says; true when this is the first time within a minute. */
+static bool refer_to(struct verdict *v, const struct question *q, struct view list)
 {
     bool is_new;
-    record_reference(v->record, q->instance, v->recipient.canonical, l->list, clock_mono_ms(),
-                     v->ref, &is_new);
+    record_reference(v->record, q->instance, v->recipient.canonical, list, clock_mono_ms(), v->ref,
+                     &is_new);
     if (!is_new)
         record_counts(v->record)->repeated++;
     return is_new;
+}
+
+static bool refer(struct verdict *v, const struct question *q, const struct decision_listing *l)
+{
+    return refer_to(v, q, l->list);
+}
+
+/* Nothing is kept of a pass, so its reference must not be that of a bounce a moment later, when the
+ * exclusion has gone: `why` would not find it. */
+static bool refer_freed(struct verdict *v, const struct question *q,
+                        const struct decision_listing *l)
+{
+    char name[BLOCKLIST_NAME_MAX + 16];
+    struct text t = text_on(name, sizeof name);
+
+    text_add(&t, "excluded:");
+    text_add_view(&t, l->list);
+    return refer_to(v, q, text_view(&t));
 }
 
 /* What Postfix is told unless it is refused. */
@@ -195,7 +213,7 @@ static bool record_listed_pass(struct verdict *v, const struct question *q,
         build_reply(v, d->observed_by, OUTCOME_REJECT);
         log_listing(v, q, "observe", d->observed_by);
         tell(v, q, "observe", d->observed_by);
-    } else if (d->observed_by == NULL && freed != NULL && refer(v, q, freed)) {
+    } else if (d->observed_by == NULL && freed != NULL && refer_freed(v, q, freed)) {
         build_reply(v, freed, OUTCOME_REJECT);
         log_listing(v, q, "excluded", freed);
     }

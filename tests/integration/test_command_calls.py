@@ -42,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             (self.command, url.path, dict(urllib.parse.parse_qsl(url.query)), json.loads(body or "null"))
         )
         status, answer = self.server.answer
+        if callable(answer):
+            answer = answer(self.server.calls[-1][2])
         self.send_response(status)
         if self.server.stream is not None:
             self.end_headers()
@@ -143,6 +145,27 @@ def test_what_is_asked(api):
     assert api.calls[0][:3] == ("GET", "/v1/history", {"recipient": WHAT})
     ask(api, "why", "a/b?c")
     assert api.calls[0][1] == "/v1/why/a%2Fb%3Fc"
+
+
+@pytest.mark.parametrize("command", ["exclusions", "blocks"])
+def test_a_long_file_is_shown_whole(api, command):
+    """The daemon gives it in parts; whoever looks must not take the first one for all there is."""
+    line = {"what": WHAT, "list": [], "until": None, "ticket": None, "by": None, "at": None, "note": None, "expired": False}
+
+    def part(query):
+        first = int(query.get("from", 1))
+        lines = [dict(line, line=n, what=f"u{n}@example.org") for n in range(first, min(first + 3, 8))]
+        return {"file": "/f", command: lines, "errors": []} | ({"next": first + 3} if first + 3 < 8 else {})
+
+    result = ask(api, command, "--json", answer=(200, part))
+    answer = json.loads(result.stdout)
+    assert [entry["line"] for entry in answer[command]] == list(range(1, 8)) and "next" not in answer
+    assert [call[2].get("from") for call in api.calls] == [None, "4", "7"]
+    result = ask(api, command, answer=(200, part))
+    assert all(f"u{n}@example.org" in result.stdout for n in range(1, 8)), result.stdout
+    stuck = {"file": "/f", command: [dict(line, line=5)], "errors": [], "next": 5}
+    assert ask(api, command, answer=(200, stuck)).returncode == 0
+    assert len(api.calls) == 2
 
 
 def test_no_call_for_nonsense(api):

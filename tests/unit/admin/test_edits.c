@@ -344,12 +344,34 @@ static void test_lines(void **state)
     assert_null(strstr(answer, "\"line\":10000,"));
 }
 
+/* Lines may be long: what a client that reads nothing keeps in memory is bounded in bytes. */
+static void test_long_lines(void **state)
+{
+    static struct local_line lines[100];
+    static char note[16000], answer[4 << 20];
+
+    (void)state;
+    memset(note, 'n', sizeof note);
+    for (unsigned i = 0; i < 100; i++)
+        lines[i] = (struct local_line){
+            .what = V("x"), .note = view_make(note, sizeof note), .line = i + 1};
+    fake.lines = lines;
+    fake.n_lines = 100;
+    ask("GET /v1/blocks?from=1 HTTP/1.1\r\n\r\n", answer, sizeof answer);
+    assert_non_null(strstr(answer, "\"line\":66,"));
+    assert_null(strstr(answer, "\"line\":67,"));
+    assert_non_null(strstr(answer, "\"next\":67,"));
+    ask("GET /v1/blocks?from=67 HTTP/1.1\r\n\r\n", answer, sizeof answer);
+    assert_non_null(strstr(answer, "\"line\":100,"));
+    assert_null(strstr(answer, "\"next\""));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_refused), TEST(test_done), TEST(test_busy),  TEST(test_not_taken),
-        TEST(test_roles),   TEST(test_gone), TEST(test_lines),
+        TEST(test_roles),   TEST(test_gone), TEST(test_lines), TEST(test_long_lines),
     };
 
     return RUN("admin/edits", tests);

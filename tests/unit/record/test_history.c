@@ -448,7 +448,8 @@ static void test_a_list_that_churns(void **state)
     }
     ask(h, "odd.example");
     assert_int_equal(h->n, 59);
-    assert_int_equal(h->since, NOW);
+    /* The calm list has it all, but of the other one nobody knows any more what was before. */
+    assert_true(h->since > NOW && h->since <= NOW + 58);
     assert_string_equal(ask(h, "n0.example"), "");
     assert_string_equal(ask(h, "n299999.example"), "59+churn:0");
     assert_string_equal(ask(h, "n290000.example"), "58+churn:0 59-churn:0");

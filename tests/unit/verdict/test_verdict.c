@@ -163,6 +163,27 @@ static void test_exclusions_win(void **state)
     assert_int_equal(record_counts(h->record)->excluded, 4);
 }
 
+static void keep_ref(const struct record_decision *d, void *arg)
+{
+    snprintf(arg, REF_MAX, "%.*s", (int)d->ref.len, d->ref.ptr);
+}
+
+/* What a bounce shows must be what is kept, also when an exclusion freed the same a moment ago. */
+static void test_a_refusal_after_an_exclusion_is_told(void **state)
+{
+    struct house *h = *state;
+    char told[REF_MAX] = "";
+
+    record_watch(h->record, false, keep_ref, told);
+    assert_string_equal(ask(h, "vendor@example.org", "", ""), "DUNNO");
+    assert_string_equal(told, "");
+    local_table_free(verdict_set_exclusions(h->verdict, NULL));
+    assert_string_equal(ask(h, "vendor@example.org", "", ""), "450 4.7.1 on second");
+    assert_string_not_equal(h->ref, "");
+    assert_string_equal(told, h->ref);
+    assert_int_equal(record_counts(h->record)->deferred, 1);
+}
+
 /* Somebody may write a line for each of many lists. */
 static void test_the_last_of_many_lines_of_one_address_frees_too(void **state)
 {
@@ -320,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_most_specific_listing_decides),
         TEST(test_exclusions_win),
+        TEST(test_a_refusal_after_an_exclusion_is_told),
         TEST(test_the_last_of_many_lines_of_one_address_frees_too),
         TEST(test_lists_that_are_not_configured_count_for_nothing),
         TEST(test_ages_are_judged_at_look_up),
