@@ -100,6 +100,16 @@ static int join_lists(const json_t *array, struct edit_body *out, struct error *
     return check_text("list", out->lists, why);
 }
 
+/* An empty variable of a script would make it for every list, or for ever. */
+static int refuse_empty(const json_t *body, const char *field, struct error *why)
+{
+    const json_t *value = json_object_get(body, field);
+
+    if (!json_is_string(value) || !view_is(view_trim(text_of(value)), ""))
+        return 0;
+    return error_set(why, ERR_SYNTAX, "%s: is empty; give one, or leave the field out", field);
+}
+
 /* ["a", "b"] or "a,b"; an empty array, as it is shown of a line without list=, is every list. */
 static int read_lists(const json_t *body, struct edit_body *out, struct error *why)
 {
@@ -136,6 +146,10 @@ int edit_body_read(enum local_kind kind, const json_t *body, struct edit_body *o
     int code = check_fields(kind, body, why);
     for (size_t i = 0; code == 0 && i < sizeof texts / sizeof *texts; i++)
         code = read_text(body, texts[i].field, texts[i].to, why);
+    if (code == 0)
+        code = refuse_empty(body, "until", why);
+    if (code == 0)
+        code = refuse_empty(body, "list", why);
     if (code == 0)
         code = read_force(body, &out->force, why);
     if (code == 0)

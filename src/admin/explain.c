@@ -147,7 +147,10 @@ static void put_first_seen(const struct seek *s, const struct history_change *ch
         json_put(s->listing, "first_seen", json_time(changes[n].time));
         return;
     }
-    json_put(s->listing, "first_seen_before", json_time(since));
+    /* No history yet, as after its first start: the copy in force holds it all the same. */
+    json_t *accepted = json_object_get(s->listing, "list_accepted");
+    json_put(s->listing, "first_seen_before",
+             since != 0 || accepted == NULL ? json_time(since) : json_incref(accepted));
 }
 
 static void history_done(const struct history_change *changes, size_t n, int64_t since, void *arg)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 
 import pytest
@@ -119,6 +120,18 @@ def test_check_tells_where_an_entry_comes_from(listing):
     (listed,) = answer["listings"]
     assert (listed["row"], listed["line"]) == (f"{LISTED},AB,20240610", 2)
     assert listed["first_seen"] and answer["action"].startswith("550 5.7.1 ")
+
+
+def test_first_seen_without_a_history(listing):
+    """As after the first start of a version that keeps one: lists are there, their changes not."""
+    listing.stop()
+    shutil.rmtree(listing.state / "history")
+    listing.start()
+    _, answer = listing.api("GET", "/v1/check", recipient=LISTED)
+    (listed,) = answer["listings"]
+    assert listed["first_seen"] is None
+    assert listed["first_seen_before"] == listed["list_accepted"] is not None
+    assert "first seen here before" in listing.command("check", LISTED).stdout
 
 
 def test_history(listing):
