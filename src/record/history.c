@@ -63,7 +63,7 @@ void history_free(struct history *h)
     if (h == NULL)
         return;
     while (h->searches != NULL)
-        history_search_free(h->searches);
+        history_search_end(h->searches);
     history_journal_close(h->journal);
     free(h->slice);
     free(h->dir);

@@ -602,6 +602,10 @@ static void test_the_end_in_between(void **state)
     h->disk = NULL;
     queue_run(h->loop);
     assert_int_equal(h->answers, 0);
+    history_free(h->history); /* who asked has something to free */
+    h->history = NULL;
+    assert_int_equal(h->answers, 16);
+    assert_string_equal(h->text, "");
 }
 
 static void test_the_secret_is_lost(void **state)
