@@ -32,7 +32,8 @@ void record_free(struct record *r); /* after disk_stop; writes what still waits;
 int record_start(struct record *r, const char *state_dir, struct disk *disk, struct queue *loop,
                  struct error *why);
 
-/* Hands what waits to the disk thread: before disk_stop. No FOUND of record_why comes any more. */
+/* Hands what waits to the disk thread: before disk_stop. FOUND of record_why gets NULL from now on.
+ */
 void record_stop(struct record *r);
 
 /*
@@ -89,7 +90,7 @@ bool record_wants_passes(const struct record *r); /* does anybody watch passes? 
 typedef void record_found(const struct record_decision *d, void *arg);
 
 /* Looks for the decision of REF (any case) on the disk thread. 0 and FOUND comes once, later,
- * unless record_stop is first; or ERR_LIMIT / ERR_NOMEM and it does not. */
+ * in record_free at the latest; or ERR_LIMIT / ERR_NOMEM and it does not. */
 int record_why(struct record *r, struct view ref, record_found *found, void *arg);
 
 /* Who watches decisions as they happen. CALL must not watch or unwatch. NULL: no memory. */
@@ -124,10 +125,11 @@ struct history_config {
  * lists depend on it, so all calls take NULL for a history that keeps nothing. */
 struct history *history_new(const struct history_config *config, struct error *why);
 
-/* Before disk_stop: searches under way end without an answer, so that the end need not wait. */
+/* Before disk_stop: searches under way are cut short, so that the end need not wait. */
 void history_stop(struct history *h);
 
-/* After worker and disk thread ended, and when LOOP is not run any more; NULL is fine. */
+/* After worker and disk thread ended, and when LOOP is not run any more: what is still searched for
+ * was not found. NULL is fine. */
 void history_free(struct history *h);
 void history_configure(struct history *h, int64_t keep_s, uint64_t max_bytes); /* any thread */
 
@@ -160,8 +162,8 @@ typedef void history_found(const struct history_change *changes, size_t n, int64
 
 /*
  * Looks for changes of the N KEYS (copied) on the disk thread, in slices, so that nothing else
- * waits for it. 0 and FOUND comes once on LOOP, a queue without a cap (unless history_stop comes
- * first); or ERR_LIMIT / ERR_NOMEM and it does not.
+ * waits for it. 0 and FOUND comes once, on LOOP, a queue without a cap, or in history_free; or
+ * ERR_LIMIT / ERR_NOMEM and it does not.
  */
 int history_find(struct history *h, struct disk *disk, struct queue *loop,
                  const struct history_key *keys, size_t n, history_found *found, void *arg);

@@ -12,6 +12,9 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 
+/* In ASCII: who looks with curl or --json has a terminal, which obeys C1 and bidi controls. */
+#define JSON_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII)
+
 static int add_bytes(const char *bytes, size_t len, void *arg)
 {
     return evbuffer_add(arg, bytes, len);
@@ -56,7 +59,7 @@ void request_reply(struct request *r, int status, json_t *document)
     struct evbuffer *out = evbuffer_new();
 
     if (out != NULL &&
-        (document == NULL || json_dump_callback(document, add_bytes, out, JSON_COMPACT) != 0)) {
+        (document == NULL || json_dump_callback(document, add_bytes, out, JSON_FLAGS) != 0)) {
         evbuffer_drain(out, evbuffer_get_length(out));
         evbuffer_add_printf(out, "{\"error\":\"out of memory\"}");
         status = 500;
@@ -123,7 +126,7 @@ void request_chunk(struct request *r, json_t *document)
     struct evbuffer *out = evbuffer_new();
 
     if (out != NULL && document != NULL &&
-        json_dump_callback(document, add_bytes, out, JSON_COMPACT) == 0 &&
+        json_dump_callback(document, add_bytes, out, JSON_FLAGS) == 0 &&
         evbuffer_add(out, "\n", 1) == 0)
         evhttp_send_reply_chunk(r->http, out);
     json_decref(document);

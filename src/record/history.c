@@ -63,7 +63,7 @@ void history_free(struct history *h)
     if (h == NULL)
         return;
     while (h->searches != NULL)
-        history_search_free(h->searches);
+        history_search_end(h->searches);
     history_journal_close(h->journal);
     free(h->slice);
     free(h->dir);
@@ -104,7 +104,8 @@ static void write_swap(struct swap *s)
     s->block->dropped = (uint32_t)s->dropped;
     s->added = s->dropped = 0;
     size_t len = history_block_seal(s->block);
-    if (history_journal_append(s->history->journal, s->block, len, s->max_bytes, &s->why) < 0)
+    if (history_keep_secret(s->history->dir, &s->history->secret, &s->why) < 0 ||
+        history_journal_append(s->history->journal, s->block, len, s->max_bytes, &s->why) < 0)
         s->failed = true;
 }
 

@@ -153,3 +153,16 @@ int history_secret(const char *dir, struct hash_secret *secret, struct error *wh
     hash_secret_random(secret);
     return file_replace(path, 0600, &(struct file_part){secret, sizeof *secret}, 1, why);
 }
+
+int history_keep_secret(const char *dir, const struct hash_secret *secret, struct error *why)
+{
+    char path[PATH_MAX];
+
+    if (!history_path(dir, SECRET_NAME, 0, path))
+        return error_set(why, ERR_LIMIT, "%s: path too long", dir);
+    if (access(path, F_OK) == 0)
+        return 0;
+    int rc = file_make_dir(dir, 0750, why);
+    return rc < 0 ? rc
+                  : file_replace(path, 0600, &(struct file_part){secret, sizeof *secret}, 1, why);
+}

@@ -35,4 +35,7 @@ bool history_name_is_good(const char *list);
  */
 int history_secret(const char *dir, struct hash_secret *secret, struct error *why);
 
+/* Puts DIR and the SECRET in use back where somebody took them away. */
+int history_keep_secret(const char *dir, const struct hash_secret *secret, struct error *why);
+
 #endif

@@ -58,6 +58,12 @@ void history_search_free(struct history_search *s)
     free(s);
 }
 
+void history_search_end(struct history_search *s)
+{
+    s->found(NULL, 0, 0, s->arg);
+    history_search_free(s);
+}
+
 /* ---- what was found ------------------------------------------------------------------------- */
 
 static int compare_kept(const void *a, const void *b)
@@ -163,7 +169,7 @@ static void run_answer(struct task *task)
     struct history_change *changes = (struct history_change *)(void *)s->kept;
 
     if (atomic_load(&s->history->stopped))
-        return; /* freed with the history */
+        return; /* ended with the history */
     /* Packed where they are: the front of each is what is told. */
     for (size_t i = 0; i < s->n_kept; i++) {
         struct history_change change = s->kept[i].change;

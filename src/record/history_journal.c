@@ -344,8 +344,11 @@ static int write_block(const char *path, const struct segment *s, const void *bl
     int flags = s->bytes == 0 ? O_CREAT | O_TRUNC : 0;
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0640);
 
-    if (fd < 0)
-        return error_errno(why, "cannot open %s", path);
+    if (fd < 0) {
+        bool is_absent = errno == ENOENT;
+        error_errno(why, "cannot open %s", path);
+        return is_absent ? ERR_ABSENT : ERR_IO;
+    }
     int rc = write_at_end(fd, path, s, block, len, why);
     close(fd);
     return rc;
@@ -382,6 +385,8 @@ int history_journal_append(struct history_journal *j, const struct history_head 
     if (p == NULL && (p = add_past(j, block->list)) == NULL)
         return error_set(why, ERR_NOMEM, "no memory for the history");
     int rc = append(j, p, block, len, history_journal_longest(max_bytes), why);
+    if (rc == ERR_ABSENT) /* somebody took the segment away: into another one */
+        rc = append(j, p, block, len, history_journal_longest(max_bytes), why);
     drop_empty(j, p);
     return rc;
 }

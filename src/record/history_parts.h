@@ -33,5 +33,6 @@ struct history {
 };
 
 void history_search_free(struct history_search *s); /* takes it off the list */
+void history_search_end(struct history_search *s);  /* the same, told that nothing was found */
 
 #endif

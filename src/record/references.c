@@ -196,11 +196,9 @@ static void on_answer(struct task *task)
     struct search *s = (struct search *)((char *)task - offsetof(struct search, answer));
     struct record_decision d;
 
-    if (!atomic_load(&s->refs->stopped)) {
-        bool known = s->line.len > 0 && line_read(s->line.data, s->line.len, &d) &&
-                     d.time >= clock_now() - KEEP_S;
-        s->found(known ? &d : NULL, s->arg);
-    }
+    bool known = !atomic_load(&s->refs->stopped) && s->line.len > 0 &&
+                 line_read(s->line.data, s->line.len, &d) && d.time >= clock_now() - KEEP_S;
+    s->found(known ? &d : NULL, s->arg);
     search_end(s);
 }
 
@@ -310,8 +308,10 @@ void references_free(struct references *refs)
 
     if (refs == NULL)
         return;
-    while (refs->searches != NULL)
+    while (refs->searches != NULL) {
+        refs->searches->found(NULL, refs->searches->arg);
         search_end(refs->searches);
+    }
     if (journal_append(refs->journal, buf_view(&refs->pending), clock_now(), &why) < 0)
         log_warning(SUBJECT, "the last ones lost, `why` will not find them: %s", why.text);
     journal_close(refs->journal);

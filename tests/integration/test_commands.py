@@ -91,6 +91,14 @@ def test_check_json(server):
         assert answer["verdict"] == "reject"
 
 
+def test_json_moves_no_terminal(server):
+    evil = "a\u009b31m\u202e@example.com"
+    result = server.command("check", "--json", evil)
+    assert result.returncode == 1
+    assert result.stdout.isascii()
+    assert json.loads(result.stdout)["recipient"] == evil
+
+
 def test_api_check(server):
     status, answer = server.api("GET", "/v1/check", recipient="Listed+tag@EXAMPLE.org.")
     assert status == 200

@@ -603,6 +603,10 @@ static void test_the_end_in_between(void **state)
     h->disk = NULL;
     queue_run(h->loop);
     assert_int_equal(h->answers, 0);
+    history_free(h->history); /* who asked has something to free */
+    h->history = NULL;
+    assert_int_equal(h->answers, 16);
+    assert_string_equal(h->text, "");
 }
 
 static void test_the_secret_is_lost(void **state)
@@ -619,6 +623,28 @@ static void test_the_secret_is_lost(void **state)
     restart(h);
     assert_string_equal(ask(h, "b a"), "2+one:0 2-one:1");
     assert_int_equal(h->warnings, 1);
+}
+
+/* As who needs the room would, while the daemon runs: nothing of what follows is lost. */
+static void test_taken_away(void **state)
+{
+    struct house *h = *state;
+    const char *const taken[] = {"one/00000001", "one", ""};
+    char list[16] = "one: a";
+
+    swap(h, list, NOW + 1);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        char path[512], key[2] = {(char)('b' + i), '\0'};
+        snprintf(path, sizeof path, "%s", path_of(h, taken[i]));
+        if (unlink(path) != 0)
+            remove_tree(path);
+        snprintf(list, sizeof list, "one: %s", key);
+        swap(h, list, NOW + 2);
+        assert_string_equal(ask(h, key), "2+one:0");
+        restart(h);
+        assert_string_equal(ask(h, key), "2+one:0");
+        assert_int_equal(h->warnings, 0);
+    }
 }
 
 static void test_what_is_none_of_ours(void **state)
@@ -673,6 +699,7 @@ int main(void)
         TEST(test_the_end_in_between),
         TEST(test_the_secret_is_lost),
         TEST(test_what_is_none_of_ours),
+        TEST(test_taken_away),
         TEST(test_no_directory),
     };
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);
