@@ -62,7 +62,7 @@ static void say_force(const struct cli *cli, const struct local_words *w)
                                       {"--for", args->lasts},
                                       {"--ticket", args->ticket},
                                       {"--note", args->note}};
-    struct show s = {stderr, false, cli->show.now};
+    struct show s = {.to = stderr, .socket = cli->show.socket, .config = cli->show.config};
 
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i][1] != NULL && !paste_can(view_of(options[i][1])))
@@ -77,6 +77,7 @@ static void say_force(const struct cli *cli, const struct local_words *w)
         fprintf(stderr, " %s ", options[i][0]);
         paste_word(s.to, view_of(options[i][1]));
     }
+    paste_socket(&s);
     fputs(args->operands[0][0] == '-' ? " -- " : " ", stderr);
     paste_word(stderr, view_of(args->operands[0]));
     fputc('\n', stderr);
@@ -177,24 +178,46 @@ static int prune(struct cli *cli, const struct local_words *w)
     return delete_lines(cli, w, &call, VIEW_NONE);
 }
 
-static int show_all(struct cli *cli, const struct local_words *w)
+/* One page, as JSON or into *ALL; *FROM becomes the line at which the next one begins, or 0. */
+static int take_page(struct cli *cli, const struct local_words *w, json_int_t *from, json_t **all)
 {
     struct api_call call;
     struct error why;
     int code = CLI_OK;
 
-    if ((cli->args.given & ARGS_PRUNE) != 0)
-        return prune(cli, w);
     api_call_begin(&call, API_GET, w->path);
+    if (*from > 0)
+        buf_addf(&call.path, "?from=%lld", (long long)*from);
     if (api_run(cli->api, &call, 1, NULL, NULL, &why) != 0)
         code = cli_trouble("%s", why.text);
     else if (call.status != 200)
         code = cli_refused(cli, &call);
     else if ((cli->args.given & ARGS_JSON) != 0)
         cli_print_json(cli, &call);
+    else if (*all == NULL)
+        *all = json_incref(call.answer);
     else
-        local_show_table(&cli->show, w, call.answer);
+        json_array_extend(json_object_get(*all, w->key), json_object_get(call.answer, w->key));
+    json_int_t next = show_number(call.answer, "next");
+    *from = next > *from ? next : 0;
     api_call_end(&call);
+    return code;
+}
+
+static int show_all(struct cli *cli, const struct local_words *w)
+{
+    json_t *all = NULL;
+    json_int_t from = 0;
+    int code;
+
+    if ((cli->args.given & ARGS_PRUNE) != 0)
+        return prune(cli, w);
+    do
+        code = take_page(cli, w, &from, &all);
+    while (code == CLI_OK && from > 0);
+    if (code == CLI_OK && all != NULL)
+        local_show_table(&cli->show, w, all);
+    json_decref(all);
     return code;
 }
 
