@@ -81,6 +81,8 @@ json_t *status_errors_json(const struct local_table *table)
     for (size_t i = 0; table != NULL && (e = local_table_error_at(table, i)) != NULL; i++) {
         json_t *error = json_object();
         json_put(error, "line", json_count(e->line));
+        if (e->column > 0)
+            json_put(error, "column", json_count(e->column));
         json_put(error, "error", json_text(view_of(e->text)));
         json_put(error, "warning", json_boolean(e->warning));
         json_array_append_new(errors, error);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -13,6 +14,9 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/config.h"
+
+/* A longer one cannot be bound or connected to. */
+#define SOCKET_MAX sizeof((struct sockaddr_un){0}.sun_path)
 
 int cli_trouble(const char *format, ...)
 {
@@ -166,6 +170,9 @@ static int run(const struct command *command, struct cli *cli)
         return CLI_TROUBLE;
     if (strncmp(socket, "unix:", 5) == 0)
         socket += 5;
+    if (strlen(socket) == 0 || strlen(socket) >= SOCKET_MAX)
+        return cli_trouble("-s: a socket's name has 1 to %zu bytes, this one has %zu",
+                           SOCKET_MAX - 1, strlen(socket));
     cli->api = api_new(socket);
     if (cli->api == NULL)
         return cli_trouble("no memory");
@@ -183,6 +190,8 @@ int cli_main(int argc, char **argv)
     cli.show = show_on(stdout, clock_now());
     if (args_parse(argc, argv, &cli.args, &why) != 0)
         return cli_trouble("%s", why.text);
+    cli.show.socket = cli.args.socket;
+    cli.show.config = cli.args.config;
     const char *name = cli.args.command;
     if ((cli.args.given & ARGS_VERSION) != 0) {
         puts("rcptguard " RCPTGUARD_VERSION);

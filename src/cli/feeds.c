@@ -161,7 +161,7 @@ static int show_rollback(struct cli *cli, const char *name, const struct api_cal
 static void show_progress(void *arg)
 {
     struct cli *cli = arg;
-    struct show s = {stderr, false, cli->show.now};
+    struct show s = {.to = stderr, .now = cli->show.now};
     struct api_call call;
     const json_t *feed;
     size_t i;

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "paste.h"
+
 static enum show_colour state_colour(struct view state)
 {
     if (view_is(state, "accepted") || view_is(state, "unchanged"))
@@ -87,6 +89,7 @@ void feeds_show_order(const struct show *s, const json_t *feed, const char *orde
     show_label(s, "type");
     fprintf(s->to, "rcptguard %s ", order);
     show_view(s, show_field(feed, "name"));
+    paste_socket(s);
     fprintf(s->to, "   # %s\n", does);
 }
 

@@ -62,7 +62,7 @@ static void say_force(const struct cli *cli, const struct local_words *w)
                                       {"--for", args->lasts},
                                       {"--ticket", args->ticket},
                                       {"--note", args->note}};
-    struct show s = {stderr, false, cli->show.now};
+    struct show s = {.to = stderr, .socket = cli->show.socket, .config = cli->show.config};
 
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i][1] != NULL && !paste_can(view_of(options[i][1])))
@@ -77,6 +77,7 @@ static void say_force(const struct cli *cli, const struct local_words *w)
         fprintf(stderr, " %s ", options[i][0]);
         paste_word(s.to, view_of(options[i][1]));
     }
+    paste_socket(&s);
     fputs(args->operands[0][0] == '-' ? " -- " : " ", stderr);
     paste_word(stderr, view_of(args->operands[0]));
     fputc('\n', stderr);

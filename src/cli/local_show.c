@@ -110,7 +110,8 @@ static void show_errors(const struct show *s, const json_t *answer)
         if (show_number(error, "column") > 0)
             fprintf(s->to, ":%lld", (long long)show_number(error, "column"));
         fputs(": ", s->to);
-        show_words(s, SHOW_RED, "error: ");
+        bool warning = json_is_true(json_object_get(error, "warning"));
+        show_words(s, warning ? SHOW_YELLOW : SHOW_RED, warning ? "warning: " : "error: ");
         show_view(s, show_field(error, "error"));
         fputc('\n', s->to);
     }

@@ -51,19 +51,35 @@ void paste_word(FILE *to, struct view v)
     fputc('\'', to);
 }
 
+void paste_socket(const struct show *s)
+{
+    const char *value = s->socket != NULL ? s->socket : s->config;
+
+    if (value == NULL || !paste_can(view_of(value)))
+        return;
+    fputs(s->socket != NULL ? " -s " : " -c ", s->to);
+    paste_word(s->to, view_of(value));
+}
+
 void paste_command(const struct show *s, const char *verb, struct view what, const char *options)
 {
     bool like_option = what.len > 0 && what.ptr[0] == '-';
 
     if (!paste_can(what)) {
-        fprintf(s->to, "(rcptguard %s, by hand: it holds bytes that cannot be pasted safely)",
-                verb);
+        fprintf(s->to, "(rcptguard %s, by hand: it %s)", verb,
+                what.len > LONGEST ? "is too long for a terminal"
+                                   : "holds bytes that cannot be pasted safely");
         return;
     }
-    fprintf(s->to, "rcptguard %s ", verb);
-    if (like_option)
-        fprintf(s->to, "%s%s-- ", options, options[0] == '\0' ? "" : " ");
-    paste_word(s->to, what);
-    if (!like_option && options[0] != '\0')
-        fprintf(s->to, " %s", options);
+    fprintf(s->to, "rcptguard %s", verb);
+    if (!like_option) {
+        fputc(' ', s->to);
+        paste_word(s->to, what);
+    }
+    fprintf(s->to, "%s%s", options[0] == '\0' ? "" : " ", options);
+    paste_socket(s);
+    if (like_option) {
+        fputs(" -- ", s->to);
+        paste_word(s->to, what);
+    }
 }

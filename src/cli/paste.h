@@ -13,6 +13,9 @@ bool paste_can(struct view v);
 /* One word as a POSIX shell reads it back; paste_can(V). */
 void paste_word(FILE *to, struct view v);
 
+/* " -s SOCKET" or " -c FILE", when the daemon was not asked over the default socket. */
+void paste_socket(const struct show *s);
+
 /* "rcptguard VERB WHAT OPTIONS" without a line end, or a sentence when WHAT cannot be pasted.
  * OPTIONS may be "", and is not quoted. */
 void paste_command(const struct show *s, const char *verb, struct view what, const char *options);

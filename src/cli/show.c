@@ -11,6 +11,7 @@
 
 #define LABEL_WIDTH 11
 #define LONG_TEXT   8192
+#define CELL_ALIGN  64 /* a longer cell moves what follows it, rather than all other rows */
 
 static bool is_set(const char *name)
 {
@@ -24,7 +25,8 @@ struct show show_on(FILE *to, int64_t now)
     const char *term = getenv("TERM");
     bool dumb = term == NULL || strcmp(term, "dumb") == 0;
 
-    return (struct show){to, !dumb && !is_set("NO_COLOR") && isatty(fileno(to)) == 1, now};
+    return (struct show){
+        .to = to, .colour = !dumb && !is_set("NO_COLOR") && isatty(fileno(to)) == 1, .now = now};
 }
 
 static const char *colour_code(enum show_colour colour)
@@ -248,9 +250,11 @@ void show_table_add(struct show_table *t, struct view text, enum show_colour col
         t->cells = cells;
         t->room = room;
     }
-    char shown[LONG_TEXT];
-    struct text whole = text_on(shown, sizeof shown);
-    escape_to_max(&whole, text, ESCAPE_TERMINAL, sizeof shown);
+    char shown[ESCAPE_MAX_BYTES + 8];
+    struct text cell = text_on(shown, sizeof shown);
+    escape_to(&cell, text, ESCAPE_TERMINAL);
+    if (cell.cut)
+        text_add(&cell, "...");
     t->cells[t->count++] = (struct show_cell){strdup(shown), colour};
 }
 
@@ -286,13 +290,14 @@ void show_table_print(const struct show *s, struct show_table *t)
 
     for (size_t i = 0; i < t->count; i++) {
         int w = text_width(cell_text(&t->cells[i]));
-        if (w > width[i % t->columns])
+        if (w > width[i % t->columns] && w <= CELL_ALIGN)
             width[i % t->columns] = w;
     }
     for (size_t i = 0; i < t->count; i++) {
         unsigned column = (unsigned)(i % t->columns);
         bool last = column + 1 == t->columns, right = (t->right >> column & 1) != 0;
         int pad = width[column] - text_width(cell_text(&t->cells[i]));
+        pad = pad > 0 ? pad : 0;
         fprintf(s->to, "%*s", right ? pad : 0, "");
         show_words(s, t->cells[i].colour, cell_text(&t->cells[i]));
         fprintf(s->to, "%*s%s", right || last ? 0 : pad, "", last ? "\n" : "  ");

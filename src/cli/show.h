@@ -18,6 +18,8 @@ struct show {
     FILE *to;
     bool colour;
     int64_t now; /* seconds since 1970, for ages */
+    /* As -s and -c were given, for the commands to paste, which are to ask the same daemon. */
+    const char *socket, *config;
 };
 
 /* Colour when TO is a terminal that can, and NO_COLOR is unset or empty. */
@@ -73,7 +75,8 @@ void show_padded(const struct show *s, struct view v, int width, enum show_colou
 const char *show_local_date(struct view text, char dst[SHOW_SPAN_MAX]);
 const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX]);
 
-/* A table: cells of outside text, columns as wide as they need to be. Row 0 is the head. */
+/* A table: cells of outside text, cut at 256 bytes, columns as wide as most need. Row 0 is the
+ * head. */
 #define SHOW_COLUMNS 8
 struct show_table {
     unsigned columns;

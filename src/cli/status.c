@@ -29,7 +29,10 @@ static void show_file(const struct show *s, const char *name, const json_t *file
     json_array_foreach(errors, i, error)
     {
         show_label(s, "");
-        fprintf(s->to, "line %lld: ", (long long)show_number(error, "line"));
+        fprintf(s->to, "line %lld", (long long)show_number(error, "line"));
+        if (show_number(error, "column") > 0)
+            fprintf(s->to, ":%lld", (long long)show_number(error, "column"));
+        fputs(json_is_true(json_object_get(error, "warning")) ? ": warning: " : ": ", s->to);
         show_view(s, show_field(error, "error"));
         fputc('\n', s->to);
     }

@@ -37,13 +37,17 @@ static void print_problems(const struct config_problems *problems)
         fprintf(stderr, "%s\n", problems->items[i].text);
 }
 
-static void print_line(const char *file, unsigned line, const char *words, const char *more)
+/* COLUMN 0: it is about the line as a whole. */
+static void print_line(const char *file, unsigned line, unsigned column, const char *words,
+                       const char *more)
 {
-    char shown[1024];
+    char shown[1024], at[16] = "";
     struct text t = text_on(shown, sizeof shown);
 
     escape_to_max(&t, view_of(words), ESCAPE_TERMINAL, sizeof shown - 1);
-    fprintf(stderr, "%s:%u: warning: %s%s\n", file, line, shown, more);
+    if (column > 0)
+        snprintf(at, sizeof at, ":%u", column);
+    fprintf(stderr, "%s:%u%s: warning: %s%s\n", file, line, at, shown, more);
 }
 
 /* The files of exclusions and blocks are no part of the configuration, but -t is where people look.
@@ -64,12 +68,13 @@ static void test_local(const struct config *c, const struct local_config *file)
                                                   c->list_names, c->n_list_names);
     for (size_t i = 0; table != NULL && local_table_error_at(table, i) != NULL; i++) {
         const struct local_error *e = local_table_error_at(table, i);
-        print_line(file->file, e->line, e->text, e->warning ? "" : " (the line is left out)");
+        print_line(file->file, e->line, e->column, e->text,
+                   e->warning ? "" : " (the line is left out)");
     }
     for (size_t i = 0; i < local_table_count(table); i++) {
         const struct local_line *e = local_table_at(table, i);
         if (local_line_advice(e) != NULL)
-            print_line(file->file, e->line, local_line_advice(e), "");
+            print_line(file->file, e->line, 0, local_line_advice(e), "");
     }
     local_table_free(table);
     buf_free(&text);

@@ -38,7 +38,7 @@ def test_check(server):
 def test_check_suggests_a_line_that_works(server):
     tagged = LISTED.replace("@", "+tag@")
     shown = server.command("check", tagged).stdout
-    command = re.search(r"^ *rcptguard exclude (\S+) --for 30d --ticket TICKET$", shown, re.MULTILINE)
+    command = re.search(r"^ *rcptguard exclude (\S+) --for 30d --ticket TICKET -s \S+$", shown, re.MULTILINE)
     assert command, shown
     write_by_rename(server.exclusions, command.group(1) + "\n")
     server.wait_free(tagged, 1.5)

@@ -43,7 +43,7 @@ static inline char *shown_by(void (*show)(const struct show *s, const json_t *an
     json_t *object = shown_json(text);
     char *out = NULL;
     size_t len = 0;
-    struct show s = {open_memstream(&out, &len), false, SHOWN_NOW};
+    struct show s = {.to = open_memstream(&out, &len), .now = SHOWN_NOW};
 
     show(&s, object);
     fclose(s.to);

@@ -82,12 +82,44 @@ static void test_long(void **state)
     assert_false(paste_can(view_make(word, sizeof word)));
 }
 
+/* What asks another daemon than the default one says so in what it offers, too. */
+static void test_commands(void **state)
+{
+    static const struct {
+        const char *what, *options, *socket, *config, *pasted;
+    } rows[] = {
+        {"a@x", "", NULL, NULL, "rcptguard block a@x"},
+        {"a@x", "--for 1d", NULL, NULL, "rcptguard block a@x --for 1d"},
+        {"-a@x", "", NULL, NULL, "rcptguard block -- -a@x"},
+        {"a@x", "--for 1d", "/s", NULL, "rcptguard block a@x --for 1d -s /s"},
+        {"-a@x", "--for 1d", "/s t", NULL, "rcptguard block --for 1d -s '/s t' -- -a@x"},
+        {"a@x", "", NULL, "/c", "rcptguard block a@x -c /c"},
+        {"a@x", "", "/s", "/c", "rcptguard block a@x -s /s"},
+        {"a@x", "", "/s\x1b", NULL, "rcptguard block a@x"},
+        {"a\n@x", "", "/s", NULL,
+         "(rcptguard block, by hand: it holds bytes that cannot be pasted safely)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *out = NULL;
+        size_t len = 0;
+        struct show s = {
+            .to = open_memstream(&out, &len), .socket = rows[i].socket, .config = rows[i].config};
+        paste_command(&s, "block", view_of(rows[i].what), rows[i].options);
+        fclose(s.to);
+        assert_string_equal(out, rows[i].pasted);
+        free(out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_shell),
         cmocka_unit_test(test_long),
+        cmocka_unit_test(test_commands),
     };
     return cmocka_run_group_tests_name("cli/paste", tests, shown_in_utc, NULL);
 }

@@ -77,7 +77,7 @@ static void test_until(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char *out = NULL;
         size_t len = 0;
-        struct show s = {open_memstream(&out, &len), false, NOW};
+        struct show s = {.to = open_memstream(&out, &len), .now = NOW};
         show_until(&s, view_of(rows[i].text));
         fclose(s.to);
         assert_string_equal(out, rows[i].shown);
@@ -89,7 +89,7 @@ static void test_table(void **state)
 {
     char *out = NULL;
     size_t len = 0;
-    struct show s = {open_memstream(&out, &len), false, NOW};
+    struct show s = {.to = open_memstream(&out, &len), .now = NOW};
     struct show_table t = {.columns = 3, .right = 1u << 1};
     static const char *const cells[] = {"feed", "n", "", "aper", "1234", "x\x1b[2Jy"};
 
@@ -103,11 +103,32 @@ static void test_table(void **state)
     free(out);
 }
 
+/* A list may hold an entry of any length: the other rows stay readable. */
+static void test_table_of_long_cells(void **state)
+{
+    char *out = NULL, cell[3000], wanted[600];
+    size_t len = 0;
+    struct show s = {.to = open_memstream(&out, &len), .now = NOW};
+    struct show_table t = {.columns = 2};
+
+    (void)state;
+    memset(cell, 'a', sizeof cell);
+    show_table_add(&t, view_of("short"), SHOW_PLAIN);
+    show_table_add(&t, view_of("x"), SHOW_PLAIN);
+    show_table_add(&t, view_make(cell, sizeof cell), SHOW_PLAIN);
+    show_table_add(&t, view_of("y"), SHOW_PLAIN);
+    show_table_print(&s, &t);
+    fclose(s.to);
+    snprintf(wanted, sizeof wanted, "short  x\n%.256s...  y\n", cell);
+    assert_string_equal(out, wanted);
+    free(out);
+}
+
 static void test_escapes(void **state)
 {
     char *out = NULL;
     size_t len = 0;
-    struct show s = {open_memstream(&out, &len), true, NOW};
+    struct show s = {.to = open_memstream(&out, &len), .colour = true, .now = NOW};
 
     (void)state;
     show_view(&s, view_make("a\x1b]0;x\x07\n\xe2\x80\xae", 11));
@@ -129,8 +150,10 @@ static void test_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ages),    cmocka_unit_test(test_times), cmocka_unit_test(test_table),
-        cmocka_unit_test(test_escapes), cmocka_unit_test(test_until), cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_ages),    cmocka_unit_test(test_times),
+        cmocka_unit_test(test_table),   cmocka_unit_test(test_table_of_long_cells),
+        cmocka_unit_test(test_escapes), cmocka_unit_test(test_until),
+        cmocka_unit_test(test_colour),
     };
     return cmocka_run_group_tests_name("cli/show", tests, NULL, NULL);
 }
