@@ -254,7 +254,8 @@ static void client_waits(void *work)
         finish(e);
 }
 
-void explain(struct request *r, struct view recipient, struct view sender, json_t *around)
+void explain(struct request *r, struct view recipient, struct view sender, struct view login,
+             json_t *around)
 {
     struct explanation *e = calloc(1, sizeof *e);
 
@@ -272,7 +273,8 @@ void explain(struct request *r, struct view recipient, struct view sender, json_
     e->judging = true;
     e->end_ms = clock_mono_ms() + ADMIN_EXPLAIN_MS;
     request_wait(r, client_gone, client_waits, e);
-    const struct question q = {.recipient = recipient, .sender = sender, .look_only = true};
+    const struct question q = {
+        .recipient = recipient, .sender = sender, .sasl_username = login, .look_only = true};
     verdict_ask(r->admin->house->verdict, &q, judged, e);
 }
 
@@ -288,5 +290,5 @@ void admin_check(struct request *r)
         sender = view_of(UNKNOWN_SENDER);
     else if (view_is(sender, "<>"))
         sender = view_of("");
-    explain(r, recipient, sender, NULL);
+    explain(r, recipient, sender, VIEW_NONE, NULL);
 }

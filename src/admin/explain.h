@@ -13,9 +13,11 @@
 #define UNKNOWN_SENDER "?"
 
 /*
- * Answers R with the check of this question or, unless AROUND (taken over) is NULL, with AROUND and
- * the check as its "now". The views are used during the call only.
+ * Answers R with the check of this question (LOGIN: the SASL login, as far as it is known) or,
+ * unless AROUND (taken over) is NULL, with AROUND and the check as its "now". The views are used
+ * during the call only.
  */
-void explain(struct request *r, struct view recipient, struct view sender, json_t *around);
+void explain(struct request *r, struct view recipient, struct view sender, struct view login,
+             json_t *around);
 
 #endif

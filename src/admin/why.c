@@ -49,7 +49,7 @@ static void why_found(const struct record_decision *d, void *arg)
                      "another relay's",
                      REFERENCES_DAYS);
     else
-        explain(r, d->recipient, d->sender, decided_json(d));
+        explain(r, d->recipient, d->sender, d->sasl_username, decided_json(d));
 }
 
 static void why_gone(void *work)

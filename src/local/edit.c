@@ -8,9 +8,12 @@
 #include "edit_file.h"
 #include "edit_text.h"
 #include "keep.h"
+#include "rcptguard/base/clock.h"
 
 /* How often an editor may save in the midst of one edit. */
 #define ROUNDS 10
+
+#define IMPATIENT_MS 5000
 
 struct edit_job {
     struct task task, answer; /* to the disk thread, and back */
@@ -99,6 +102,17 @@ static int attempt(struct edit_job *j, struct edit_file *f, struct buf *base)
     return 0;
 }
 
+/* While somebody else holds the file, the edits of many must not keep this thread from its work,
+ * each for a second. */
+static void lose_patience(struct edit_job *j)
+{
+    int code = j->text.why.code;
+    bool in_vain =
+        j->text.outcome == LOCAL_EDIT_FAILED && (code == ERR_TIMEOUT || code == ERR_CONFLICT);
+
+    j->local->impatient_until_ms = in_vain ? clock_mono_ms() + IMPATIENT_MS : 0;
+}
+
 static void change_file(struct edit_job *j)
 {
     struct edit_file f;
@@ -107,8 +121,11 @@ static void change_file(struct edit_job *j)
     apply(j, VIEW_NONE);
     if (j->text.outcome == LOCAL_EDIT_BAD)
         return;
-    if (edit_file_open(&f, j->local->settings->file, &j->text.why) < 0) {
+    struct local *l = j->local;
+    bool impatient = clock_mono_ms() < l->impatient_until_ms;
+    if (edit_file_open(&f, l->settings->file, impatient, &j->text.why) < 0) {
         fail(j);
+        lose_patience(j);
         return;
     }
     int rc = ERR_CONFLICT;
@@ -118,6 +135,7 @@ static void change_file(struct edit_job *j)
         buf_free(&base);
     }
     edit_file_close(&f);
+    lose_patience(j);
 }
 
 static void run(struct task *task)

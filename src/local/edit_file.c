@@ -113,9 +113,14 @@ static int resolve(struct edit_file *f, const char *path, struct error *why)
     return len > 0 ? 0 : error_set(why, ERR_LIMIT, "%s: name too long", path);
 }
 
+static int tries(const struct edit_file *f)
+{
+    return f->impatient ? 1 : TRIES;
+}
+
 static int lock(const struct edit_file *f, struct error *why)
 {
-    for (int i = 0; i < TRIES; i++, wait_a_bit()) {
+    for (int i = 0; i < tries(f); i++, wait_a_bit()) {
         if (flock(f->dir, LOCK_EX | LOCK_NB) == 0)
             return 0;
         if (errno != EWOULDBLOCK && errno != EINTR)
@@ -139,8 +144,9 @@ static int open_dir(struct edit_file *f, struct error *why)
     return check_owner(f, &st, why);
 }
 
-int edit_file_open(struct edit_file *f, const char *path, struct error *why)
+int edit_file_open(struct edit_file *f, const char *path, bool impatient, struct error *why)
 {
+    f->impatient = impatient;
     f->dir = -1;
     int rc = resolve(f, path, why);
     if (rc == 0)
@@ -205,7 +211,7 @@ int edit_file_read(struct edit_file *f, bool expected, struct buf *text, struct 
 {
     int rc = ERR_IO;
 
-    for (int i = 0; i < TRIES; i++, wait_a_bit()) {
+    for (int i = 0; i < tries(f); i++, wait_a_bit()) {
         rc = read_once(f, text, why);
         if (rc != ERR_CONFLICT && !(rc == ERR_ABSENT && expected))
             return rc;

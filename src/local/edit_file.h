@@ -19,10 +19,11 @@ struct edit_file {
     int dir; /* its directory, locked against other edits */
     bool exists;
     struct stat seen; /* when it was read */
+    bool impatient; /* an edit just waited in vain: this one does not, for others wait behind it */
 };
 
-/* 0, or a negative code with *why, and nothing to close. */
-int edit_file_open(struct edit_file *f, const char *path, struct error *why);
+/* 0, or a negative code with *why (ERR_TIMEOUT: it waited in vain), and nothing to close. */
+int edit_file_open(struct edit_file *f, const char *path, bool impatient, struct error *why);
 
 /*
  * Adds what it holds to *TEXT, once nobody is writing it. EXPECTED: it was there before, so that a

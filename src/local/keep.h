@@ -32,7 +32,8 @@ struct local {
     struct watch *watch;
     struct task start, deliver;
     _Atomic(struct change *) mailbox;
-    struct edit_job *jobs; /* edits under way; the loop's */
+    int64_t impatient_until_ms; /* after an edit that waited in vain; mono */
+    struct edit_job *jobs;      /* edits under way; the loop's */
 };
 
 /*

@@ -60,7 +60,7 @@ def test_good(directory, content, arguments):
         (HTML, ("--format", "entries"), ["(html)"]),
         (HTML, ("--format", "aper"), ["(html)"]),
         (b"a@example.org\nb\0@example.org\n", ("--format", "entries"), ["f:2: ", "NUL", "(control)"]),
-        (b"a@example.org\nb\0@example.org\n", (), ["f:2:5: "]),
+        (b"a@example.org\nb\0@example.org\n", (), ["f:2:2: "]),
         (APER, ("--format", "entries"), ["did you mean --format aper?"]),
         (ENTRIES, ("--format", "aper"), ["refused"]),
         (APER, (), ["looks like a feed of format aper: rcptguard lint --format aper f"]),
