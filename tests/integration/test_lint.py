@@ -49,8 +49,8 @@ def test_good(directory, content, arguments):
 @pytest.mark.parametrize(
     "content, arguments, wanted",
     [
-        ("jane@example.org\nnot an exclusion\n", (), ["f:2: "]),
-        ("jane@example.org utnil=2030-01-01\n", (), ["f:1: ", "until"]),
+        ("jane@example.org\nnot an exclusion\n", (), ["f:2:5: "]),
+        ("jane@example.org utnil=2030-01-01\n", (), ["f:1:18: ", "until"]),
         (ENTRIES + "a b\n", ("--format", "entries"), ["f:4: a b: ", "(bad)"]),
         (ENTRIES + "gmail.com\n", ("--format", "entries"), ["f:4: gmail.com: ", "left out"]),
         (APER + "c@example.org,F,20200101\n", ("--format", "aper"), ["f:3: c@example.org,F"]),
@@ -60,7 +60,7 @@ def test_good(directory, content, arguments):
         (HTML, ("--format", "entries"), ["(html)"]),
         (HTML, ("--format", "aper"), ["(html)"]),
         (b"a@example.org\nb\0@example.org\n", ("--format", "entries"), ["f:2: ", "NUL", "(control)"]),
-        (b"a@example.org\nb\0@example.org\n", (), ["f:2: "]),
+        (b"a@example.org\nb\0@example.org\n", (), ["f:2:2: "]),
         (APER, ("--format", "entries"), ["did you mean --format aper?"]),
         (ENTRIES, ("--format", "aper"), ["refused"]),
         (APER, (), ["looks like a feed of format aper: rcptguard lint --format aper f"]),
