@@ -47,8 +47,7 @@ static const struct command commands[] = {
      "  rcptguard unexclude vendor@example.com --list aper\n"},
     {"exclusions", "[--prune]", "what is excluded, until when and by whom", ARGS_PRUNE, 0, 0,
      cli_exclusions, false, NULL,
-     "What has expired frees nobody any more and is shown until it is taken out. With --json one\n"
-     "object a line, each of up to 10000 lines of the file.\n"
+     "What has expired frees nobody any more and is shown until it is taken out.\n"
      "  --prune           takes out what has expired (admins only)\n"
      "Exit status: 0, with --prune 1 when there was nothing to take out, 2 trouble.\n"
      "\nExamples:\n"
@@ -80,7 +79,6 @@ static const struct command commands[] = {
      "  rcptguard unblock .example.net\n"},
     {"blocks", "[--prune]", "what is blocked here, until when and by whom", ARGS_PRUNE, 0, 0,
      cli_blocks, false, NULL,
-     "With --json one object a line, each of up to 10000 lines of the file.\n"
      "  --prune           takes out what has expired (admins only)\n"
      "Exit status: 0, with --prune 1 when there was nothing to take out, 2 trouble.\n"
      "\nExamples:\n"
