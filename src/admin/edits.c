@@ -18,18 +18,17 @@ struct edit_order {
     const char *name; /* in the log */
     enum local_kind kind;
     enum local_action action;
-    const char *absent;
+    const char *noun;
 };
 
-static const struct edit_order
-    exclude = {"exclude", LOCAL_EXCLUSIONS, LOCAL_ADD, ""},
-    block = {"block", LOCAL_BLOCKS, LOCAL_ADD, ""},
-    unexclude = {"unexclude", LOCAL_EXCLUSIONS, LOCAL_REMOVE,
-                 "there is no such exclusion; look at the list of exclusions"},
-    unblock = {"unblock", LOCAL_BLOCKS, LOCAL_REMOVE,
-               "there is no such block; look at the list of blocks"},
-    prune_exclusions = {"prune exclusions", LOCAL_EXCLUSIONS, LOCAL_PRUNE, ""},
-    prune_blocks = {"prune blocks", LOCAL_BLOCKS, LOCAL_PRUNE, ""};
+static const struct edit_order exclude = {"exclude", LOCAL_EXCLUSIONS, LOCAL_ADD, ""},
+                               block = {"block", LOCAL_BLOCKS, LOCAL_ADD, ""},
+                               unexclude = {"unexclude", LOCAL_EXCLUSIONS, LOCAL_REMOVE,
+                                            "exclusion"},
+                               unblock = {"unblock", LOCAL_BLOCKS, LOCAL_REMOVE, "block"},
+                               prune_exclusions = {"prune exclusions", LOCAL_EXCLUSIONS,
+                                                   LOCAL_PRUNE, ""},
+                               prune_blocks = {"prune blocks", LOCAL_BLOCKS, LOCAL_PRUNE, ""};
 
 /* An edit under way. It outlives its client and, at the stop, the admin. */
 struct edit {
@@ -37,6 +36,7 @@ struct edit {
     struct admin *admin;     /* NULL: stopped */
     struct request *request; /* NULL: the client has gone */
     const struct edit_order *order;
+    bool of_list; /* a line of all lists is none of those that are meant */
     struct change_words words;
 };
 
@@ -88,7 +88,8 @@ static void answer(struct edit *e, const struct local_edited *result)
         request_reply(r, 200, edited_json(e, result));
         break;
     case LOCAL_EDIT_ABSENT:
-        request_fail(r, 404, "%s", e->order->absent);
+        request_fail(r, 404, "there is no such %s%s; look at the list of %ss", e->order->noun,
+                     e->of_list ? " that names this list" : "", e->order->noun);
         break;
     case LOCAL_EDIT_BAD:
         request_fail(r, 400, "%s", result->why.text);
@@ -191,7 +192,8 @@ static void start(struct request *r, const struct edit_order *order, const struc
         request_reply(r, 500, NULL);
         return;
     }
-    *e = (struct edit){.next = a->edits, .admin = a, .request = r, .order = order};
+    *e = (struct edit){
+        .next = a->edits, .admin = a, .request = r, .order = order, .of_list = body->lists.len > 0};
     request_change(r, order->action == LOCAL_PRUNE ? view_of("all") : body->what, &e->words);
     a->edits = e;
     request_wait(r, edit_gone, NULL, e);
