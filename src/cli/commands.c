@@ -40,7 +40,9 @@ static const struct command commands[] = {
      "  rcptguard exclude .example.ac.uk --list aper --note 'phoned their postmaster'\n"},
     {"unexclude", "WHAT [--list A,B]", "let the lists decide again: take the line out", ARGS_LIST,
      1, 1, cli_unexclude, false, NULL,
-     "Takes out every line of WHAT, with --list only those that name these lists.\n"
+     "Takes out every line of WHAT; with --list only these lists are taken off the lines that "
+     "name\n"
+     "them, and a line goes when it names no other.\n"
      "Exit status: 0 changed, 1 there is no such line, 2 trouble.\n"
      "\nExamples:\n"
      "  rcptguard unexclude jane.doe@example.org\n"
