@@ -25,7 +25,10 @@ static void show_file(const struct show *s, const char *name, const json_t *file
     show_label(s, name);
     fprintf(s->to, "%lld in ", (long long)show_number(file, "count"));
     show_view(s, show_field(file, "file"));
-    fprintf(s->to, ", loaded %s\n", show_field_age(s, file, "loaded", age));
+    if (show_is_set(file, "loaded"))
+        fprintf(s->to, ", loaded %s\n", show_field_age(s, file, "loaded", age));
+    else
+        fputs(", which is not there yet\n", s->to);
     json_array_foreach(errors, i, error)
     {
         show_label(s, "");

@@ -195,3 +195,8 @@ def test_json_is_the_api_s(listing):
     ):
         said = json.loads(listing.command(*command, "--json").stdout)
         assert said == listing.api("GET", path, **more)[1], command
+
+
+def test_status_of_blocks_that_nobody_made(listing):
+    shown = listing.command("status")
+    assert shown.returncode == 0 and "which is not there yet" in shown.stdout, shown.stdout
