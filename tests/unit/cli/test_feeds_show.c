@@ -41,7 +41,7 @@ static char *shown(const char *feed)
         *c = *c == '\'' ? '"' : *c;
     json_t *feeds = json_loads(text, 0, NULL);
     assert_non_null(feeds);
-    struct show s = {open_memstream(&out, &len), false, NOW};
+    struct show s = {.to = open_memstream(&out, &len), .now = NOW};
     feeds_show(&s, feeds);
     fclose(s.to);
     json_decref(feeds);
@@ -150,7 +150,7 @@ static void test_none(void **state)
 {
     char *out = NULL;
     size_t len = 0;
-    struct show s = {open_memstream(&out, &len), false, NOW};
+    struct show s = {.to = open_memstream(&out, &len), .now = NOW};
     json_t *none = json_array();
 
     (void)state;
