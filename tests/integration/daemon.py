@@ -259,6 +259,14 @@ class Daemon:
         except AssertionError as late:
             raise AssertionError(f"{late}; it is {seen}") from None
 
+    def wait_history(self, recipient, seconds=10):
+        """Until a list's word on it is in the history, which comes after the list is in force."""
+        wait_until(
+            f"history of {recipient}",
+            lambda: self.api("GET", "/v1/history", recipient=recipient)[1]["history"],
+            seconds,
+        )
+
     def refresh(self, name):
         return self.api("POST", f"/v1/feeds/{name}/refresh", timeout=60)
 

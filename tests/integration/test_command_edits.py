@@ -50,6 +50,7 @@ def server(daemon):
     daemon.list_file("other", "else@example.org\n")
     daemon.start()
     daemon.wait_blocked(LISTED)
+    daemon.wait_history(LISTED)
     daemon.wait_feed("other", state="accepted")
     return daemon
 

@@ -24,6 +24,7 @@ def listing(daemon):
     )
     daemon.start()
     daemon.wait_blocked(LISTED)
+    daemon.wait_history(LISTED)
     return daemon
 
 
