@@ -2,6 +2,11 @@
 #include "check_show.h"
 #include "cli.h"
 
+static bool passes(const json_t *answer)
+{
+    return view_is(show_field(answer, "verdict"), "pass");
+}
+
 static int check_one(struct cli *cli, const char *address)
 {
     struct api_call call;
@@ -12,7 +17,7 @@ static int check_one(struct cli *cli, const char *address)
         buf_add_text(&call.path, "&sender=");
         api_call_add_encoded(&call, view_of(cli->args.sender));
     }
-    return cli_ask(cli, &call, check_show, "verdict", "pass");
+    return cli_ask(cli, &call, check_show, passes);
 }
 
 int cli_check(struct cli *cli)

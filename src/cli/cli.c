@@ -65,8 +65,8 @@ const char *cli_caller(void)
 }
 
 int cli_ask(struct cli *cli, struct api_call *call,
-            void (*show)(const struct show *s, const json_t *answer), const char *key,
-            const char *good)
+            void (*show)(const struct show *s, const json_t *answer),
+            bool (*is_good)(const json_t *answer))
 {
     struct error why;
     int code;
@@ -80,7 +80,7 @@ int cli_ask(struct cli *cli, struct api_call *call,
             cli_print_json(cli, call);
         else
             show(&cli->show, call->answer);
-        code = view_is(show_field(call->answer, key), good) ? CLI_OK : CLI_NO;
+        code = is_good == NULL || is_good(call->answer) ? CLI_OK : CLI_NO;
     }
     api_call_end(call);
     return code;

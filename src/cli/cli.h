@@ -41,12 +41,12 @@ const char *cli_caller(void);
 void cli_print_json(struct cli *cli, const struct api_call *call);
 
 /*
- * Makes CALL, which was begun, shows its answer by SHOW or as JSON, and ends it. CLI_OK when the
- * answer's KEY is GOOD, CLI_NO when it is something else.
+ * Makes CALL, which was begun, shows its answer by SHOW or as JSON, and ends it. CLI_OK when
+ * IS_GOOD says so of the answer (NULL: any is), else CLI_NO.
  */
 int cli_ask(struct cli *cli, struct api_call *call,
-            void (*show)(const struct show *s, const json_t *answer), const char *key,
-            const char *good);
+            void (*show)(const struct show *s, const json_t *answer),
+            bool (*is_good)(const json_t *answer));
 
 /* The commands. */
 int cli_check(struct cli *cli);

@@ -5,26 +5,9 @@
 #include "cli.h"
 #include "record_show.h"
 
-static int ask(struct cli *cli, struct api_call *call,
-               void (*show)(const struct show *s, const json_t *answer), const char *needed)
+static bool was_listed(const json_t *answer)
 {
-    struct error why;
-    int code = CLI_OK;
-
-    if (api_run(cli->api, call, 1, NULL, NULL, &why) != 0) {
-        code = cli_trouble("%s", why.text);
-    } else if (call->status != 200) {
-        code = cli_refused(cli, call);
-    } else {
-        if ((cli->args.given & ARGS_JSON) != 0)
-            cli_print_json(cli, call);
-        else
-            show(&cli->show, call->answer);
-        if (needed != NULL && json_array_size(json_object_get(call->answer, needed)) == 0)
-            code = CLI_NO;
-    }
-    api_call_end(call);
-    return code;
+    return json_array_size(json_object_get(answer, "history")) > 0;
 }
 
 int cli_history(struct cli *cli)
@@ -33,7 +16,7 @@ int cli_history(struct cli *cli)
 
     api_call_begin(&call, API_GET, "/v1/history?recipient=");
     api_call_add_encoded(&call, view_of(cli->args.operands[0]));
-    return ask(cli, &call, history_show, "history");
+    return cli_ask(cli, &call, history_show, was_listed);
 }
 
 int cli_top(struct cli *cli)
@@ -41,7 +24,7 @@ int cli_top(struct cli *cli)
     struct api_call call;
 
     api_call_begin(&call, API_GET, "/v1/top");
-    return ask(cli, &call, top_show, NULL);
+    return cli_ask(cli, &call, top_show, NULL);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */

@@ -41,11 +41,16 @@ static void show_file(const struct show *s, const char *name, const json_t *file
     }
 }
 
+static bool is_ok(const json_t *status)
+{
+    return view_is(show_field(status, "status"), "ok");
+}
+
 static void show_status(const struct show *s, const json_t *status)
 {
     const json_t *reasons = json_object_get(status, "reasons"), *reason;
     const json_t *blocklist = json_object_get(status, "blocklist");
-    bool ok = view_is(show_field(status, "status"), "ok");
+    bool ok = is_ok(status);
     char span[SHOW_SPAN_MAX];
     size_t i;
 
@@ -83,5 +88,5 @@ int cli_status(struct cli *cli)
     struct api_call call;
 
     api_call_begin(&call, API_GET, "/v1/status");
-    return cli_ask(cli, &call, show_status, "status", "ok");
+    return cli_ask(cli, &call, show_status, is_ok);
 }

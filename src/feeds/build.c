@@ -287,33 +287,14 @@ int build_blocklist(const struct feed_house *house, struct feed *const *feeds, s
 
 /* ---- what changed --------------------------------------------------------------------------- */
 
-struct changes {
-    uint64_t added, dropped;
-};
-
-static int count_change(struct view key, uint8_t kind, bool added, void *arg)
-{
-    struct changes *c = arg;
-
-    (void)key, (void)kind;
-    c->added += added;
-    c->dropped += !added;
-    return 0;
-}
-
-static void log_list(const struct feed *f, const struct blocklist *old, int before,
-                     const struct blocklist *made, int now)
+static void log_list(const struct feed *f, const struct blocklist *made, int now)
 {
     const struct store_copy *copy = &f->meta.sources[STORE_LIST].accepted;
-    struct changes c = {0, 0};
 
-    blocklist_diff(before < 0 ? NULL : old, (uint16_t)(before < 0 ? 0 : before), made,
-                   (uint16_t)now, count_change, &c);
     log_info(f->config->name,
-             "in force: %" PRIu64 " entries block (%" PRIu64 " added, %" PRIu64
-             " dropped), %" PRIu64 " entries and %" PRIu64 " bad rows in the copy",
-             blocklist_list(made, (size_t)now)->entries, c.added, c.dropped, copy->entries,
-             copy->bad_rows);
+             "in force: %" PRIu64 " entries block, %" PRIu64 " entries and %" PRIu64
+             " bad rows in the copy",
+             blocklist_list(made, (size_t)now)->entries, copy->entries, copy->bad_rows);
 }
 
 void build_log(struct feed *const *feeds, size_t n_feeds, const struct blocklist *old,
@@ -326,7 +307,7 @@ void build_log(struct feed *const *feeds, size_t n_feeds, const struct blocklist
             (before >= 0 && memcmp(blocklist_list(old, (size_t)before)->copy,
                                    blocklist_list(made, (size_t)now)->copy, SHA256_BYTES) == 0))
             continue;
-        log_list(feeds[i], old, before, made, now);
+        log_list(feeds[i], made, now);
     }
 }
 

@@ -56,7 +56,6 @@ static void judge_what_arrived(struct worker *w, int64_t now)
     }
 }
 
-/* Counting what changed takes its time, so it waits for end_swap. */
 static void hand_over(struct worker *w, struct blocklist *made)
 {
     w->swap.old = w->current;
@@ -64,10 +63,11 @@ static void hand_over(struct worker *w, struct blocklist *made)
     w->swap.untaken = post_blocklist(w->post, made);
     w->current = made;
     post_send(w->post);
+    build_log(w->feeds, w->n_feeds, w->swap.old, made);
 }
 
 /*
- * What comes after a hand-over and can wait: in force and on disk are the lists already.
+ * What was changed takes its time to be found out, and waits: the lists are in force and on disk.
  * OLD may be with the loop or have been given back by it, but it is freed only on this thread, by a
  * message of the next turn; or the loop never fetched it, and then it is UNTAKEN, freed here. MADE
  * is safe in the same way, as nothing follows it yet. TELL: not at a stop before it was saved,
@@ -75,11 +75,8 @@ static void hand_over(struct worker *w, struct blocklist *made)
  */
 static void end_swap(struct worker *w, bool tell)
 {
-    if (w->swap.made != NULL && tell) {
-        build_log(w->feeds, w->n_feeds, w->swap.old, w->swap.made);
-        if (w->events->swapped != NULL)
-            w->events->swapped(w->swap.old, w->swap.made, w->events->arg);
-    }
+    if (w->swap.made != NULL && tell && w->events->swapped != NULL)
+        w->events->swapped(w->swap.old, w->swap.made, w->events->arg);
     blocklist_free(w->swap.untaken);
     w->swap = (struct swap){NULL, NULL, NULL};
 }

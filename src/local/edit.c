@@ -106,11 +106,15 @@ static int attempt(struct edit_job *j, struct edit_file *f, struct buf *base)
  * each for a second. */
 static void lose_patience(struct edit_job *j)
 {
+    struct local *l = j->local;
     int code = j->text.why.code;
     bool in_vain =
         j->text.outcome == LOCAL_EDIT_FAILED && (code == ERR_TIMEOUT || code == ERR_CONFLICT);
 
-    j->local->impatient_until_ms = in_vain ? clock_mono_ms() + IMPATIENT_MS : 0;
+    if (!in_vain)
+        l->impatient_until_ms = 0;
+    else if (clock_mono_ms() >= l->impatient_until_ms)
+        l->impatient_until_ms = clock_mono_ms() + IMPATIENT_MS;
 }
 
 static void change_file(struct edit_job *j)

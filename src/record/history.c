@@ -85,6 +85,7 @@ struct swap {
     struct history_head *block; /* the hashes are behind it */
     uint64_t *hashes;
     size_t room, added, dropped; /* hashes */
+    uint64_t all_added, all_dropped;
     struct error why;
     bool failed;
 };
@@ -102,6 +103,8 @@ static void write_swap(struct swap *s)
     s->block->time = s->now;
     s->block->added = (uint32_t)s->added;
     s->block->dropped = (uint32_t)s->dropped;
+    s->all_added += s->added;
+    s->all_dropped += s->dropped;
     s->added = s->dropped = 0;
     size_t len = history_block_seal(s->block);
     if (history_keep_secret(s->history->dir, &s->history->secret, &s->why) < 0 ||
@@ -145,6 +148,7 @@ static void swap_list(struct swap *s, const struct blocklist *old, int before,
     if (before >= 0 && after >= 0 &&
         is_same(blocklist_list(old, (size_t)before), blocklist_list(made, (size_t)after)))
         return;
+    s->all_added = s->all_dropped = 0;
     s->list = before >= 0 ? blocklist_list(old, (size_t)before)->name
                           : blocklist_list(made, (size_t)after)->name;
     if (!history_name_is_good(s->list))
@@ -152,6 +156,8 @@ static void swap_list(struct swap *s, const struct blocklist *old, int before,
     blocklist_diff(before < 0 ? NULL : old, (uint16_t)(before < 0 ? 0 : before),
                    after < 0 ? NULL : made, (uint16_t)(after < 0 ? 0 : after), note_change, s);
     write_swap(s);
+    log_info(s->list, "%" PRIu64 " entries added, %" PRIu64 " dropped", s->all_added,
+             s->all_dropped);
 }
 
 static void swap_lists(struct swap *s, const struct blocklist *old, const struct blocklist *made)

@@ -9,6 +9,8 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 
+#define ENTRY_SHOWN 1024
+
 struct verdict *verdict_new(struct record *record)
 {
     struct verdict *v = calloc(1, sizeof *v);
@@ -94,7 +96,7 @@ static struct view print_entry(const struct decision_listing *l, char *dst, size
 
 static void build_reply(struct verdict *v, const struct decision_listing *l, enum outcome outcome)
 {
-    char entry[1024], date[11];
+    char entry[ENTRY_SHOWN], date[11];
     const struct reply_words words = {
         .recipient = v->recipient.canonical,
         .list = l->list,
@@ -106,13 +108,15 @@ static void build_reply(struct verdict *v, const struct decision_listing *l, enu
     reply_build(l->reply, outcome, &words, v->action);
 }
 
-/* LABEL as the log has it; L: the listing that the decision speaks of, or NULL. */
-static void tell(struct verdict *v, const struct question *q, const char *label,
-                 const struct decision_listing *l)
+/* What is kept and told of a decision. L: the listing that it speaks of, or NULL; its entry is
+ * printed into ENTRY. */
+static struct record_decision describe(struct verdict *v, const struct question *q,
+                                       const char *label, const struct decision_listing *l,
+                                       char entry[ENTRY_SHOWN])
 {
-    char entry[1024];
     bool parsed = v->recipient.state == ADDRESS_OK;
-    const struct record_decision d = {
+
+    return (struct record_decision){
         .time = clock_now(),
         .label = label,
         .ref = view_of(v->ref),
@@ -125,33 +129,42 @@ static void tell(struct verdict *v, const struct question *q, const char *label,
         .canonical = parsed ? v->recipient.canonical : VIEW_NONE,
         .domain = parsed ? v->recipient.domain : VIEW_NONE,
         .list = l == NULL ? VIEW_NONE : l->list,
-        .entry = l == NULL ? VIEW_NONE : print_entry(l, entry, sizeof entry),
+        .entry = l == NULL ? VIEW_NONE : print_entry(l, entry, ENTRY_SHOWN),
         .date = l == NULL ? 0 : l->date,
         .action = view_of(v->action),
     };
-    record_decide(v->record, &d);
 }
 
-static void log_listing(struct verdict *v, const struct question *q, const char *label,
-                        const struct decision_listing *l)
+static void log_decision(const char *label, const struct record_decision *d)
 {
-    char line[LOG_LINE_BYTES], entry[1024];
+    char line[LOG_LINE_BYTES];
     struct text t = text_on(line, sizeof line);
     const struct log_words words = {
         .label = label,
-        .ref = view_of(v->ref),
-        .recipient = q->recipient,
-        .sender = q->sender,
-        .sasl_username = q->sasl_username,
-        .client = q->client_address,
-        .queue_id = q->queue_id,
-        .instance = q->instance,
-        .list = l->list,
-        .entry = print_entry(l, entry, sizeof entry),
-        .action = view_of(v->action),
+        .ref = d->ref,
+        .recipient = d->recipient,
+        .sender = d->sender,
+        .sasl_username = d->sasl_username,
+        .client = d->client,
+        .queue_id = d->queue_id,
+        .instance = d->instance,
+        .list = d->list,
+        .entry = d->entry,
+        .action = d->action,
     };
     decision_log_line(&t, &words);
     log_line(text_view(&t));
+}
+
+/* Logs, keeps and tells a refusal; the log calls a deferral a refusal too (rule 28). */
+static void record_refused(struct verdict *v, const struct question *q, const char *label,
+                           const struct decision_listing *l)
+{
+    char entry[ENTRY_SHOWN];
+    const struct record_decision d = describe(v, q, label, l, entry);
+
+    log_decision(strcmp(label, "defer") == 0 ? "reject" : label, &d);
+    record_decide(v->record, &d);
 }
 
 /* Gives the reference of what LIST says; true when this is the first time within a minute. */
@@ -211,11 +224,12 @@ static bool record_listed_pass(struct verdict *v, const struct question *q,
     if (d->observed_by != NULL && refer(v, q, d->observed_by)) {
         counts->observed++;
         build_reply(v, d->observed_by, OUTCOME_REJECT);
-        log_listing(v, q, "observe", d->observed_by);
-        tell(v, q, "observe", d->observed_by);
+        record_refused(v, q, "observe", d->observed_by);
     } else if (d->observed_by == NULL && freed != NULL && refer_freed(v, q, freed)) {
+        char entry[ENTRY_SHOWN];
         build_reply(v, freed, OUTCOME_REJECT);
-        log_listing(v, q, "excluded", freed);
+        const struct record_decision passed = describe(v, q, "excluded", freed, entry);
+        log_decision("excluded", &passed);
     }
     return d->observed_by != NULL;
 }
@@ -233,8 +247,12 @@ static void record_pass(struct verdict *v, const struct question *q, const struc
         counts->passed++;
     bool told = record_listed_pass(v, q, d, freed);
     pass(v);
-    if (!told && record_wants_passes(v->record))
-        tell(v, q, freed == NULL ? "pass" : "excluded", freed);
+    if (told || !record_wants_passes(v->record))
+        return;
+    char entry[ENTRY_SHOWN];
+    const struct record_decision passed =
+        describe(v, q, freed == NULL ? "pass" : "excluded", freed, entry);
+    record_decide(v->record, &passed);
 }
 
 static void record_refusal(struct verdict *v, const struct question *q, const struct decision *d)
@@ -250,8 +268,7 @@ static void record_refusal(struct verdict *v, const struct question *q, const st
             counts->deferred++;
         else
             counts->rejected++;
-        log_listing(v, q, d->observed ? "observe" : "reject", d->decided_by);
-        tell(v, q, d->observed ? "observe" : outcome_text(d->outcome), d->decided_by);
+        record_refused(v, q, d->observed ? "observe" : outcome_text(d->outcome), d->decided_by);
     }
     if (d->observed)
         pass(v);

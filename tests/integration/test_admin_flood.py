@@ -95,34 +95,27 @@ def large_body(daemon):
     return [s]
 
 
-def garbage(daemon):
+def pour(daemon, head, more, times):
     s = connect(daemon)
     try:
-        for _ in range(200):
-            s.sendall(b"\x00\xff{]\r\n\r\nGET / HTTP/9.9\r\n\r\nPOST x\r\n" * 100)
+        s.sendall(head)
+        for _ in range(times):
+            s.sendall(more)
     except OSError:
-        pass
+        pass  # it need not take it
     return [s]
+
+
+def garbage(daemon):
+    return pour(daemon, b"", b"\x00\xff{]\r\n\r\nGET / HTTP/9.9\r\n\r\nPOST x\r\n" * 100, 200)
 
 
 def pipelined(daemon):
-    s = connect(daemon)
-    try:
-        s.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n" * 5000)
-    except OSError:
-        pass
-    return [s]
+    return pour(daemon, b"", b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n", 5000)
 
 
 def endless_header(daemon):
-    s = connect(daemon)
-    try:
-        s.sendall(b"GET / HTTP/1.1\r\nX: ")
-        for _ in range(1000):
-            s.sendall(b"a" * 4096)
-    except OSError:
-        pass
-    return [s]
+    return pour(daemon, b"GET / HTTP/1.1\r\nX: ", b"a" * 4096, 1000)
 
 
 @pytest.mark.parametrize("attack", [idle, drip, large_body, garbage, pipelined, endless_header])

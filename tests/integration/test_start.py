@@ -107,6 +107,22 @@ def test_state_dir_that_cannot_be_used(daemon):
     assert str(daemon.state) in daemon.log()
 
 
+@pytest.mark.parametrize("broken", ["references", "history"])
+def test_stores_that_cannot_be_used(daemon, broken):
+    """What is only kept for explanations must not keep lists from being in force."""
+    (daemon.state / broken).write_text("no directory")
+    daemon.list_file("main", f"{LISTED}\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    daemon.wait_log(rf"{broken}: .*{broken}")
+    assert daemon.command("check", LISTED).returncode == 1
+    path = {"references": "/v1/why/BCDFGH", "history": "/v1/history?recipient=" + LISTED}[broken]
+    status, answer = daemon.api("GET", path)
+    assert status in (200, 503, 404) and isinstance(answer, dict), (status, answer)
+    assert daemon.api("POST", "/v1/exclusions", body={"what": LISTED})[0] == 201
+    assert not daemon.blocks(LISTED)
+
+
 def test_no_list_yet(daemon):
     """It serves at once, and says that it blocks nobody."""
     daemon.feed("main", f"file:{daemon.directory}/not-there-yet")

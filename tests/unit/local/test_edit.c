@@ -26,6 +26,7 @@
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
 #include "rcptguard/local.h"
+#include "warnings.h"
 
 static const struct address_options options = {"+", true};
 
@@ -44,31 +45,6 @@ struct side {
 static struct side sides[2];
 static struct side *const exclusions = &sides[LOCAL_EXCLUSIONS];
 static struct side *const blocks = &sides[LOCAL_BLOCKS];
-
-static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
-static char warnings[16384];
-
-static void keep_warnings(enum log_level level, const char *line, void *arg)
-{
-    (void)arg;
-    if (level > LOG_LEVEL_WARNING)
-        return;
-    pthread_mutex_lock(&warnings_lock);
-    size_t len = strlen(warnings);
-    snprintf(warnings + len, sizeof warnings - len, "%s\n", line);
-    pthread_mutex_unlock(&warnings_lock);
-}
-
-static const char *take_warnings(void)
-{
-    static char taken[sizeof warnings];
-
-    pthread_mutex_lock(&warnings_lock);
-    strcpy(taken, warnings);
-    *warnings = '\0';
-    pthread_mutex_unlock(&warnings_lock);
-    return taken;
-}
 
 static void put(const char *path, const char *text)
 {

@@ -24,6 +24,7 @@
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
 #include "rcptguard/local.h"
+#include "warnings.h"
 
 static const struct address_options options = {"+", true};
 
@@ -35,33 +36,6 @@ static struct local *local;
 static struct local_table *in_force;
 static struct local_state state_now;
 static unsigned n_changes;
-
-static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
-static char warnings[8192];
-
-/* On the disk thread, mostly. */
-static void keep_warnings(enum log_level level, const char *line, void *arg)
-{
-    (void)arg;
-    if (level > LOG_LEVEL_WARNING)
-        return;
-    pthread_mutex_lock(&warnings_lock);
-    size_t len = strlen(warnings);
-    snprintf(warnings + len, sizeof warnings - len, "%s\n", line);
-    pthread_mutex_unlock(&warnings_lock);
-}
-
-/* What came since the last time. */
-static const char *take_warnings(void)
-{
-    static char taken[sizeof warnings];
-
-    pthread_mutex_lock(&warnings_lock);
-    strcpy(taken, warnings);
-    *warnings = '\0';
-    pthread_mutex_unlock(&warnings_lock);
-    return taken;
-}
 
 /* Exactly one warning came, or none (NULL), and it says so. */
 static void assert_warned(const char *words)
