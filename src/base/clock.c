@@ -18,15 +18,20 @@ int64_t clock_now(void)
     return set >= 0 ? set : (int64_t)time(NULL);
 }
 
-int64_t clock_mono_ms(void)
+int64_t clock_mono_ns(void)
 {
     int64_t set = atomic_load_explicit(&test_mono, memory_order_relaxed);
     struct timespec ts;
 
     if (set >= 0)
-        return set;
+        return set * CLOCK_NS_A_MS;
     clock_gettime(CLOCK_BOOTTIME, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000 * CLOCK_NS_A_MS + ts.tv_nsec;
+}
+
+int64_t clock_mono_ms(void)
+{
+    return clock_mono_ns() / CLOCK_NS_A_MS;
 }
 
 void clock_set(int64_t now_s, int64_t mono_ms)

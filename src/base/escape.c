@@ -27,19 +27,33 @@ static bool is_sly(uint32_t c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+static inline bool is_plain_ascii(char c, enum escape_where where)
+{
+    return c >= ' ' && c < 0x7f && c != '\\' && c != '"' &&
+           !(where == ESCAPE_LOG && (c == '<' || c == '>'));
+}
+
 static struct glyph glyph_at(struct view v, enum escape_where where)
 {
     unsigned char c = (unsigned char)v.ptr[0];
 
-    if (c < 0x80) {
-        bool plain = !ascii_control(v.ptr[0]) && c != '\\' && c != '"' &&
-                     !(where == ESCAPE_LOG && (c == '<' || c == '>'));
-        return (struct glyph){1, plain};
-    }
+    if (c < 0x80)
+        return (struct glyph){1, is_plain_ascii(v.ptr[0], where)};
     size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
     if (v.len < len || !view_is_utf8(view_first(v, len)))
         return (struct glyph){1, false};
     return (struct glyph){len, !is_sly(code_point((const unsigned char *)v.ptr, len))};
+}
+
+/* How many bytes in front are ASCII that is shown as it is; mostly all. */
+static size_t plain_run(struct view v, enum escape_where where, size_t max)
+{
+    size_t n = 0;
+
+    v = view_first(v, max);
+    while (n < v.len && is_plain_ascii(v.ptr[n], where))
+        n++;
+    return n;
 }
 
 void escape_to_max(struct text *t, struct view v, enum escape_where where, size_t max_bytes)
@@ -47,6 +61,13 @@ void escape_to_max(struct text *t, struct view v, enum escape_where where, size_
     size_t out = 0;
 
     while (v.len > 0) {
+        size_t room = t->size - 1 - t->len;
+        size_t run = plain_run(v, where, max_bytes - out < room ? max_bytes - out : room);
+        text_add_view(t, view_first(v, run));
+        out += run;
+        v = view_from(v, run);
+        if (v.len == 0)
+            return;
         struct glyph g = glyph_at(v, where);
         size_t need = g.plain ? g.len : 4 * g.len;
         if (out + need > max_bytes || t->len + need >= t->size) {

@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -91,11 +92,28 @@ size_t hash_bytes(enum hash_kind kind)
     return bytes[kind];
 }
 
+/*
+ * Fetched once and kept: EVP_md5() and its like are looked up among the providers at each use,
+ * which takes twice as long as the hash of an address. NULL: this system does not offer it.
+ */
+static const EVP_MD *fetched[HASH_KINDS];
+
+static void fetch_all(void)
+{
+    static const char *const names[HASH_KINDS] = {"MD5", "SHA1", "SHA256"};
+
+    for (int kind = 0; kind < HASH_KINDS; kind++)
+        fetched[kind] = EVP_MD_fetch(NULL, names[kind], NULL);
+}
+
 size_t hash_plain(enum hash_kind kind, struct view v, unsigned char out[HASH_MAX_BYTES])
 {
-    const EVP_MD *md = kind == HASH_MD5 ? EVP_md5() : kind == HASH_SHA1 ? EVP_sha1() : EVP_sha256();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    return EVP_Digest(v.ptr, v.len, out, NULL, md, NULL) == 1 ? hash_bytes(kind) : 0;
+    pthread_once(&once, fetch_all);
+    if (fetched[kind] == NULL)
+        return 0;
+    return EVP_Digest(v.ptr, v.len, out, NULL, fetched[kind], NULL) == 1 ? hash_bytes(kind) : 0;
 }
 
 const char *hex_text(const void *bytes, size_t len, char *dst)
@@ -130,4 +148,53 @@ bool hex_parse(struct view hex, void *bytes, size_t len)
         to[i] = (unsigned char)(high << 4 | low);
     }
     return true;
+}
+
+static const char base32_digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+size_t base32_text(const void *bytes, size_t len, char *dst)
+{
+    const unsigned char *from = bytes;
+    unsigned waiting = 0, bits = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        waiting = waiting << 8 | from[i];
+        for (bits += 8; bits >= 5; bits -= 5)
+            dst[n++] = base32_digits[waiting >> (bits - 5) & 31];
+    }
+    if (bits > 0)
+        dst[n++] = base32_digits[waiting << (5 - bits) & 31];
+    dst[n] = '\0';
+    return n;
+}
+
+static int base32_value(char c)
+{
+    c = ascii_lower(c);
+    if (c >= 'a' && c <= 'z')
+        return c - 'a';
+    return c >= '2' && c <= '7' ? c - '2' + 26 : -1;
+}
+
+bool base32_parse(struct view text, void *bytes, size_t len)
+{
+    unsigned char *to = bytes;
+    unsigned waiting = 0, bits = 0;
+
+    if (text.len != BASE32_LEN(len))
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        int value = base32_value(text.ptr[i]);
+        if (value < 0)
+            return false;
+        waiting = waiting << 5 | (unsigned)value;
+        bits += 5;
+        if (bits >= 8) {
+            bits -= 8;
+            *to++ = (unsigned char)(waiting >> bits);
+        }
+    }
+    /* What is left over pads the last digit: another than zero would be a second spelling. */
+    return (waiting & ((1u << bits) - 1)) == 0;
 }

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -26,13 +27,15 @@
 #define RING_BYTES (512 * 1024)
 /* Once lines were dropped, an eighth must be free before more are taken: else a flood would fill
  * the log with notes about one dropped line each. */
-#define RING_RESUME (RING_BYTES / 8)
-#define NOTE_BYTES  160
+#define RING_RESUME  (RING_BYTES / 8)
+#define NOTE_BYTES   160
+#define RECORD_BYTES (LOG_LINE_BYTES + LOG_FIELDS_BYTES)
 
 struct ring_head {
     int64_t time;
     uint32_t len;
-    uint32_t level;
+    uint16_t fields; /* bytes of them, behind the text */
+    uint16_t level;
 };
 
 static struct {
@@ -50,6 +53,7 @@ static int wake_fd = -1;
 static atomic_int min_level = LOG_LEVEL_INFO;
 static atomic_int log_target_now = LOG_TARGET_AUTO;
 static atomic_uint target_changes;
+static atomic_bool takes_fields;
 static _Atomic uint64_t dropped;
 
 /* ---- the ring; the lock is held ---- */
@@ -73,12 +77,15 @@ static void ring_copy_out(size_t offset, void *to, size_t len)
     memcpy((char *)to + first, ring.bytes, len - first);
 }
 
-static void ring_put(enum log_level level, struct view text)
+static void ring_put(enum log_level level, struct view text, struct view fields)
 {
-    struct ring_head head = {clock_now(), (uint32_t)text.len, (uint32_t)level};
+    struct ring_head head = {clock_now(), (uint32_t)text.len, (uint16_t)fields.len,
+                             (uint16_t)level};
 
     ring_copy_in(&head, sizeof head);
     ring_copy_in(text.ptr, text.len);
+    if (fields.len > 0)
+        ring_copy_in(fields.ptr, fields.len);
 }
 
 static size_t ring_room(void)
@@ -93,7 +100,7 @@ static void ring_put_note(void)
 
     text_addf(&t, "warning: log: %llu lines dropped here: they came faster than they were written",
               (unsigned long long)ring.unspoken);
-    ring_put(LOG_LEVEL_WARNING, text_view(&t));
+    ring_put(LOG_LEVEL_WARNING, text_view(&t), VIEW_NONE);
     ring.unspoken = 0;
 }
 
@@ -107,9 +114,9 @@ static void clean(char *line, size_t len)
 }
 
 /* True when the eventfd is to be written, outside the lock. */
-static bool enqueue(enum log_level level, struct view text)
+static bool enqueue(enum log_level level, struct view text, struct view fields)
 {
-    size_t need = sizeof(struct ring_head) + text.len + NOTE_BYTES;
+    size_t need = sizeof(struct ring_head) + text.len + fields.len + NOTE_BYTES;
 
     if (ring_room() < (ring.unspoken > 0 ? need + RING_RESUME : need)) {
         ring.unspoken++;
@@ -117,7 +124,7 @@ static bool enqueue(enum log_level level, struct view text)
     } else {
         if (ring.unspoken > 0)
             ring_put_note();
-        ring_put(level, text);
+        ring_put(level, text, fields);
     }
     bool wake = !ring.signalled;
     ring.signalled = true;
@@ -144,7 +151,7 @@ static void write_direct(struct view text, bool stopped)
     (void)n;
 }
 
-static void deliver(enum log_level level, char *line, size_t len)
+static void deliver(enum log_level level, char *line, size_t len, struct view fields)
 {
     struct view text = view_make(line, len);
 
@@ -156,7 +163,7 @@ static void deliver(enum log_level level, char *line, size_t len)
         return;
     }
     bool queued = ring.queued, stopped = !queued && wake_fd >= 0;
-    bool wake = queued && enqueue(level, text);
+    bool wake = queued && enqueue(level, text, fields);
     pthread_mutex_unlock(&ring.lock);
 
     if (!queued) {
@@ -185,7 +192,7 @@ log_args(enum log_level level, const char *subject, const char *format, va_list 
     int len = vsnprintf(t.dst + t.len, t.size - t.len, format, args);
     if (len > 0)
         t.len += (size_t)len < t.size - t.len ? (size_t)len : t.size - t.len - 1;
-    deliver(level, line, t.len);
+    deliver(level, line, t.len, VIEW_NONE);
     errno = saved;
 }
 
@@ -204,7 +211,7 @@ LOG_FUNCTION(log_notice, LOG_LEVEL_NOTICE)
 LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
 LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
 
-void log_line(struct view line)
+void log_line(struct view line, struct view fields)
 {
     char copy[LOG_LINE_BYTES];
 
@@ -212,7 +219,9 @@ void log_line(struct view line)
         return;
     struct text t = text_on(copy, sizeof copy);
     text_add_view(&t, line);
-    deliver(LOG_LEVEL_INFO, copy, t.len);
+    if (!log_takes_fields() || fields.len > LOG_FIELDS_BYTES)
+        fields = VIEW_NONE;
+    deliver(LOG_LEVEL_INFO, copy, t.len, fields);
 }
 
 /* ---- settings ---- */
@@ -224,8 +233,16 @@ void log_set_level(enum log_level level)
 
 void log_set_target(enum log_target target)
 {
+    /* For auto a guess: whether stderr is that stream the disk thread sees for itself. */
+    atomic_store(&takes_fields, target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_AUTO &&
+                                                                 getenv("JOURNAL_STREAM") != NULL));
     atomic_store(&log_target_now, (int)target);
     atomic_fetch_add(&target_changes, 1);
+}
+
+bool log_takes_fields(void)
+{
+    return atomic_load_explicit(&takes_fields, memory_order_relaxed);
 }
 
 uint64_t log_dropped(void)
@@ -274,7 +291,8 @@ static void clear_wake(void)
     pthread_mutex_unlock(&ring.lock);
 }
 
-/* The oldest line into TEXT (LOG_LINE_BYTES); it stays in the ring until ring_drop_oldest. */
+/* The oldest line and its fields into TEXT (RECORD_BYTES); it stays in the ring until
+ * ring_drop_oldest. */
 static bool ring_oldest(struct log_record *record, char *text)
 {
     struct ring_head head;
@@ -286,9 +304,10 @@ static bool ring_oldest(struct log_record *record, char *text)
     some = ring.used > 0;
     if (some) {
         ring_copy_out(0, &head, sizeof head);
-        ring_copy_out(sizeof head, text, head.len);
+        ring_copy_out(sizeof head, text, head.len + head.fields);
         *record =
-            (struct log_record){(enum log_level)head.level, head.time, view_make(text, head.len)};
+            (struct log_record){(enum log_level)head.level, head.time, view_make(text, head.len),
+                                view_make(text + head.len, head.fields)};
     }
     pthread_mutex_unlock(&ring.lock);
     return some;
@@ -296,7 +315,7 @@ static bool ring_oldest(struct log_record *record, char *text)
 
 static void ring_drop_oldest(const struct log_record *record)
 {
-    size_t len = sizeof(struct ring_head) + record->text.len;
+    size_t len = sizeof(struct ring_head) + record->text.len + record->fields.len;
 
     pthread_mutex_lock(&ring.lock);
     ring.start = (ring.start + len) % RING_BYTES;
@@ -307,7 +326,7 @@ static void ring_drop_oldest(const struct log_record *record)
 int log_flush(void)
 {
     static unsigned seen_changes;
-    char text[LOG_LINE_BYTES];
+    char text[RECORD_BYTES];
     struct log_record record;
     int busy_fd = -1;
 

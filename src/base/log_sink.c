@@ -31,6 +31,7 @@
 #include "rcptguard/base/clock.h"
 
 #define SINK_LINE_BYTES (LOG_LINE_BYTES + 256)
+#define DATAGRAM_BYTES  (SINK_LINE_BYTES + LOG_FIELDS_BYTES)
 #define RETRY_MS        5000
 #define FACILITY_MAIL   2 /* syslog's "mail": where postmasters look, beside Postfix */
 
@@ -137,6 +138,7 @@ static void format_journal(struct text *t, const struct log_record *r)
               FACILITY_MAIL, program_invocation_short_name);
     text_add_view(t, r->text);
     text_add(t, "\n");
+    text_add_view(t, r->fields);
 }
 
 size_t log_sink_format(enum log_target target, const struct log_record *record, char *dst,
@@ -257,7 +259,7 @@ static enum log_sink_result stderr_write(const char *line, size_t len, int *busy
 enum log_sink_result log_sink_write(enum log_target target, const struct log_record *record,
                                     int *busy_fd)
 {
-    char line[SINK_LINE_BYTES];
+    char line[DATAGRAM_BYTES];
 
     if (target == LOG_TARGET_AUTO)
         target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR;
@@ -269,6 +271,6 @@ enum log_sink_result log_sink_write(enum log_target target, const struct log_rec
         if (result != LOG_SINK_GONE)
             return result;
     }
-    return stderr_write(line, log_sink_format(LOG_TARGET_STDERR, record, line, sizeof line),
+    return stderr_write(line, log_sink_format(LOG_TARGET_STDERR, record, line, SINK_LINE_BYTES),
                         busy_fd);
 }

@@ -12,8 +12,9 @@
 
 struct log_record {
     enum log_level level;
-    int64_t time;     /* when it was logged, seconds since 1970 */
-    struct view text; /* with "warning: " and the like in front, no control bytes */
+    int64_t time;       /* when it was logged, seconds since 1970 */
+    struct view text;   /* with "warning: " and the like in front, no control bytes */
+    struct view fields; /* for the journal: "NAME=value\n" each */
 };
 
 enum log_sink_result {

@@ -65,6 +65,67 @@ int socket_address_parse(struct view text, struct socket_address *out, struct er
                      "neither unix:/path nor inet:ADDRESS:PORT, as in inet:127.0.0.1:10040");
 }
 
+bool socket_is_loopback(const struct socket_address *where)
+{
+    return view_starts(view_of(where->host), "127.") || strcmp(where->host, "::1") == 0;
+}
+
+const char *socket_text(const struct socket_address *where, char dst[SOCKET_TEXT_MAX])
+{
+    const bool is_v6 = strchr(where->host, ':') != NULL;
+
+    if (where->is_unix)
+        snprintf(dst, SOCKET_TEXT_MAX, "unix:%s", where->path);
+    else
+        snprintf(dst, SOCKET_TEXT_MAX, "inet:%s%s%s:%u", is_v6 ? "[" : "", where->host,
+                 is_v6 ? "]" : "", where->port);
+    return dst;
+}
+
+static bool is_listening_stream(int fd)
+{
+    int type = 0, listens = 0;
+    socklen_t len = sizeof type;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0)
+        return false;
+    len = sizeof listens;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens != 0 &&
+           type == SOCK_STREAM;
+}
+
+int socket_where(int fd, struct socket_address *out, struct error *why)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_un sun;
+        struct sockaddr_in sin;
+        struct sockaddr_in6 sin6;
+        struct sockaddr_storage storage;
+    } at = {.any = {0}};
+    socklen_t len = sizeof at.storage;
+
+    memset(out, 0, sizeof *out);
+    if (!is_listening_stream(fd) || getsockname(fd, &at.any, &len) != 0)
+        return error_set(why, ERR_REFUSED, "is no stream socket that listens");
+    if (at.any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &at.sin.sin_addr, out->host, sizeof out->host);
+        out->port = ntohs(at.sin.sin_port);
+        return 0;
+    }
+    if (at.any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &at.sin6.sin6_addr, out->host, sizeof out->host);
+        out->port = ntohs(at.sin6.sin6_port);
+        return 0;
+    }
+    /* Abstract names begin with NUL, and Postfix has no word for them. */
+    if (at.any.sa_family != AF_UNIX || at.sun.sun_path[0] != '/')
+        return error_set(why, ERR_REFUSED, "listens neither at a path nor at an address");
+    out->is_unix = true;
+    snprintf(out->path, sizeof out->path, "%.*s", (int)sizeof at.sun.sun_path, at.sun.sun_path);
+    return 0;
+}
+
 static int fill_unix(const char *path, struct sockaddr_un *sun, struct error *why)
 {
     *sun = (struct sockaddr_un){.sun_family = AF_UNIX};

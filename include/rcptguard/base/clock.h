@@ -14,6 +14,10 @@ int64_t clock_now(void);
 /* Milliseconds since some moment, goes on during suspend (CLOCK_BOOTTIME), never jumps. */
 int64_t clock_mono_ms(void);
 
+/* The same in nanoseconds, for how long something took. */
+int64_t clock_mono_ns(void);
+#define CLOCK_NS_A_MS INT64_C(1000000)
+
 /* For tests: both clocks stand at these values until called again; -1, -1 gives the real ones. */
 void clock_set(int64_t now_s, int64_t mono_ms);
 

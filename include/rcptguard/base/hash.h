@@ -52,6 +52,14 @@ size_t hash_plain(enum hash_kind kind, struct view v, unsigned char out[HASH_MAX
 const char *hex_text(const void *bytes, size_t len, char *dst);
 bool hex_parse(struct view hex, void *bytes, size_t len);
 
+/* Bytes as base32 in lower case without padding (RFC 4648, 6) into DST, NUL-terminated; the length
+ * is BASE32_LEN. */
+#define BASE32_LEN(bytes) (((bytes) * 8 + 4) / 5)
+size_t base32_text(const void *bytes, size_t len, char *dst);
+
+/* LEN bytes out of the text that stands for exactly so many, in any case. */
+bool base32_parse(struct view text, void *bytes, size_t len);
+
 uint64_t random_u64(void);
 
 #endif

@@ -26,7 +26,8 @@ enum log_level {
 
 enum log_target { LOG_TARGET_AUTO, LOG_TARGET_JOURNAL, LOG_TARGET_SYSLOG, LOG_TARGET_STDERR };
 
-#define LOG_LINE_BYTES 2048 /* longer lines are cut */
+#define LOG_LINE_BYTES   2048 /* longer lines are cut */
+#define LOG_FIELDS_BYTES 4096 /* fields beyond that are left out */
 
 /* "warning: aper: held: ..." : the subject names the room or the list. SUBJECT may be NULL. */
 void log_error(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -36,8 +37,13 @@ void log_notice(const char *subject, const char *format, ...) __attribute__((for
 void log_info(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A ready line without subject, at info: refusals. */
-void log_line(struct view line);
+/*
+ * A ready line without subject, at info: refusals. The journal gets FIELDS beside it ("NAME=value",
+ * each with a line end, or ""); whoever has them in pieces asks log_takes_fields first, for
+ * everywhere else they are thrown away.
+ */
+void log_line(struct view line, struct view fields);
+bool log_takes_fields(void); /* is the target the journal? */
 
 void log_set_level(enum log_level level);
 

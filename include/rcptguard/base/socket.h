@@ -26,6 +26,15 @@ struct socket_address {
 /* "unix:/path", "inet:127.0.0.1:10040" or "inet:[::1]:10040"; hosts are numeric. */
 int socket_address_parse(struct view text, struct socket_address *out, struct error *why);
 
+bool socket_is_loopback(const struct socket_address *where); /* 127.0.0.0/8 or ::1 */
+
+/* As in the configuration: "unix:/path", "inet:[::1]:10040". Returns DST. */
+#define SOCKET_TEXT_MAX 128
+const char *socket_text(const struct socket_address *where, char dst[SOCKET_TEXT_MAX]);
+
+/* Where FD listens. ERR_REFUSED when it is no listening stream socket, or an abstract one. */
+int socket_where(int fd, struct socket_address *out, struct error *why);
+
 /* The file of a listening unix socket, so that it is removed only while it is still ours. */
 struct socket_file {
     char path[108];

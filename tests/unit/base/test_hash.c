@@ -72,13 +72,36 @@ static void test_hex(void **state)
     assert_false(hex_parse(view_of("00ffa1a"), bytes, 3));
 }
 
+static void test_plain(void **state)
+{
+    (void)state;
+    /* RFC 1321, A.5; FIPS 180-4's examples. */
+    static const struct {
+        enum hash_kind kind;
+        const char *of, *hex;
+    } known[] = {
+        {HASH_MD5, "", "d41d8cd98f00b204e9800998ecf8427e"},
+        {HASH_MD5, "abc", "900150983cd24fb0d6963f7d28e17f72"},
+        {HASH_SHA1, "", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {HASH_SHA1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {HASH_SHA256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+    };
+    char hex[2 * HASH_MAX_BYTES + 1];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        unsigned char digest[HASH_MAX_BYTES];
+        size_t len = hash_plain(known[i].kind, view_of(known[i].of), digest);
+        assert_int_equal(len, hash_bytes(known[i].kind));
+        assert_string_equal(hex_text(digest, len, hex), known[i].hex);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keyed),
-        cmocka_unit_test(test_checksum),
-        cmocka_unit_test(test_digest),
-        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_keyed),  cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_digest), cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_plain),
     };
     return cmocka_run_group_tests_name("base/hash", tests, NULL, NULL);
 }

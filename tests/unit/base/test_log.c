@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log_sink.h"
+#include "rcptguard/base/buf.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 
@@ -126,14 +127,14 @@ static void test_lines(void **state)
     log_error(NULL, "no %s", "disk");
     log_warning("aper", "held: %d of %d", 1, 2);
     log_notice("aper", "a\nb\x1b[0m\x7f");
-    log_line(view_of("reject: ref=X"));
+    log_line(view_of("reject: ref=X"), view_of("A=b\n"));
     log_debug("x", "not shown at info");
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = '\0';
     log_info("s", "%s", longer);
     log_set_level(LOG_LEVEL_ERROR);
     log_warning(NULL, "too low");
-    log_line(view_of("too low"));
+    log_line(view_of("too low"), VIEW_NONE);
     log_set_level(LOG_LEVEL_DEBUG);
     log_debug("x", "shown");
     log_set_sink(NULL, NULL);
@@ -233,6 +234,45 @@ static void test_journal(void **state)
                                   "MESSAGE=error: x: a=b?PRIORITY=0\n");
     close(fd);
     unlink(journal_path);
+}
+
+/* Beside the message in the journal, nowhere else; those too long are left out. */
+static void test_fields(void **state)
+{
+    (void)state;
+    static const char head[] = "PRIORITY=6\nSYSLOG_FACILITY=2\nSYSLOG_IDENTIFIER=test_log\n"
+                               "MESSAGE=reject: ref=X\n";
+    static char many[LOG_FIELDS_BYTES + 1];
+    int journal = listen_at(journal_path), syslog = listen_at(syslog_path);
+    struct view line = view_of("reject: ref=X"), fields = view_of("A_B=c d\nE=\n");
+    struct buf expected = BUF_INIT(0);
+
+    log_set_target(LOG_TARGET_JOURNAL);
+    assert_true(log_takes_fields());
+    memset(many, 'X', sizeof many);
+    log_line(line, fields);
+    log_line(line, view_make(many, sizeof many));
+    log_line(line, view_make(many, sizeof many - 1));
+    assert_int_equal(log_flush(), -1);
+    buf_addf(&expected, "%sA_B=c d\nE=\n%s%s%.*s", head, head, head, LOG_FIELDS_BYTES, many);
+    assert_string_equal(take(journal), expected.data);
+    buf_free(&expected);
+
+    log_set_target(LOG_TARGET_SYSLOG);
+    assert_false(log_takes_fields());
+    log_line(line, fields);
+    assert_int_equal(log_flush(), -1);
+    assert_non_null(strstr(take(syslog), "]: reject: ref=X"));
+    close(journal);
+    close(syslog);
+    unlink(journal_path);
+    unlink(syslog_path);
+
+    log_set_target(LOG_TARGET_JOURNAL); /* away: as on stderr */
+    log_line(line, fields);
+    assert_int_equal(log_flush(), -1);
+    assert_string_equal(take(stderr_pipe[0]),
+                        "2026-01-01T13:00:00+01:00 test_log: reject: ref=X\n");
 }
 
 static void test_missing_sink_is_stderr_until_it_is_there(void **state)
@@ -369,6 +409,7 @@ int main(void)
         LOG_TEST(test_stderr_of_systemd_has_no_time),
         LOG_TEST(test_syslog),
         LOG_TEST(test_journal),
+        LOG_TEST(test_fields),
         LOG_TEST(test_missing_sink_is_stderr_until_it_is_there),
         LOG_TEST(test_full_pipe_blocks_nobody),
         LOG_TEST(test_full_socket_blocks_nobody),
