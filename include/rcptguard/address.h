@@ -140,6 +140,17 @@ bool suffixes_is_public(const struct suffixes *s, struct view domain);
  */
 bool suffixes_is_shared(const struct suffixes *s, struct view domain);
 
+/*
+ * The registrable domain of DOMAIN (canonical): the public suffix and one label more, as a part of
+ * DOMAIN; empty where DOMAIN is a public suffix itself, a single label or a literal. Unknown
+ * top-level domains count by the one-label rule.
+ */
+struct view suffixes_registrable(const struct suffixes *s, struct view domain);
+
+/* The suffix that DOMAIN (canonical) has of a registry, as a part of it: the longest of the ICANN
+ * section, else the last label. That of user.github.io is io. */
+struct view suffixes_of_registry(const struct suffixes *s, struct view domain);
+
 /* A text that changes when the list does, for the digest of what shaped an index. */
 const char *suffixes_version(const struct suffixes *s);
 

@@ -16,6 +16,7 @@
 #include "rcptguard/base/log.h"
 #include "rcptguard/base/shared.h"
 #include "rcptguard/decision.h"
+#include "rcptguard/dnsbl.h"
 #include "rcptguard/feeds.h"
 #include "rcptguard/local.h"
 #include "rcptguard/policy.h"
@@ -24,6 +25,14 @@ struct config_feed {
     struct feed_config feed;
     enum list_action action;
     const char *reply; /* a template that reply_check finds good */
+};
+
+/* [dnsbl NAME] */
+struct config_zone {
+    struct dnsbl_zone_config zone;
+    const char *secret; /* as written: itself or @FILE; zone.zone has it in place */
+    enum list_action action;
+    const char *reply;
 };
 
 struct config {
@@ -49,10 +58,17 @@ struct config {
     const char *protect_file; /* NULL: only the built-in domains */
     bool protect_file_set;
     struct admin_config admin;
+    const char *decisions_file; /* NULL: off */
+    bool decisions_passes;
 
     struct config_feed *feeds; /* in file order */
     size_t n_feeds;
-    const char *const *list_names; /* names of all lists, local blocks among them */
+    struct config_zone *zones; /* in file order */
+    size_t n_zones;
+    const char *dns_servers; /* "": the system's */
+    uint64_t dns_cache_bytes;
+    unsigned dns_max_questions;
+    const char *const *list_names; /* names of all lists: feeds, zones, local blocks */
     size_t n_list_names;
 };
 

@@ -30,7 +30,12 @@ struct decision_listing {
     struct view reply;       /* its template */
     enum entry_kind kind;
     struct view key;
-    int32_t date;  /* days since 1970; 0: none */
+    int32_t date; /* days since 1970; 0: none */
+    /* Of a DNSBL: its answer ("127.0.1.2") and TXT (bytes from outside; NULL: none), and since when
+     * it lists, in seconds since 1970; else "", NULL, 0. */
+    char said[16];
+    const char *text;
+    int64_t since;
     bool excluded; /* freed by an exclusion with list= */
 };
 
@@ -81,7 +86,7 @@ int reply_check(struct view template, struct view contact, struct error *why);
 struct log_words {
     const char *label; /* reject; observe: would have been refused; excluded: freed from one list */
     struct view ref, recipient, sender, sasl_username, client, queue_id, instance, list, entry,
-        action;
+        action, evidence; /* of a DNSBL: "127.0.1.2 since TIME"; "" elsewhere */
 };
 void decision_log_line(struct text *t, const struct log_words *words);
 

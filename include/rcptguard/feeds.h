@@ -120,6 +120,10 @@ enum feed_state {
 };
 const char *feed_state_text(enum feed_state state);
 
+/* The guards by number, as the guards' own order is; NULL beyond. */
+#define FEED_GUARDS 18
+const char *feed_guard_name(unsigned i);
+
 /* What is known of one feed; a copy for the loop. Times are seconds since 1970, 0: never. */
 struct feed_status {
     char name[BLOCKLIST_NAME_MAX];
@@ -147,6 +151,9 @@ struct feed_status {
     bool previous;      /* there is a copy to roll back to */
     bool stale;         /* the copy is older than max_age: nothing of it blocks */
     bool unkept;        /* it could not be stored: the next start would have the one of before */
+
+    /* Since the start: looks by what came of them, and those that a guard held or refused. */
+    uint64_t looks[FEED_FAILED + 1], guards[FEED_GUARDS];
 };
 
 /* How the loop is told; all are called on its thread, from queue_run of its queue. They must not
@@ -174,6 +181,10 @@ struct feeds *feeds_new(const struct feeds_config *config, struct queue *loop,
                         struct error *why);
 int feeds_start(struct feeds *f, struct error *why);
 
+/* How long the worker has been at what it does: it looks up every 30 s, and after each list that it
+ * parses or builds. After feeds_start. */
+int64_t feeds_silent_ms(const struct feeds *f);
+
 /*
  * New settings: lists that were shaped otherwise are built again from their stored copies, removed
  * feeds leave the index and lose theirs, new feeds and URLs are fetched at once. ERR_NOMEM, or
@@ -184,6 +195,16 @@ int feeds_configure(struct feeds *f, const struct feeds_config *config);
 /* Of feed I in the order of the configuration, NULL beyond. Valid until the loop's next turn. */
 const struct feed_status *feeds_status(const struct feeds *f, size_t i);
 const struct feed_status *feeds_status_of(const struct feeds *f, struct view name);
+
+/* Of all feeds together, since the start. */
+struct feeds_totals {
+    uint64_t swaps;        /* new blocklists that came into force */
+    int64_t swapped_at;    /* the last one, seconds since 1970; 0: none */
+    int64_t build_ns;      /* what building the last one took; 0: none was built */
+    uint64_t build_errors; /* could not be built */
+    bool busy;             /* the worker works, and does not wait */
+};
+void feeds_totals(const struct feeds *f, struct feeds_totals *out);
 
 enum feeds_result {
     FEEDS_DONE,    /* ended, whatever the guards said; what was accepted is in force */

@@ -91,6 +91,8 @@ void local_table_free(struct local_table *table); /* NULL is fine */
 size_t local_table_count(const struct local_table *table); /* good lines; NULL is fine */
 size_t
 local_table_left_out(const struct local_table *table); /* lines with an error; NULL is fine */
+size_t local_table_expired(const struct local_table *table,
+                           int64_t now); /* good lines whose time is over; NULL is fine */
 const struct local_line *local_table_at(const struct local_table *table,
                                         size_t i); /* in file order */
 size_t

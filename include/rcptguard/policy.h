@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "rcptguard/base/error.h"
+#include "rcptguard/base/passed.h"
 #include "rcptguard/base/view.h"
 #include "rcptguard/record.h"
 #include "rcptguard/verdict.h"
@@ -21,6 +22,7 @@ struct event_base;
 struct policy_config {
     const char *const *listen; /* unix:/path, inet:127.0.0.1:10040, inet:[::1]:10040 */
     size_t n_listen;
+    bool listen_set; /* written in the file */
     mode_t socket_mode;
     const char *socket_group;
     bool socket_group_set; /* written in the file: a missing group is then an error */
@@ -68,10 +70,13 @@ struct policy;
 
 /*
  * Binds every listener; when one fails none is left. Loopback addresses that the host lacks are
- * warnings. Called before privileges are dropped. VERDICT and RECORD are borrowed. NULL with *why.
+ * warnings. Of PASSED (or NULL) it takes what is at these addresses and what is named "policy";
+ * then the addresses of the default are not bound. Called before privileges are dropped. VERDICT
+ * and RECORD are borrowed. NULL with *why.
  */
 struct policy *policy_new(struct event_base *base, const struct policy_config *config,
-                          struct verdict *verdict, struct record *record, struct error *why);
+                          struct passed *passed, struct verdict *verdict, struct record *record,
+                          struct error *why);
 
 /* Begins to accept. */
 int policy_start(struct policy *p, struct error *why);
@@ -79,10 +84,26 @@ int policy_start(struct policy *p, struct error *why);
 /* max_clients may change at reload. */
 void policy_configure(struct policy *p, const struct policy_config *config);
 
-/* No new connections; everything readable now is answered; then DRAINED(arg), within WAIT_MS. */
+/*
+ * No new connections; everything readable now is answered; then DRAINED(arg), within WAIT_MS. Who
+ * is in a backlog is taken in before, but for sockets that were passed: there he waits for the next
+ * process. WAIT_MS: more than half a second, which who has not asked yet is given.
+ */
 void policy_drain(struct policy *p, int wait_ms, void (*drained)(void *arg), void *arg);
 void policy_free(struct policy *p); /* NULL is fine; removes its unix sockets */
 
 size_t policy_clients(const struct policy *p);
+
+/* Of one listener since the start, for /metrics. */
+struct policy_listener {
+    bool is_unix;
+    unsigned open, max_clients; /* connections now, and at most */
+    uint64_t accepted;
+    uint64_t refused; /* beyond max_clients */
+    uint64_t broken;  /* closed for what they sent (rule 8) */
+};
+
+/* Listener I in the order of the configuration; false beyond. */
+bool policy_listener(const struct policy *p, size_t i, struct policy_listener *out);
 
 #endif

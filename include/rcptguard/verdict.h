@@ -1,9 +1,11 @@
 /*
- * Verdict: the way of one question through exemptions, exclusions and blocklist to an answer,
- * used by policy and by `check` alike. Loop thread only.
+ * Verdict: the way of one question through exemptions, exclusions, blocklist and DNS zones to an
+ * answer, used by policy and by `check` alike. Loop thread only.
  *
  * It reads immutable tables that others build; the daemon gives it new ones and gets the old ones
- * back. All that is asked today is in memory, so the callback comes before verdict_ask returns.
+ * back. What is in memory is answered before verdict_ask returns. A question that has to wait for a
+ * zone is asked again from its beginning when the zone has answered, so that an exclusion made
+ * meanwhile counts.
  */
 #ifndef RCPTGUARD_VERDICT_H
 #define RCPTGUARD_VERDICT_H
@@ -12,8 +14,10 @@
 #include <stdint.h>
 
 #include "rcptguard/address.h"
+#include "rcptguard/base/histogram.h"
 #include "rcptguard/blocklist.h"
 #include "rcptguard/decision.h"
+#include "rcptguard/dnsbl.h"
 #include "rcptguard/local.h"
 #include "rcptguard/record.h"
 
@@ -29,13 +33,23 @@ struct verdict_list {
         confirmed_at; /* when the publisher last confirmed the copy; the daemon keeps it fresh */
 };
 
+/* One DNS zone; strings are borrowed from the configuration. */
+struct verdict_zone {
+    const char *name;
+    enum list_action action;
+    const char *reply;
+};
+
 struct verdict_rules {
     enum decision_mode mode;
+    int64_t deadline_ms; /* a question that waits for zones is answered by then */
     const char *contact;
     struct address_options addresses;
     const char *local_reply;          /* the template of local blocks */
     const struct verdict_list *lists; /* in configuration order */
     size_t n_lists;
+    const struct verdict_zone *zones; /* those that the DNSBLs are configured with, in that order */
+    size_t n_zones;
 };
 
 struct question {
@@ -62,7 +76,8 @@ struct answer {
     const struct local_line *block;            /* the local block among the listings, or NULL */
     const struct decision_listing *exceptions; /* entries by which lists free from themselves */
     unsigned n_exceptions;
-    const char *ref; /* "" without refusal */
+    const struct dnsbl_answer *zones; /* what DNS zones said; NULL: none was asked */
+    const char *ref;                  /* "" without refusal */
     enum decision_mode mode;
 };
 
@@ -70,9 +85,11 @@ typedef void verdict_done(const struct answer *answer, void *arg);
 
 struct verdict;
 
-/* RECORD is borrowed. NULL: no memory. */
-struct verdict *verdict_new(struct record *record);
-void verdict_free(struct verdict *v); /* with its tables; NULL is fine */
+/* RECORD and DNSBL (NULL: no zones) are borrowed. NULL: no memory. */
+struct verdict *verdict_new(struct record *record, struct dnsbl *dnsbl);
+
+/* With its tables; before the DNSBL. Who still waits is not called. NULL is fine. */
+void verdict_free(struct verdict *v);
 
 /* Must be called before the first question. Rules are borrowed until the next call; lists that the
  * blocklist holds under other settings, or that are no longer configured, count for nothing. */
@@ -88,7 +105,40 @@ const struct blocklist *verdict_blocklist(const struct verdict *v);
 const struct local_table *verdict_exclusions(const struct verdict *v);
 const struct local_table *verdict_blocks(const struct verdict *v);
 
-/* Calls DONE exactly once. Never fails: what breaks on the way is DUNNO. */
-void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done, void *arg);
+/*
+ * Calls DONE exactly once, within [policy] deadline. Never fails: what breaks on the way is DUNNO.
+ * NULL: DONE was called. Else it will be, and its answer be valid during that call only; the
+ * question was copied, and verdict_forget makes sure that DONE does not come.
+ */
+struct verdict_wait;
+struct verdict_wait *verdict_ask(struct verdict *v, const struct question *q, verdict_done *done,
+                                 void *arg);
+void verdict_forget(struct verdict_wait *w);
+
+size_t verdict_waiting(const struct verdict *v); /* questions that wait for zones */
+
+/* ---- counters, for /metrics; `check` does not count ------------------------------------------ */
+
+/* How long verdicts took, from verdict_ask to DONE. */
+enum verdict_way {
+    VERDICT_AT_ONCE, /* all of it was in memory */
+    VERDICT_WAITED,  /* for a DNS zone */
+    VERDICT_WAYS,
+};
+const struct histogram *verdict_latency(const struct verdict *v, enum verdict_way way);
+
+/* What a list decided, counted as record_counts counts recipients: a refusal once, however often it
+ * is asked for within the minute. Kept as long as a list of that name is configured. */
+struct verdict_list_counts {
+    char name[BLOCKLIST_NAME_MAX]; /* "local", or of a feed or zone */
+    uint64_t rejected, deferred;
+    uint64_t observed; /* would have been refused */
+    uint64_t
+        excluded; /* an exclusion freed the recipient from it, and perhaps from others behind */
+};
+
+/* Local blocks first, then feeds and zones in the order of the configuration; NULL beyond. Valid
+ * until the next call that sets rules. */
+const struct verdict_list_counts *verdict_list_counts(const struct verdict *v, size_t i);
 
 #endif

@@ -58,26 +58,42 @@ void suffixes_free(struct suffixes *s)
     free(s);
 }
 
-/* Is a name that fits the DNS on the list's sections TYPES? */
-static bool is_listed(const struct suffixes *s, struct view domain, int types)
+/* Is it a name that fits the DNS, and so into the copy that libpsl needs for its NUL? */
+static bool copy_name(struct view domain, char name[NAME_MAX_BYTES + 1])
 {
-    char name[NAME_MAX_BYTES + 1];
-
+    if (domain.len == 0 || domain.len > NAME_MAX_BYTES || view_find(domain, '\0') >= 0)
+        return false;
     memcpy(name, domain.ptr, domain.len);
     name[domain.len] = '\0';
+    return true;
+}
+
+static bool is_listed(const struct suffixes *s, const char *name, int types)
+{
     return psl_is_public_suffix2(s->psl, name, types | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
+static bool is_public(const struct suffixes *s, const char *name)
+{
+    if (strchr(name, '.') == NULL)
+        return true;
+    for (size_t i = 0; i < sizeof listed_by_us / sizeof *listed_by_us; i++)
+        if (strcmp(name, listed_by_us[i]) == 0)
+            return true;
+    return is_listed(s, name, PSL_TYPE_ICANN | PSL_TYPE_PRIVATE);
 }
 
 bool suffixes_is_shared(const struct suffixes *s, struct view domain)
 {
+    char name[NAME_MAX_BYTES + 1];
     size_t at = domain.len;
 
-    if (domain.len > NAME_MAX_BYTES || view_find(domain, '\0') >= 0)
+    if (!copy_name(domain, name))
         return false;
     /* From the root on, as far as a suffix may reach: a hostile name has 127 labels. */
     for (unsigned labels = 1; labels <= SUFFIX_MAX_LABELS && at > 0; labels++) {
         at = (size_t)(view_find_last(view_first(domain, at), '.') + 1);
-        if (at < domain.len && is_listed(s, view_from(domain, at), PSL_TYPE_PRIVATE))
+        if (at < domain.len && is_listed(s, name + at, PSL_TYPE_PRIVATE))
             return true;
         at -= at > 0;
     }
@@ -86,14 +102,52 @@ bool suffixes_is_shared(const struct suffixes *s, struct view domain)
 
 bool suffixes_is_public(const struct suffixes *s, struct view domain)
 {
+    char name[NAME_MAX_BYTES + 1];
+
     if (view_find(domain, '.') < 0)
         return true;
-    if (domain.len > NAME_MAX_BYTES || view_find(domain, '\0') >= 0)
-        return false;
-    for (size_t i = 0; i < sizeof listed_by_us / sizeof *listed_by_us; i++)
-        if (view_is(domain, listed_by_us[i]))
-            return true;
-    return is_listed(s, domain, PSL_TYPE_ICANN | PSL_TYPE_PRIVATE);
+    return copy_name(domain, name) && is_public(s, name);
+}
+
+/* Where the last LABELS labels begin. */
+static size_t last_labels(struct view domain, unsigned labels)
+{
+    ptrdiff_t dot = (ptrdiff_t)domain.len;
+
+    for (; labels > 0 && dot >= 0; labels--)
+        dot = view_find_last(view_first(domain, (size_t)dot), '.');
+    return (size_t)(dot + 1);
+}
+
+/*
+ * Not psl_registrable_domain, which knows neither our names nor how to do without the implied "*".
+ * The longest suffix rules, so the first that is found from the left.
+ */
+struct view suffixes_registrable(const struct suffixes *s, struct view domain)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    if (!copy_name(domain, name) || name[0] == '[')
+        return VIEW_NONE;
+    size_t above = last_labels(domain, SUFFIX_MAX_LABELS + 1);
+    size_t at = above;
+    while (!is_public(s, name + at)) {
+        above = at;
+        at += strcspn(name + at, ".") + 1;
+    }
+    return at == above ? VIEW_NONE : view_from(domain, above);
+}
+
+struct view suffixes_of_registry(const struct suffixes *s, struct view domain)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    if (!copy_name(domain, name))
+        return VIEW_NONE;
+    size_t at = last_labels(domain, SUFFIX_MAX_LABELS);
+    while (strchr(name + at, '.') != NULL && !is_listed(s, name + at, PSL_TYPE_ICANN))
+        at += strcspn(name + at, ".") + 1;
+    return view_from(domain, at);
 }
 
 const char *suffixes_version(const struct suffixes *s)

@@ -96,25 +96,20 @@ static void check_times(const struct part *part, const struct feed_config *feed,
                  "write some days, or 0 for never");
 }
 
-static struct setting *setting_of(const struct part *part, const char *key)
-{
-    return &part->settings[key_index(part->section, section_key(part->section, view_of(key)))];
-}
-
 /*
  * A reply that was written must be good as it stands. The default speaks of ${contact}; where
  * there is none it speaks of the postmaster, so that a short configuration works.
  */
-static void check_reply(const struct part *part, struct config_feed *feed, const char *contact,
+static void check_reply(const struct part *part, const char **reply, const char *contact,
                         struct complaints *c)
 {
-    struct setting *setting = setting_of(part, "reply");
+    struct setting *setting = part_setting(part, "reply");
     struct place place = part_place(part, "reply");
     struct error why;
 
     if (setting->line == 0) {
         if (contact[0] == '\0')
-            feed->reply = setting->text = key_reply_without_contact;
+            *reply = setting->text = key_reply_without_contact;
         return;
     }
     if (setting->text[0] != '\0' && reply_check(view_of(setting->text), view_of(contact), &why) < 0)
@@ -131,7 +126,18 @@ static void check_feeds(struct loaded *l, struct complaints *c)
         check_keys_of_formats(part, feed->feed.format, c);
         config_check_source(l, part, &feed->feed, c);
         check_times(part, &feed->feed, c);
-        check_reply(part, feed, l->config.contact, c);
+        check_reply(part, &feed->reply, l->config.contact, c);
+    }
+}
+
+static void check_zones(struct loaded *l, struct complaints *c)
+{
+    for (struct part *part = l->parts; part != NULL; part = part->next) {
+        if (strcmp(part->section->name, "dnsbl") != 0)
+            continue;
+        struct config_zone *zone = part->base;
+        config_check_zone(l, part, zone, c);
+        check_reply(part, &zone->reply, l->config.contact, c);
     }
 }
 
@@ -232,7 +238,7 @@ static void check_secrets(const struct loaded *l, const struct config_source *so
 /* Unless it was written, the file of blocks stands beside the exclusions. */
 static int place_blocks(struct loaded *l)
 {
-    struct setting *setting = setting_of(part_first(l, "blocks"), "file");
+    struct setting *setting = part_setting(part_first(l, "blocks"), "file");
     struct view file = view_of(l->config.exclusions.file);
     struct buf path = BUF_INIT(0);
 
@@ -246,6 +252,17 @@ static int place_blocks(struct loaded *l)
     return failed || setting->text == NULL ? ERR_NOMEM : 0;
 }
 
+/* A log that is appended to what the help desk edits. */
+static void check_decisions(const struct loaded *l, struct complaints *c)
+{
+    struct place place = part_place(part_first(l, "decisions"), "file");
+    const char *file = l->config.decisions_file;
+
+    if (file != NULL &&
+        (strcmp(file, l->config.exclusions.file) == 0 || strcmp(file, l->config.blocks.file) == 0))
+        complain(c, ERROR, &place, "is the file of exclusions or blocks; write another");
+}
+
 static void check_files(const struct loaded *l, struct complaints *c)
 {
     struct place place = part_place(part_first(l, "blocks"), "file");
@@ -254,6 +271,7 @@ static void check_files(const struct loaded *l, struct complaints *c)
         complain(c, ERROR, &place,
                  "is the file of exclusions; what is blocked and what is let through cannot stand "
                  "in one file, write another");
+    check_decisions(l, c);
 }
 
 static void check_http(const struct loaded *l, struct complaints *c)
@@ -280,6 +298,8 @@ int config_check(struct loaded *l, const struct config_source *source, struct co
     check_contact(l, c);
     check_sockets(l, c);
     check_feeds(l, c);
+    check_zones(l, c);
+    config_check_dns(l, c);
     check_files(l, c);
     check_http(l, c);
     check_secrets(l, source, c);

@@ -10,28 +10,39 @@
 #include "loaded.h"
 #include "rcptguard/base/file.h"
 
-/* The feeds' structs can only be made when all are counted. */
-static int make_feeds(struct loaded *l)
+static bool is_of(const struct part *part, const char *section)
+{
+    return strcmp(part->section->name, section) == 0;
+}
+
+/* The structs of feeds and zones can only be made when all are counted. */
+static int make_lists(struct loaded *l)
 {
     struct config *config = &l->config;
-    size_t n = 0;
+    size_t n_feeds = 0, n_zones = 0;
 
-    for (struct part *p = l->parts; p != NULL; p = p->next)
-        n += strcmp(p->section->name, "feed") == 0;
-    config->feeds = arena_zero(l->arena, (n + 1) * sizeof *config->feeds);
-    const char **names = arena_zero(l->arena, (n + 1) * sizeof *names);
-    if (config->feeds == NULL || names == NULL)
+    for (struct part *p = l->parts; p != NULL; p = p->next) {
+        n_feeds += is_of(p, "feed");
+        n_zones += is_of(p, "dnsbl");
+    }
+    config->feeds = arena_zero(l->arena, (n_feeds + 1) * sizeof *config->feeds);
+    config->zones = arena_zero(l->arena, (n_zones + 1) * sizeof *config->zones);
+    const char **names = arena_zero(l->arena, (n_feeds + n_zones + 1) * sizeof *names);
+    if (config->feeds == NULL || config->zones == NULL || names == NULL)
         return ERR_NOMEM;
     for (struct part *p = l->parts; p != NULL; p = p->next) {
-        if (strcmp(p->section->name, "feed") != 0)
-            continue;
-        p->base = &config->feeds[config->n_feeds];
-        config->feeds[config->n_feeds].feed.name = p->name.ptr;
-        names[config->n_feeds++] = p->name.ptr;
+        if (is_of(p, "feed")) {
+            names[config->n_feeds] = config->feeds[config->n_feeds].feed.name = p->name.ptr;
+            p->base = &config->feeds[config->n_feeds++];
+        } else if (is_of(p, "dnsbl")) {
+            names[n_feeds + config->n_zones] = config->zones[config->n_zones].zone.name =
+                p->name.ptr;
+            p->base = &config->zones[config->n_zones++];
+        }
     }
-    names[config->n_feeds] = LOCAL_LIST;
+    names[n_feeds + n_zones] = LOCAL_LIST;
     config->list_names = names;
-    config->n_list_names = config->n_feeds + 1;
+    config->n_list_names = n_feeds + n_zones + 1;
     return 0;
 }
 
@@ -106,8 +117,9 @@ static int build(struct loaded *l, struct part **end, const struct config_source
 {
     l->config.path = arena_copy(l->arena, view_of(source->path));
     if (l->config.path == NULL || config_read(l, end, source->text, complaints) < 0 ||
-        make_feeds(l) < 0 || set_all(l, complaints) < 0)
+        make_lists(l) < 0 || set_all(l, complaints) < 0)
         return ERR_NOMEM;
+    l->config.policy.listen_set = part_setting(part_first(l, "policy"), "listen")->line != 0;
     l->config.exclusions.kind = LOCAL_EXCLUSIONS;
     l->config.blocks.kind = LOCAL_BLOCKS;
     l->config.exclusions.state_dir = l->config.blocks.state_dir = l->config.state_dir;

@@ -13,6 +13,7 @@
 _Static_assert(sizeof(enum log_target) == sizeof(unsigned) &&
                    sizeof(enum log_level) == sizeof(unsigned) &&
                    sizeof(enum decision_mode) == sizeof(unsigned) &&
+                   sizeof(enum dnsbl_query) == sizeof(unsigned) &&
                    sizeof(enum list_action) == sizeof(unsigned),
                "enums of the configuration are stored as unsigned");
 _Static_assert(VALUE_MAX_LINES <= FEED_MAX_URLS, "the lines of url fit");

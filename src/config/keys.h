@@ -31,7 +31,8 @@ struct key {
     const struct choice *choices;
     const char *schemes;
 
-    /* Where it goes: in struct config, or in struct config_feed for [feed NAME]; 0: nowhere. */
+    /* Where it goes: in struct config, or in struct config_feed for [feed NAME], config_zone for
+     * [dnsbl NAME]; 0: nowhere. */
     size_t at;
     size_t also_at; /* lists: the count; others: a bool "written in the file"; 0: none */
     size_t rest_at; /* VALUE_URLS: all but the first, which goes to AT; also_at counts them */

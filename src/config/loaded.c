@@ -66,7 +66,7 @@ struct part *part_first(const struct loaded *l, const char *section)
     return part;
 }
 
-const struct setting *part_setting(const struct part *part, const char *key)
+struct setting *part_setting(const struct part *part, const char *key)
 {
     const struct key *row = section_key(part->section, view_of(key));
     return &part->settings[key_index(part->section, row)];

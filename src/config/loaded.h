@@ -63,7 +63,7 @@ int config_read(struct loaded *l, struct part **end, struct view text, struct co
 struct part *part_first(const struct loaded *l, const char *section);
 
 /* The setting of a key that the section has. */
-const struct setting *part_setting(const struct part *part, const char *key);
+struct setting *part_setting(const struct part *part, const char *key);
 
 /* Where to point at: the key's line, or that of the section's header when it was not written. */
 struct place part_place(const struct part *part, const char *key);
@@ -75,6 +75,28 @@ int config_check(struct loaded *l, const struct config_source *source, struct co
  * written about its servers fits together. */
 void config_check_source(struct loaded *l, const struct part *part, struct feed_config *feed,
                          struct complaints *c);
+
+/* A zone: puts its secret in place, into the arena, and checks that it can be asked. */
+void config_check_zone(struct loaded *l, const struct part *part, struct config_zone *zone,
+                       struct complaints *c);
+
+/* The resolvers of [dns]. */
+void config_check_dns(const struct loaded *l, struct complaints *c);
+
+/*
+ * What stands for a secret elsewhere. secret_check_use complains at PLACE of other variables in
+ * TEXT, and of this one where the section has no secret; false: it did.
+ */
+#define SECRET_WORD "${secret}"
+bool secret_is_in(const char *text);
+bool secret_check_use(const struct part *part, const struct place *place, const char *text,
+                      struct complaints *c);
+
+/*
+ * A secret as written becomes itself: of @FILE what it holds, in the arena; "" when it cannot be
+ * read, which is told with the other secrets. NULL: no memory.
+ */
+const char *secret_resolve(struct arena *arena, const char *secret);
 
 /*
  * Is FILE fit to hold a secret: there, regular, readable, not empty, not open to others?

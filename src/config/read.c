@@ -17,7 +17,7 @@ struct reader {
     bool no_memory;
 };
 
-/* Feed names become file names, words of the command and values of list=. */
+/* Names of lists become file names, words of the command and values of list=. */
 static const char *name_problem(struct view name)
 {
     if (name.len == 0)

@@ -1,4 +1,7 @@
-/* Secrets in files of their own, so that the configuration can be shown around. */
+/*
+ * Secrets in files of their own, so that the configuration can be shown around; and ${secret},
+ * which stands for one where it is used.
+ */
 #include <sys/stat.h>
 
 #include "loaded.h"
@@ -51,6 +54,47 @@ int secret_file_check(const char *path, struct error *why)
 
     buf_free(&unused);
     return rc;
+}
+
+const char *secret_resolve(struct arena *arena, const char *secret)
+{
+    struct buf text = BUF_INIT(0);
+
+    if (secret[0] != '@')
+        return secret;
+    const char *read = "";
+    if (secret_file_read(secret + 1, &text, NULL) == 0)
+        read = arena_copy(arena, buf_view(&text));
+    if (text.data != NULL)
+        explicit_bzero(text.data, text.len);
+    buf_free(&text);
+    return read;
+}
+
+bool secret_is_in(const char *text)
+{
+    return strstr(text, SECRET_WORD) != NULL;
+}
+
+bool secret_check_use(const struct part *part, const struct place *place, const char *text,
+                      struct complaints *c)
+{
+    bool good = true;
+
+    for (const char *at = strstr(text, "${"); at != NULL; at = strstr(at + 2, "${")) {
+        struct view v = view_of(at);
+        ptrdiff_t end = view_find(v, '}');
+        if (view_starts(v, SECRET_WORD))
+            continue;
+        complain(c, ERROR, place, "%.*s is not known here; the only variable is %s",
+                 (int)(end < 0 || end > 40 ? 2 : end + 1), at, SECRET_WORD);
+        good = false;
+    }
+    if (!secret_is_in(text) || part_setting(part, "secret")->text[0] != '\0')
+        return good;
+    complain(c, ERROR, place, "uses %s, which is not set; write secret = @FILE in [%s %s]",
+             SECRET_WORD, part->section->name, part->name.ptr);
+    return false;
 }
 
 int pem_file_check(const char *path, bool private, struct error *why)

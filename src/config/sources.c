@@ -8,7 +8,6 @@
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/hash.h"
 
-#define SECRET_WORD      "${secret}"
 #define PUBKEY_MAX_BYTES 4096
 
 /* Headers that belong to HTTP itself or to the conditional fetch. */
@@ -60,31 +59,15 @@ static bool is_set(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
-static bool has_secret(const char *text)
-{
-    return strstr(text, SECRET_WORD) != NULL;
-}
-
 /* ---- ${secret} ------------------------------------------------------------------------------ */
 
 static void check_variables(const struct line *line, const struct feed_config *feed,
                             struct complaints *c)
 {
     struct place place = place_of(line);
-    bool wanted = false;
 
-    for (const char *at = strstr(line->setting->text, "${"); at != NULL;
-         at = strstr(at + 2, "${")) {
-        struct view v = view_of(at);
-        ptrdiff_t end = view_find(v, '}');
-        wanted |= view_starts(v, SECRET_WORD);
-        if (!view_starts(v, SECRET_WORD))
-            complain(c, ERROR, &place, "%.*s is not known here; the only variable is %s",
-                     (int)(end < 0 || end > 40 ? 2 : end + 1), at, SECRET_WORD);
-    }
-    if (wanted && part_setting(line->part, "secret")->text[0] == '\0')
-        complain(c, ERROR, &place, "uses %s, which is not set; write secret = @FILE in [feed %s]",
-                 SECRET_WORD, feed->name);
+    (void)feed;
+    secret_check_use(line->part, &place, line->setting->text, c);
 }
 
 static void check_no_variables(const struct line *line, const struct feed_config *feed,
@@ -100,7 +83,7 @@ static void check_no_variables(const struct line *line, const struct feed_config
 static bool line_uses_secret(const struct part *part, const char *key)
 {
     for (const struct setting *s = part_setting(part, key); s != NULL; s = s->again)
-        if (has_secret(s->text))
+        if (secret_is_in(s->text))
             return true;
     return false;
 }
@@ -116,24 +99,13 @@ static void check_secret_is_used(const struct part *part, struct complaints *c)
                  SECRET_WORD);
 }
 
-/* @FILE becomes what it holds. That it cannot be read is told with the other secrets. */
 static void read_secret(struct loaded *l, const struct part *part, struct feed_config *feed,
                         struct complaints *c)
 {
     struct place place = part_place(part, "secret");
-    struct buf text = BUF_INIT(0);
 
-    if (!is_set(feed->secret) || feed->secret[0] != '@')
-        return;
-    const char *path = feed->secret + 1;
-    feed->secret = "";
-    if (secret_file_read(path, &text, NULL) == 0)
-        feed->secret = arena_copy(l->arena, buf_view(&text));
-    if (feed->secret == NULL)
+    if (is_set(feed->secret) && (feed->secret = secret_resolve(l->arena, feed->secret)) == NULL)
         complain(c, ERROR, &place, "no memory");
-    if (text.data != NULL)
-        explicit_bzero(text.data, text.len);
-    buf_free(&text);
 }
 
 /* ---- what is sent --------------------------------------------------------------------------- */
@@ -181,7 +153,7 @@ static void check_userpwd(const struct line *line, const struct feed_config *fee
 
 static bool sends_secret(const struct line *line, const struct feed_config *feed)
 {
-    return feed->n_headers > 0 || is_set(feed->userpwd) || has_secret(line->setting->text) ||
+    return feed->n_headers > 0 || is_set(feed->userpwd) || secret_is_in(line->setting->text) ||
            place_has_userinfo(view_of(line->setting->text));
 }
 

@@ -44,4 +44,6 @@ void decision_log_line(struct text *t, const struct log_words *words)
     add_word(t, "list", words->list);
     add_bracketed(t, "entry", words->entry);
     add_bracketed(t, "action", words->action);
+    if (words->evidence.len > 0)
+        add_bracketed(t, "evidence", words->evidence);
 }

@@ -86,6 +86,7 @@ struct feed {
     struct feeds_request *again;   /* came while others waited: for one more */
     uint64_t active;               /* entries that block now */
     struct feed_status told;       /* what the loop knows */
+    uint64_t looks[FEED_FAILED + 1], guards[FEED_GUARDS]; /* since the start, as in feed_status */
 
     int64_t logged_at; /* the last thing that was logged, so that it is not said every minute */
     char logged[512];

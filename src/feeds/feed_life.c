@@ -250,6 +250,8 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     status->next_fetch = m->next_fetch;
     feed_text(status->last_error, sizeof status->last_error, m->last_error);
     feed_text(status->guard, sizeof status->guard, m->guard);
+    memcpy(status->looks, f->looks, sizeof status->looks);
+    memcpy(status->guards, f->guards, sizeof status->guards);
     tell_held(f, status);
     tell_progress(f, status);
 }

@@ -9,6 +9,7 @@
 #include "feed.h"
 #include "fetch/url.h"
 #include "origin.h"
+#include "rcptguard/base/clock.h"
 #include "worker.h"
 
 struct shown {
@@ -24,6 +25,8 @@ struct feeds {
     size_t n_shown;
     struct feeds_request *requests;
     unsigned n_requests;
+    uint64_t swaps;
+    int64_t swapped_at;
 };
 
 /* ---- what the worker told ------------------------------------------------------------------- */
@@ -86,8 +89,11 @@ static void deliver(void *arg)
 
     post_take_statuses(f->post, take_status, f);
     struct blocklist *bl = post_take_blocklist(f->post);
-    if (bl != NULL)
+    if (bl != NULL) {
+        f->swaps++;
+        f->swapped_at = clock_now();
         f->events.blocklist(bl, f->events.arg);
+    }
     for (size_t i = 0; i < f->n_shown; i++) {
         if (f->shown[i].changed && f->events.status != NULL)
             f->events.status(&f->shown[i].status, f->events.arg);
@@ -165,6 +171,11 @@ int feeds_start(struct feeds *f, struct error *why)
     return worker_start(f->worker, why);
 }
 
+int64_t feeds_silent_ms(const struct feeds *f)
+{
+    return worker_silent_ms(f->worker);
+}
+
 int feeds_configure(struct feeds *f, const struct feeds_config *config)
 {
     int rc = check_names(config, NULL);
@@ -192,6 +203,12 @@ const struct feed_status *feeds_status_of(const struct feeds *f, struct view nam
 {
     const struct shown *shown = find_shown(f, name);
     return shown == NULL ? NULL : &shown->status;
+}
+
+void feeds_totals(const struct feeds *f, struct feeds_totals *out)
+{
+    *out = (struct feeds_totals){.swaps = f->swaps, .swapped_at = f->swapped_at};
+    worker_pulse(f->worker, out);
 }
 
 /* A request that is in the list of all, and asked of nobody yet. */

@@ -17,7 +17,7 @@ void outcome_fail(struct outcome *o, const struct error *why)
 void outcome_of_signature(struct outcome *o, const struct feed *f, const struct error *why)
 {
     o->state = FEED_REFUSED;
-    feed_text(o->guard, sizeof o->guard, "signature");
+    feed_text(o->guard, sizeof o->guard, GUARD_SIGNATURE);
     error_set(&o->why, ERR_REFUSED,
               "signature: %.300s; ask the publisher to sign the list anew, or set pubkey of [feed "
               "%s] to the new key",
@@ -30,7 +30,7 @@ void outcome_of_packing(struct outcome *o, const struct error *why)
     if (why->code != ERR_SYNTAX && why->code != ERR_LIMIT)
         return;
     o->state = FEED_REFUSED;
-    feed_text(o->guard, sizeof o->guard, "packing");
+    feed_text(o->guard, sizeof o->guard, GUARD_PACKING);
     error_prefix(&o->why, "packing");
 }
 
@@ -67,6 +67,15 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
     feed_text(f->logged, sizeof f->logged, line);
 }
 
+static void count_outcome(struct feed *f, const struct outcome *o)
+{
+    unsigned guard = o->state < FEED_HELD ? FEED_GUARDS : guard_number(o->guard);
+
+    f->looks[o->state]++;
+    if (guard < FEED_GUARDS)
+        f->guards[guard]++;
+}
+
 static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
 {
     struct text error = text_on(f->meta.last_error, sizeof f->meta.last_error);
@@ -83,6 +92,7 @@ static void note_outcome(struct feed *f, const struct outcome *o, int64_t now)
     feed_text(f->meta.guard, sizeof f->meta.guard, good ? "" : o->guard);
     if (!good)
         escape_to_max(&error, view_of(o->why.text), ESCAPE_TERMINAL, sizeof f->meta.last_error);
+    count_outcome(f, o);
     log_outcome(f, o, now);
 }
 

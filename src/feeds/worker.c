@@ -85,19 +85,23 @@ static void build(struct worker *w, int64_t now)
 {
     struct blocklist *made;
     struct error why;
+    int64_t began_ns;
 
     if (now < w->build_again_at)
         return;
     w->build_again_at = 0;
     if (!build_needed(w->feeds, w->n_feeds, w->current))
         return;
+    began_ns = clock_mono_ns();
     if (build_blocklist(&w->house, w->feeds, w->n_feeds, w->current, &made, &why) < 0) {
         w->build_again_at = now + AGAIN_S;
-        if (!atomic_load(&w->stop))
-            log_error("feeds", "the new blocklist cannot be built, the old one stays: %s",
-                      why.text);
+        if (atomic_load(&w->stop))
+            return;
+        atomic_fetch_add(&w->pulse.build_errors, 1);
+        log_error("feeds", "the new blocklist cannot be built, the old one stays: %s", why.text);
         return;
     }
+    atomic_store(&w->pulse.build_ns, clock_mono_ns() - began_ns);
     w->unsaved = true;
     w->save_again_at = 0;
     w->counted_day = 0;
@@ -197,6 +201,7 @@ static void turn(struct worker *w)
 {
     int64_t now = clock_now();
 
+    atomic_store(&w->turned_at, clock_mono_ms());
     heed_clock(w, now);
     queue_run(w->inbox);
     watcher_run(w->watcher, clock_mono_ms());
@@ -206,21 +211,25 @@ static void turn(struct worker *w)
     begin_what_is_due(w, now);
     judge_what_arrived(w, now);
     build(w, now);
-    if (atomic_load(&w->stop)) {
-        end_swap(w, false);
+    /* What is in force already is kept all the same: the next start begins with it. */
+    if (atomic_load(&w->stop) && w->swap.made == NULL)
         return;
-    }
     worker_tell(w, now);
     post_send(w->post);
     for (size_t i = 0; i < w->n_feeds; i++)
         refresh_keep(&w->house, w->feeds[i], now);
     worker_tell(w, now);
     save_index(w, now);
-    end_swap(w, true);
+    end_swap(w, !atomic_load(&w->stop) || !w->unsaved);
     /* Last: what somebody was told is rolled back must not be in force after a crash, not even
      * until the index is built again. */
     post_ended(w);
     post_send(w->post);
+}
+
+int64_t worker_silent_ms(const struct worker *w)
+{
+    return clock_mono_ms() - atomic_load(&w->turned_at);
 }
 
 /* ---- waiting -------------------------------------------------------------------------------- */
@@ -279,13 +288,22 @@ static int wait_ms(const struct worker *w)
  */
 #define NICE 10
 
+void worker_pulse(const struct worker *w, struct feeds_totals *out)
+{
+    out->build_ns = atomic_load(&w->pulse.build_ns);
+    out->build_errors = atomic_load(&w->pulse.build_errors);
+    out->busy = atomic_load(&w->pulse.busy);
+}
+
 void *worker_run(void *arg)
 {
     struct worker *w = arg;
 
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     while (!atomic_load(&w->stop)) {
+        atomic_store(&w->pulse.busy, true);
         turn(w);
+        atomic_store(&w->pulse.busy, false);
         if (atomic_load(&w->stop))
             break;
         int fds[] = {queue_fd(w->inbox), watcher_fd(w->watcher)};

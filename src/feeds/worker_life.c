@@ -124,6 +124,7 @@ int worker_start(struct worker *w, struct error *why)
 {
     sigset_t all, old;
 
+    atomic_store(&w->turned_at, clock_mono_ms()); /* until it has a turn */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int rc = pthread_create(&w->thread, NULL, worker_run, w);

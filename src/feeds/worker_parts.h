@@ -37,9 +37,17 @@ struct worker {
     int64_t build_again_at, save_again_at, counted_day;
     int64_t clock_ahead_s; /* the wall clock, of the one that nobody sets */
 
+    /* For the loop to see. */
+    struct {
+        _Atomic int64_t build_ns;
+        _Atomic uint64_t build_errors;
+        atomic_bool busy;
+    } pulse;
+
     pthread_t thread;
     bool started;
     atomic_bool stop;
+    _Atomic int64_t turned_at; /* by clock_mono_ms: when the last turn began */
     struct task nudge;
 };
 

@@ -38,6 +38,8 @@ struct local_table {
     struct map *by_name[N_SUBJECTS]; /* name → CHAIN */
     struct local_error *errors;
     size_t n_errors, left_out;
+    int64_t *untils; /* of lines that end, the first first: to count those whose time is over */
+    size_t n_untils;
 };
 
 /* ---- building ---- */
@@ -198,6 +200,25 @@ static bool parse_lines(struct local_table *table, enum local_kind kind, struct 
     return true;
 }
 
+static int compare_times(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool sort_untils(struct local_table *table)
+{
+    table->untils = malloc((table->n_lines + 1) * sizeof *table->untils);
+    if (table->untils == NULL)
+        return false;
+    for (size_t i = 0; i < table->n_lines; i++)
+        if (table->lines[i].until != INT64_MAX)
+            table->untils[table->n_untils++] = table->lines[i].until;
+    qsort(table->untils, table->n_untils, sizeof *table->untils, compare_times);
+    return true;
+}
+
 struct local_table *local_table_parse(enum local_kind kind, struct view text,
                                       const struct address_options *options,
                                       const char *const *lists, size_t n_lists)
@@ -214,7 +235,7 @@ struct local_table *local_table_parse(enum local_kind kind, struct view text,
         struct view copy = view_make(table->text, text.len);
         if (view_starts(copy, "\xef\xbb\xbf")) /* a byte order mark, as Windows editors put it */
             copy = view_make(copy.ptr + 3, copy.len - 3);
-        good = parse_lines(table, kind, copy, options, lists, n_lists);
+        good = parse_lines(table, kind, copy, options, lists, n_lists) && sort_untils(table);
     }
     if (good)
         return table;
@@ -235,6 +256,7 @@ void local_table_free(struct local_table *table)
     free(table->errors);
     free(table->lines);
     free(table->next);
+    free(table->untils);
     free(table->text);
     free(table);
 }
@@ -256,6 +278,20 @@ struct task *local_table_retire_task(struct local_table *table)
 size_t local_table_count(const struct local_table *table)
 {
     return table == NULL ? 0 : table->n_lines;
+}
+
+size_t local_table_expired(const struct local_table *table, int64_t now)
+{
+    size_t from = 0, to = table == NULL ? 0 : table->n_untils;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (table->untils[middle] < now)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
 }
 
 size_t local_table_left_out(const struct local_table *table)

@@ -17,6 +17,7 @@
 
 #define DRAIN_READS 64 /* at SIGTERM: reads of one connection before it is cut */
 
+static void go_on(struct client *c);
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 static void on_writable(evutil_socket_t fd, short what, void *arg);
 
@@ -66,6 +67,8 @@ void client_close(struct client *c)
 {
     struct policy *p = c->policy;
 
+    if (c->waits != NULL)
+        verdict_forget(c->waits);
     if (c->previous != NULL)
         c->previous->next = c->next;
     else
@@ -101,15 +104,26 @@ static bool flush(struct client *c)
     return true;
 }
 
-static void take_answer(const struct answer *answer, void *arg)
+static void put_answer(struct client *c, const char *action)
 {
-    struct client *c = arg;
     struct text t = text_on(c->reply, sizeof c->reply);
 
     text_add(&t, "action=");
-    text_add(&t, answer->action);
+    text_add(&t, action);
     text_add(&t, "\n\n");
     c->reply_len = t.len;
+}
+
+/* At once, from within verdict_ask, or after a wait. */
+static void take_answer(const struct answer *answer, void *arg)
+{
+    struct client *c = arg;
+    bool waited = c->waits != NULL;
+
+    put_answer(c, answer->action);
+    c->waits = NULL;
+    if (waited)
+        go_on(c);
 }
 
 static void answer_query(struct client *c, const struct policy_query *query)
@@ -120,8 +134,7 @@ static void answer_query(struct client *c, const struct policy_query *query)
     counts->queries++;
     if (!policy_query_is_recipient(query)) {
         counts->foreign++;
-        static const struct answer dunno = {.action = "DUNNO"};
-        take_answer(&dunno, c);
+        put_answer(c, "DUNNO");
         return;
     }
     const struct question question = {
@@ -132,7 +145,7 @@ static void answer_query(struct client *c, const struct policy_query *query)
         .queue_id = query->queue_id,
         .instance = query->instance,
     };
-    verdict_ask(p->verdict, &question, take_answer, c);
+    c->waits = verdict_ask(p->verdict, &question, take_answer, c);
 }
 
 static void log_broken(const struct client *c, const char *what, struct view bytes)
@@ -153,7 +166,7 @@ static bool answer_all(struct client *c)
     size_t done = 0;
     bool alive = true;
 
-    while (alive && c->reply_len == 0) {
+    while (alive && c->reply_len == 0 && c->waits == NULL) {
         struct view bytes = view_make(c->buffer + done, c->len - done);
         struct policy_query query;
         size_t used;
@@ -162,12 +175,17 @@ static bool answer_all(struct client *c)
         if (scan == POLICY_MORE)
             break;
         if (scan == POLICY_BROKEN) {
+            c->listener->broken++;
             log_broken(c, what, bytes);
             return false;
         }
+        c->asked = true;
         answer_query(c, &query);
         done += used;
-        alive = flush(c);
+        if (c->waits != NULL)
+            event_del(c->readable);
+        else
+            alive = flush(c);
     }
     /* The views of the answered queries are gone: what is left of the next one moves to the front.
      */
@@ -193,10 +211,29 @@ static enum client_read read_some(struct client *c)
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
+    struct client *c = arg;
+
     (void)fd;
     (void)what;
-    if (read_some(arg) == CLIENT_GONE)
-        client_close(arg);
+    if (c->policy->draining)
+        client_drain(c);
+    else if (read_some(c) == CLIENT_GONE)
+        client_close(c);
+}
+
+/* Writes what waits, answers what was read meanwhile, and reads again. */
+static void go_on(struct client *c)
+{
+    if (!flush(c) || (c->reply_len == 0 && !answer_all(c))) {
+        client_close(c);
+        return;
+    }
+    if (c->reply_len > 0 || c->waits != NULL)
+        return;
+    if (c->policy->draining)
+        client_drain(c);
+    else
+        event_add(c->readable, NULL);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -206,24 +243,45 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     event_del(c->writable);
-    if (!flush(c) || (c->reply_len == 0 && !answer_all(c))) {
-        client_close(c);
-        return;
+    go_on(c);
+}
+
+/* Passes what waits, and what stands behind it in the buffer as well. False: no more can be said.
+ */
+static bool pass_waiting(struct client *c)
+{
+    while (c->waits != NULL) {
+        verdict_forget(c->waits);
+        c->waits = NULL;
+        put_answer(c, "DUNNO");
+        if (!flush(c) || c->reply_len > 0 || !answer_all(c))
+            return false;
     }
-    if (c->reply_len > 0)
+    return c->reply_len == 0;
+}
+
+void client_give_up(struct client *c)
+{
+    if (c->waits == NULL)
         return;
-    if (c->policy->draining)
-        client_drain(c);
-    else
-        event_add(c->readable, NULL);
+    for (int i = 0; i < DRAIN_READS && pass_waiting(c); i++)
+        if (read_some(c) != CLIENT_SOME)
+            return;
 }
 
 void client_drain(struct client *c)
 {
     enum client_read got = CLIENT_SOME;
 
-    for (int i = 0; i < DRAIN_READS && got == CLIENT_SOME && c->reply_len == 0; i++)
+    if (c->waits != NULL)
+        return;
+    for (int i = 0; i < DRAIN_READS && got == CLIENT_SOME && c->reply_len == 0 && c->waits == NULL;
+         i++)
         got = read_some(c);
-    if (got == CLIENT_GONE || c->reply_len == 0)
+    if (got != CLIENT_GONE && (c->reply_len > 0 || c->waits != NULL))
+        return;
+    if (got == CLIENT_GONE || c->policy->impatient || (c->asked && c->len == 0))
         client_close(c);
+    else
+        event_add(c->readable, NULL);
 }

@@ -16,6 +16,7 @@
 #define ACCEPTS_A_TURN 64    /* then the connections that are there have their turn */
 #define RESUME_MS      200   /* how long accepting pauses when nobody leaves */
 #define LOG_EVERY_MS   60000 /* the same trouble is said once a minute */
+#define PATIENCE_MS    500   /* at the end, with who connected and has not asked yet */
 
 static bool may_log(int64_t *logged_ms)
 {
@@ -69,9 +70,10 @@ static void pause_accepting(struct policy *p)
     event_add(p->resume, &later);
 }
 
-static void refuse(struct policy *p, const struct listener *l, int fd)
+static void refuse(struct policy *p, struct listener *l, int fd)
 {
     close(fd);
+    l->refused++;
     p->refused++;
     if (!may_log(&p->refusal_logged_ms))
         return;
@@ -103,6 +105,8 @@ static bool accept_one(struct listener *l)
         refuse(p, l, fd);
     else if (client_new(p, l, fd) == NULL)
         close(fd);
+    else
+        l->accepted++;
     return true;
 }
 
@@ -130,48 +134,85 @@ static int open_unix(struct listener *l, const struct policy_config *config, str
     return 0;
 }
 
-static bool is_loopback(const struct socket_address *address)
+static int bind_listener(struct listener *l, const struct policy_config *config, struct error *why)
 {
-    return view_starts(view_of(address->host), "127.") || strcmp(address->host, "::1") == 0;
+    if (l->address.is_unix)
+        return open_unix(l, config, why);
+    l->fd = socket_listen_inet(&l->address, why);
+    if (l->fd == ERR_ABSENT && socket_is_loopback(&l->address)) {
+        log_warning("policy", "listen = %s: %s; going on without it", l->text, why->text);
+        return 0;
+    }
+    if (l->fd == ERR_ABSENT)
+        why->code = ERR_IO; /* a network that comes up late: no error of the configuration */
+    return l->fd < 0 ? error_prefix(why, "policy.listen = %s", l->text) : 0;
 }
 
-static int open_listener(struct policy *p, struct listener *l, const char *text,
-                         const struct policy_config *config, struct error *why)
+static struct listener *next_listener(struct policy *p)
 {
+    struct listener *l = &p->listeners[p->n_listeners++];
+
     l->policy = p;
     l->fd = -1;
+    return l;
+}
+
+/* One of the configuration. Where nobody wrote it, and sockets were passed, those are meant. */
+static int open_listener(struct policy *p, const char *text, const struct policy_config *config,
+                         struct passed *passed, struct error *why)
+{
+    struct listener *l = next_listener(p);
+
     snprintf(l->text, sizeof l->text, "%s", text);
     int rc = socket_address_parse(view_of(text), &l->address, why);
     if (rc < 0)
         return error_prefix(why, "policy.listen = %s", text);
-    if (l->address.is_unix)
-        return open_unix(l, config, why);
-    l->fd = socket_listen_inet(&l->address, why);
-    if (l->fd == ERR_ABSENT && is_loopback(&l->address)) {
-        log_warning("policy", "listen = %s: %s; going on without it", text, why->text);
+    l->fd = passed_at(passed, &l->address);
+    l->passed = l->fd >= 0;
+    if (l->passed)
         return 0;
-    }
-    return l->fd < 0 ? error_prefix(why, "policy.listen = %s", text) : 0;
+    if (passed == NULL || config->listen_set)
+        rc = bind_listener(l, config, why);
+    if (rc == 0 && l->fd < 0)
+        p->n_listeners--; /* it is none */
+    return rc;
 }
 
-static int open_all(struct policy *p, const struct policy_config *config, struct error *why)
+static void take_named(struct policy *p, struct passed *passed)
 {
-    size_t open = 0;
+    struct socket_address where;
+    int fd;
 
+    while ((fd = passed_named(passed, "policy", &where)) >= 0) {
+        struct listener *l = next_listener(p);
+        l->address = where;
+        l->fd = fd;
+        l->passed = true;
+        socket_text(&where, l->text);
+    }
+}
+
+static int open_all(struct policy *p, const struct policy_config *config, struct passed *passed,
+                    struct error *why)
+{
     for (size_t i = 0; i < config->n_listen; i++) {
-        p->n_listeners++;
-        int rc = open_listener(p, &p->listeners[i], config->listen[i], config, why);
+        int rc = open_listener(p, config->listen[i], config, passed, why);
         if (rc < 0)
             return rc;
-        open += p->listeners[i].fd >= 0;
     }
-    if (open == 0)
-        return error_set(why, ERR_ABSENT, "policy.listen: nothing to listen on");
-    return 0;
+    take_named(p, passed);
+    if (p->n_listeners > 0)
+        return 0;
+    if (passed != NULL && !config->listen_set)
+        return error_set(why, ERR_ABSENT,
+                         "none of the sockets that were passed is for Postfix; write "
+                         "FileDescriptorName=policy in its socket unit, or set policy.listen");
+    return error_set(why, ERR_ABSENT, "policy.listen: nothing to listen on");
 }
 
 struct policy *policy_new(struct event_base *base, const struct policy_config *config,
-                          struct verdict *verdict, struct record *record, struct error *why)
+                          struct passed *passed, struct verdict *verdict, struct record *record,
+                          struct error *why)
 {
     struct policy *p = calloc(1, sizeof *p);
     if (p == NULL) {
@@ -182,14 +223,14 @@ struct policy *policy_new(struct event_base *base, const struct policy_config *c
     p->verdict = verdict;
     p->record = record;
     p->max_clients = config->max_clients;
-    p->listeners = calloc(config->n_listen + 1, sizeof *p->listeners);
+    p->listeners = calloc(config->n_listen + PASSED_MAX, sizeof *p->listeners);
     p->resume = evtimer_new(base, on_resume, p);
     if (p->listeners == NULL || p->resume == NULL) {
         error_set(why, ERR_NOMEM, "no memory");
         policy_free(p);
         return NULL;
     }
-    if (open_all(p, config, why) < 0) {
+    if (open_all(p, config, passed, why) < 0) {
         policy_free(p);
         return NULL;
     }
@@ -200,12 +241,11 @@ int policy_start(struct policy *p, struct error *why)
 {
     for (size_t i = 0; i < p->n_listeners; i++) {
         struct listener *l = &p->listeners[i];
-        if (l->fd < 0)
-            continue;
         l->acceptable = event_new(p->base, l->fd, EV_READ | EV_PERSIST, on_acceptable, l);
         if (l->acceptable == NULL || event_add(l->acceptable, NULL) != 0)
             return error_set(why, ERR_NOMEM, "no memory");
-        log_notice("policy", "listening on %s", l->text);
+        log_notice("policy", "listening on %s%s", l->text,
+                   l->passed ? ", which was passed to us" : "");
     }
     return 0;
 }
@@ -218,6 +258,22 @@ void policy_configure(struct policy *p, const struct policy_config *config)
 size_t policy_clients(const struct policy *p)
 {
     return p->n_clients;
+}
+
+bool policy_listener(const struct policy *p, size_t i, struct policy_listener *out)
+{
+    if (i >= p->n_listeners)
+        return false;
+    const struct listener *l = &p->listeners[i];
+    *out = (struct policy_listener){
+        .is_unix = l->address.is_unix,
+        .open = l->n_clients,
+        .max_clients = p->max_clients,
+        .accepted = l->accepted,
+        .refused = l->refused,
+        .broken = l->broken,
+    };
+    return true;
 }
 
 static void close_listener(struct listener *l)
@@ -249,13 +305,6 @@ void policy_client_gone(struct policy *p)
         end_drain(p);
 }
 
-static void on_drain_limit(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    end_drain(arg);
-}
-
 static void drain_clients(struct policy *p)
 {
     for (struct client *c = p->clients, *next; c != NULL; c = next) {
@@ -265,15 +314,40 @@ static void drain_clients(struct policy *p)
     }
 }
 
+static void on_drain_limit(evutil_socket_t fd, short what, void *arg)
+{
+    struct policy *p = arg;
+
+    (void)fd;
+    (void)what;
+    if (!p->impatient) {
+        p->impatient = true;
+        drain_clients(p);
+        if (p->drained != NULL && event_add(p->drain_limit, &p->drain_rest) == 0)
+            return;
+    }
+    for (struct client *c = p->clients; c != NULL; c = c->next)
+        client_give_up(c);
+    end_drain(p);
+}
+
+/* Who is in the backlog asked before we said no: they are taken in and answered too. */
+static void empty_backlog(struct listener *l)
+{
+    for (int n = 0; n < SOCKET_BACKLOG && l->fd >= 0; n++)
+        if (l->policy->paused || !accept_one(l))
+            return;
+}
+
 void policy_drain(struct policy *p, int wait_ms, void (*drained)(void *arg), void *arg)
 {
-    const struct timeval limit = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
 
-    /* Who is in the backlog asked before we said no: they are taken in and answered too. */
+    p->drain_rest.tv_sec = (wait_ms - PATIENCE_MS) / 1000;
+    p->drain_rest.tv_usec = (wait_ms - PATIENCE_MS) % 1000 * 1000;
     for (size_t i = 0; i < p->n_listeners; i++) {
-        for (int n = 0; n < SOCKET_BACKLOG && p->listeners[i].fd >= 0; n++)
-            if (p->paused || !accept_one(&p->listeners[i]))
-                break;
+        if (!p->listeners[i].passed)
+            empty_backlog(&p->listeners[i]);
         close_listener(&p->listeners[i]);
     }
     drain_clients(p);
@@ -281,7 +355,7 @@ void policy_drain(struct policy *p, int wait_ms, void (*drained)(void *arg), voi
     p->drained = drained;
     p->drained_arg = arg;
     p->drain_limit = evtimer_new(p->base, on_drain_limit, p);
-    if (p->clients == NULL || p->drain_limit == NULL || event_add(p->drain_limit, &limit) != 0)
+    if (p->clients == NULL || p->drain_limit == NULL || event_add(p->drain_limit, &patience) != 0)
         end_drain(p);
 }
 

@@ -11,10 +11,12 @@ struct listener {
     struct policy *policy;
     struct socket_address address;
     struct socket_file file;
-    char text[128]; /* as configured */
+    char text[SOCKET_TEXT_MAX]; /* as configured */
     int fd;
+    bool passed; /* it outlives us, with who is in its backlog */
     struct event *acceptable;
     unsigned n_clients;
+    uint64_t accepted, refused, broken; /* connections since the start */
 };
 
 struct client {
@@ -25,9 +27,11 @@ struct client {
     struct event *readable, *writable;
     char *buffer; /* POLICY_QUERY_MAX bytes; an idle connection touches none of them */
     size_t len;
+    bool asked; /* a whole query came */
     struct policy_scanner scanner;
     char reply[ACTION_MAX + 16];
     size_t reply_len, reply_sent; /* one answer on its way; the next waits for it */
+    struct verdict_wait *waits;   /* a question that waits for DNS zones; nothing is read */
 };
 
 struct policy {
@@ -40,12 +44,14 @@ struct policy {
     struct client *clients;
     size_t n_clients;
     bool draining;
+    bool impatient;          /* while draining: a question that did not come yet will not */
     bool paused;             /* out of descriptors: nothing is accepted */
     struct event *resume;    /* timer */
     int64_t pause_logged_ms; /* 0: never */
     int64_t refusal_logged_ms;
     uint64_t refused;          /* since that line */
-    struct event *drain_limit; /* timer */
+    struct event *drain_limit; /* timer: patience first, then the rest */
+    struct timeval drain_rest;
     void (*drained)(void *arg);
     void *drained_arg;
 };
@@ -54,8 +60,15 @@ struct policy {
 struct client *client_new(struct policy *p, struct listener *l, int fd);
 void client_close(struct client *c);
 
-/* Answers what is readable now, then closes, once its answers are taken. */
+/*
+ * Answers what is readable now, then closes, once its answers are taken. Who has not asked yet, or
+ * half, is about to (Postfix connects when it has a question) and is waited for until the policy is
+ * impatient: a new connection that breaks twice in a row is a warning in Postfix's log.
+ */
 void client_drain(struct client *c);
+
+/* One that still waits for a DNS zone is told that it passes. */
+void client_give_up(struct client *c);
 
 /* Called after each close: accepting may go on, a drain may be complete. */
 void policy_client_gone(struct policy *p);

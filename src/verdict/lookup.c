@@ -39,10 +39,10 @@ static bool is_too_old(const struct verdict_list *rule, const struct blocklist_l
     return rule->max_age_s > 0 && now - confirmed > rule->max_age_s;
 }
 
-static bool is_freed(const struct local_match *match, struct view list)
+bool lookup_is_freed(const struct verdict *v, struct view list)
 {
-    for (unsigned i = 0; i < match->n_partial; i++)
-        if (local_line_frees(match->partial[i], list))
+    for (unsigned i = 0; i < v->match.n_partial; i++)
+        if (local_line_frees(v->match.partial[i], list))
             return true;
     return false;
 }
@@ -74,7 +74,7 @@ static void add_listing(struct verdict *v, const struct look *look, const struct
         .kind = (enum entry_kind)found->kind,
         .key = look->key,
         .date = found->date,
-        .excluded = is_freed(&v->match, list),
+        .excluded = lookup_is_freed(v, list),
     };
 }
 
@@ -254,7 +254,7 @@ static void add_local_block(struct verdict *v, int64_t now)
         .kind = v->block->kind,
         .key = v->block->key,
         .date = day_of(v->block->at),
-        .excluded = is_freed(&v->match, view_of(LOCAL_LIST)),
+        .excluded = lookup_is_freed(v, view_of(LOCAL_LIST)),
     };
     if (v->n_listings == ANSWER_LISTINGS)
         v->n_listings--;

@@ -1,6 +1,7 @@
 /*
- * The way of one question: parse, exclusions, blocklist, decision, reply, record. All of it is
- * memory and computation; nothing on this way allocates, locks or waits.
+ * The way of one question: parse, exclusions, blocklist, DNS zones, decision, reply, record. All of
+ * it is memory and computation; nothing on this way allocates, locks or waits. One that has to wait
+ * for a zone leaves the way before anything was recorded (wait.c).
  */
 #include "lookup.h"
 
@@ -11,11 +12,14 @@
 
 #define ENTRY_SHOWN 1024
 
-struct verdict *verdict_new(struct record *record)
+struct verdict *verdict_new(struct record *record, struct dnsbl *dnsbl)
 {
     struct verdict *v = calloc(1, sizeof *v);
-    if (v != NULL)
+
+    if (v != NULL) {
         v->record = record;
+        v->dnsbl = dnsbl;
+    }
     return v;
 }
 
@@ -23,9 +27,12 @@ void verdict_free(struct verdict *v)
 {
     if (v == NULL)
         return;
+    while (v->waits != NULL)
+        verdict_forget(v->waits);
     blocklist_free(v->blocklist);
     local_table_free(v->exclusions);
     local_table_free(v->blocks);
+    free(v->lists);
     free(v);
 }
 
@@ -33,6 +40,7 @@ void verdict_set_rules(struct verdict *v, const struct verdict_rules *rules)
 {
     v->rules = rules;
     lookup_rules(v);
+    counts_rules(v);
 }
 
 struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl)
@@ -72,6 +80,11 @@ const struct local_table *verdict_blocks(const struct verdict *v)
     return v->blocks;
 }
 
+const struct histogram *verdict_latency(const struct verdict *v, enum verdict_way way)
+{
+    return &v->latency[way];
+}
+
 static void match_exclusions(struct verdict *v, const struct question *q, int64_t now)
 {
     const struct address *sender = NULL;
@@ -108,6 +121,17 @@ static void build_reply(struct verdict *v, const struct decision_listing *l, enu
     reply_build(l->reply, outcome, &words, v->action);
 }
 
+/* Of a DNS zone: what it answered, and since when; it may have changed its mind tomorrow. */
+static struct view evidence_of(struct verdict *v, const struct decision_listing *l)
+{
+    struct text t = text_on(v->evidence, sizeof v->evidence);
+    char time[21];
+
+    if (l->said[0] != '\0')
+        text_addf(&t, "%s since %s", l->said, clock_time_text(l->since, time));
+    return text_view(&t);
+}
+
 /* What is kept and told of a decision. L: the listing that it speaks of, or NULL; its entry is
  * printed into ENTRY. */
 static struct record_decision describe(struct verdict *v, const struct question *q,
@@ -132,14 +156,18 @@ static struct record_decision describe(struct verdict *v, const struct question 
         .entry = l == NULL ? VIEW_NONE : print_entry(l, entry, ENTRY_SHOWN),
         .date = l == NULL ? 0 : l->date,
         .action = view_of(v->action),
+        .evidence = l == NULL ? VIEW_NONE : evidence_of(v, l),
     };
 }
 
+_Static_assert(RECORD_JOURNAL_BYTES <= LOG_FIELDS_BYTES, "the log takes them whole");
+
 static void log_decision(const char *label, const struct record_decision *d)
 {
-    char line[LOG_LINE_BYTES];
-    struct text t = text_on(line, sizeof line);
+    char line[LOG_LINE_BYTES], fields[LOG_FIELDS_BYTES + 1];
+    struct text t = text_on(line, sizeof line), f = text_on(fields, sizeof fields);
     const struct log_words words = {
+        .evidence = d->evidence,
         .label = label,
         .ref = d->ref,
         .recipient = d->recipient,
@@ -153,7 +181,9 @@ static void log_decision(const char *label, const struct record_decision *d)
         .action = d->action,
     };
     decision_log_line(&t, &words);
-    log_line(text_view(&t));
+    if (log_takes_fields())
+        record_journal_fields(&f, d);
+    log_line(text_view(&t), text_view(&f));
 }
 
 /* Logs, keeps and tells a refusal; the log calls a deferral a refusal too (rule 28). */
@@ -173,14 +203,16 @@ static bool refer_to(struct verdict *v, const struct question *q, struct view li
     bool is_new;
     record_reference(v->record, q->instance, v->recipient.canonical, list, clock_mono_ms(), v->ref,
                      &is_new);
-    if (!is_new)
-        record_counts(v->record)->repeated++;
     return is_new;
 }
 
 static bool refer(struct verdict *v, const struct question *q, const struct decision_listing *l)
 {
-    return refer_to(v, q, l->list);
+    bool is_new = refer_to(v, q, l->list);
+
+    if (!is_new)
+        record_counts(v->record)->repeated++;
+    return is_new;
 }
 
 /* Nothing is kept of a pass, so its reference must not be that of a bounce a moment later, when the
@@ -223,6 +255,7 @@ static bool record_listed_pass(struct verdict *v, const struct question *q,
         return false;
     if (d->observed_by != NULL && refer(v, q, d->observed_by)) {
         counts->observed++;
+        counts_of(v, d->observed_by)->observed++;
         build_reply(v, d->observed_by, OUTCOME_REJECT);
         record_refused(v, q, "observe", d->observed_by);
     } else if (d->observed_by == NULL && freed != NULL && refer_freed(v, q, freed)) {
@@ -239,12 +272,14 @@ static void record_pass(struct verdict *v, const struct question *q, const struc
     struct record_counts *counts = record_counts(v->record);
     const struct decision_listing *freed = freed_listing(v);
 
-    if (v->recipient.state != ADDRESS_OK)
+    if (v->recipient.state != ADDRESS_OK) {
         counts->unparsed++;
-    else if (freed != NULL)
+    } else if (d->observed_by == NULL && freed != NULL) {
         counts->excluded++;
-    else if (d->observed_by == NULL)
+        counts_of(v, freed)->excluded++;
+    } else if (d->observed_by == NULL) {
         counts->passed++;
+    }
     bool told = record_listed_pass(v, q, d, freed);
     pass(v);
     if (told || !record_wants_passes(v->record))
@@ -255,19 +290,26 @@ static void record_pass(struct verdict *v, const struct question *q, const struc
     record_decide(v->record, &passed);
 }
 
-static void record_refusal(struct verdict *v, const struct question *q, const struct decision *d)
+static void count_refusal(struct verdict *v, const struct decision *d)
 {
     struct record_counts *counts = record_counts(v->record);
+    struct verdict_list_counts *list = counts_of(v, d->decided_by);
+
+    if (d->observed)
+        counts->observed++, list->observed++;
+    else if (d->outcome == OUTCOME_DEFER)
+        counts->deferred++, list->deferred++;
+    else
+        counts->rejected++, list->rejected++;
+}
+
+static void record_refusal(struct verdict *v, const struct question *q, const struct decision *d)
+{
     bool is_new = refer(v, q, d->decided_by);
 
     build_reply(v, d->decided_by, d->outcome);
     if (is_new) {
-        if (d->observed)
-            counts->observed++;
-        else if (d->outcome == OUTCOME_DEFER)
-            counts->deferred++;
-        else
-            counts->rejected++;
+        count_refusal(v, d);
         record_refused(v, q, d->observed ? "observe" : outcome_text(d->outcome), d->decided_by);
     }
     if (d->observed)
@@ -291,15 +333,8 @@ static void conclude(struct verdict *v, const struct question *q, const struct d
         record_refusal(v, q, d);
 }
 
-void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done, void *arg)
+static void make_decision(const struct verdict *v, struct decision *out)
 {
-    int64_t now = clock_now();
-    struct decision decision;
-
-    address_parse(q->recipient, &v->rules->addresses, &v->recipient);
-    match_exclusions(v, q, now);
-    look_up(v, q->recipient, now);
-
     const struct evidence evidence = {
         .mode = v->rules->mode,
         .parsed = v->recipient.state == ADDRESS_OK,
@@ -307,12 +342,15 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
         .listings = v->listings,
         .n_listings = v->n_listings,
     };
-    decision_make(&evidence, &decision);
-    conclude(v, q, &decision);
+    decision_make(&evidence, out);
+}
 
+static void give_answer(struct verdict *v, const struct decision *decision, verdict_done *done,
+                        void *arg)
+{
     const struct answer answer = {
         .action = v->action,
-        .decision = decision,
+        .decision = *decision,
         .address = &v->recipient,
         .exclusion = v->match.whole,
         .partial = v->match.partial,
@@ -322,8 +360,40 @@ void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done
         .block = v->block,
         .exceptions = v->exceptions,
         .n_exceptions = v->n_exceptions,
+        .zones = v->zones_asked ? &v->zones : NULL,
         .ref = v->ref,
         .mode = v->rules->mode,
     };
     done(&answer, arg);
+}
+
+/* Nothing in memory refuses it, and nobody said that it passes. */
+static bool is_open(const struct verdict *v, const struct decision *decision)
+{
+    return v->rules->n_zones > 0 && decision->outcome == OUTCOME_PASS && v->match.whole == NULL &&
+           v->recipient.state == ADDRESS_OK;
+}
+
+bool verdict_try(struct verdict *v, const struct question *q, int64_t since_ns,
+                 struct dnsbl_wait *w, verdict_done *done, void *arg)
+{
+    int64_t now = clock_now();
+    struct decision decision;
+
+    v->zones_asked = false;
+    address_parse(q->recipient, &v->rules->addresses, &v->recipient);
+    match_exclusions(v, q, now);
+    look_up(v, q->recipient, now);
+    make_decision(v, &decision);
+    if (is_open(v, &decision)) {
+        if (look_up_zones(v, q, since_ns / CLOCK_NS_A_MS, w))
+            return true;
+        make_decision(v, &decision);
+    }
+    conclude(v, q, &decision);
+    if (!q->look_only)
+        histogram_add(&v->latency[w == NULL ? VERDICT_AT_ONCE : VERDICT_WAITED],
+                      clock_mono_ns() - since_ns);
+    give_answer(v, &decision, done, arg);
+    return false;
 }

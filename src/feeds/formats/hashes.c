@@ -7,8 +7,7 @@
 #include "../parse/format.h"
 #include "rcptguard/base/hash.h"
 
-#define BASE32_LEN     52 /* characters of a SHA-256, RFC 4648 without padding */
-#define BASE32_PADDING "===="
+#define BASE32_PADDING "====" /* of a SHA-256; most leave it out */
 
 static bool is_hex(struct view v)
 {
@@ -24,46 +23,16 @@ static bool is_other_digest(struct view v)
     return is_hex(v) && v.len % 8 == 0;
 }
 
-static int base32_value(char c)
-{
-    c = ascii_lower(c);
-    if (c >= 'a' && c <= 'z')
-        return c - 'a';
-    return c >= '2' && c <= '7' ? c - '2' + 26 : -1;
-}
-
-static bool base32_parse(struct view v, unsigned char digest[SHA256_BYTES])
-{
-    unsigned bits = 0, held = 0;
-    size_t len = 0;
-
-    if (v.len == BASE32_LEN + strlen(BASE32_PADDING) &&
-        view_is(view_from(v, BASE32_LEN), BASE32_PADDING))
-        v.len = BASE32_LEN;
-    if (v.len != BASE32_LEN)
-        return false;
-    for (size_t i = 0; i < v.len; i++) {
-        int value = base32_value(v.ptr[i]);
-        if (value < 0)
-            return false;
-        held = (held << 5 | (unsigned)value) & 0xfff;
-        bits += 5;
-        if (bits >= 8) {
-            bits -= 8;
-            digest[len++] = (unsigned char)(held >> bits);
-        }
-    }
-    /* Bits left over are zero, else one digest could be written in sixteen ways. */
-    return (held & ((1u << bits) - 1)) == 0;
-}
-
 /* The bytes of the digest that V is; 0: it is none of those that are asked for. */
 static size_t digest_parse(struct view v, unsigned char digest[HASH_MAX_BYTES])
 {
     for (enum hash_kind kind = 0; kind < HASH_KINDS; kind++)
         if (hex_parse(v, digest, hash_bytes(kind)))
             return hash_bytes(kind);
-    return base32_parse(v, digest) ? SHA256_BYTES : 0;
+    if (v.len == BASE32_LEN(SHA256_BYTES) + strlen(BASE32_PADDING) &&
+        view_is(view_from(v, BASE32_LEN(SHA256_BYTES)), BASE32_PADDING))
+        v = view_first(v, BASE32_LEN(SHA256_BYTES));
+    return base32_parse(v, digest, SHA256_BYTES) ? SHA256_BYTES : 0;
 }
 
 static void hashes_line(const struct feed_reader *r, struct view line, uint64_t number)

@@ -310,9 +310,32 @@ static const struct guard guards[] = {
     {"older", KIND_HOLD, SIDE_OLD, older_objects, older_tell, NULL},
 };
 
+#define N_GUARDS (sizeof guards / sizeof guards[0])
+
+static const char *const unparsed[] = {GUARD_SIGNATURE, GUARD_PACKING};
+#define N_UNPARSED (sizeof unparsed / sizeof unparsed[0])
+
+_Static_assert(FEED_GUARDS == N_UNPARSED + N_GUARDS, "FEED_GUARDS is how many there are");
+
+const char *feed_guard_name(unsigned i)
+{
+    if (i < N_UNPARSED)
+        return unparsed[i];
+    return i < FEED_GUARDS ? guards[i - N_UNPARSED].name : NULL;
+}
+
+unsigned guard_number(const char *name)
+{
+    unsigned i = 0;
+
+    while (i < FEED_GUARDS && strcmp(feed_guard_name(i), name) != 0)
+        i++;
+    return i;
+}
+
 static const struct guard *first_that_objects(const struct judging *j)
 {
-    for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++)
+    for (size_t i = 0; i < N_GUARDS; i++)
         if (guards[i].objects(j))
             return &guards[i];
     return NULL;

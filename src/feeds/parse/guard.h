@@ -52,4 +52,11 @@ bool guard_is_short(const struct copy_counts *counts);
 /* The name of the guard that holds a copy that was rolled back from. */
 #define GUARD_ROLLBACK "rollback"
 
+/* Those that object to what is not even parsed; they are not in the table. */
+#define GUARD_SIGNATURE "signature"
+#define GUARD_PACKING   "packing"
+
+/* The number of a guard for feed_guard_name; FEED_GUARDS: there is none of that name. */
+unsigned guard_number(const char *name);
+
 #endif

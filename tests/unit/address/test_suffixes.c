@@ -103,6 +103,121 @@ static void test_views_need_no_nul(void **state)
     assert_false(suffixes_is_shared(s, view_make(many + sizeof many - 254, 254)));
 }
 
+static void check_registrable(struct suffixes *s, struct view name, const char *expected)
+{
+    struct view found = suffixes_registrable(s, name);
+
+    if (!view_is(found, expected))
+        fail_msg("%.*s: %.*s", (int)name.len, name.ptr, (int)found.len, found.ptr);
+    /* A part of the name, so that nothing need be kept. */
+    if (found.len > 0)
+        assert_ptr_equal(found.ptr + found.len, name.ptr + name.len);
+}
+
+static void test_registrable(void **state)
+{
+    static const struct {
+        const char *name, *registrable;
+    } rows[] = {
+        {"example.com", "example.com"},
+        {"mail.example.com", "example.com"},
+        {"a.b.c.example.co.uk", "example.co.uk"},
+        {"example.edu", "example.edu"},
+        /* The private section counts: neighbours there are strangers. */
+        {"example.github.io", "example.github.io"},
+        {"www.example.github.io", "example.github.io"},
+        {"x.blogspot.com", "x.blogspot.com"},
+        /* Ours, that the list lacks. */
+        {"example.gov.cz", "example.gov.cz"},
+        {"mail.example.gov.cz", "example.gov.cz"},
+        {"printer.home.arpa", "printer.home.arpa"},
+        {"a.printer.home.arpa", "printer.home.arpa"},
+        /* Wildcards and their exceptions. */
+        {"a.any.kawasaki.jp", "a.any.kawasaki.jp"},
+        {"b.a.any.kawasaki.jp", "a.any.kawasaki.jp"},
+        {"any.kawasaki.jp", ""},
+        {"city.kawasaki.jp", "city.kawasaki.jp"},
+        {"x.city.kawasaki.jp", "city.kawasaki.jp"},
+        {"www.ck", "www.ck"},
+        {"a.www.ck", "www.ck"},
+        {"foo.ck", ""},
+        {"a.foo.ck", "a.foo.ck"},
+        /* The one-label rule, and never the implied "*" one label deeper. */
+        {"foo.unknowntld", "foo.unknowntld"},
+        {"a.b.foo.unknowntld", "foo.unknowntld"},
+        {"xn--e1afmkfd.xn--p1ai", "xn--e1afmkfd.xn--p1ai"},
+        {"a.example.xn--55qx5d.cn", "example.xn--55qx5d.cn"},
+        {"co.uk.example.com", "example.com"},
+        /* Who registers nothing. */
+        {"com", ""},
+        {"co.uk", ""},
+        {"github.io", ""},
+        {"gov.cz", ""},
+        {"home.arpa", ""},
+        {"localhost", ""},
+        {"unknowntld", ""},
+        {"[192.0.2.1]", ""},
+        {"[ipv6:2001:db8::1]", ""},
+        {"", ""},
+        /* Not canonical, but nothing may break. */
+        {".", "."},
+        {"a..b", ".b"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        check_registrable(*state, view_of(rows[i].name), rows[i].registrable);
+}
+
+static void test_registrable_of_odd_names(void **state)
+{
+    struct suffixes *s = *state;
+    static char many[1000];
+
+    check_registrable(s, view_make("a.example.co.ukx", 15), "example.co.uk");
+    check_registrable(s, view_make("co.uk\0.example", 14), "");
+    for (size_t i = 0; i < sizeof many; i++)
+        many[i] = i % 2 == 0 ? 'a' : '.';
+    check_registrable(s, view_make(many, 253), "a.a");
+    check_registrable(s, view_make(many, 255), ""); /* no name of the DNS */
+    memcpy(many + 253 - 8, ".x.co.uk", 8);
+    check_registrable(s, view_make(many, 253), "x.co.uk");
+}
+
+/* Where registries give out names, and not those whom they were given to. */
+static void test_of_registry(void **state)
+{
+    static const struct {
+        const char *name, *suffix;
+    } rows[] = {
+        {"mail.example.com", "com"},
+        {"example.co.uk", "co.uk"},
+        {"co.uk", "co.uk"},
+        {"me.github.io", "io"},
+        {"github.io", "io"},
+        {"x.blogspot.com", "com"},
+        {"a.b.unknowntld", "unknowntld"},
+        {"single", "single"},
+        {"any.kawasaki.jp", "any.kawasaki.jp"},
+        {"a.city.kawasaki.jp", "kawasaki.jp"},
+        {"", ""},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct view name = view_of(rows[i].name), found = suffixes_of_registry(*state, name);
+        if (!view_is(found, rows[i].suffix))
+            fail_msg("%s: %.*s", rows[i].name, (int)found.len, found.ptr);
+    }
+}
+
+/* UBSan looks on: there is no name that could be copied. */
+static void test_no_name(void **state)
+{
+    assert_true(view_is(suffixes_of_registry(*state, VIEW_NONE), ""));
+    assert_true(view_is(suffixes_registrable(*state, VIEW_NONE), ""));
+    assert_false(suffixes_is_shared(*state, VIEW_NONE));
+    assert_true(suffixes_is_public(*state, VIEW_NONE));
+}
+
 static void test_version(void **state)
 {
     assert_true(strlen(suffixes_version(*state)) > 10);
@@ -127,6 +242,10 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_shared_hosts),
         cmocka_unit_test(test_views_need_no_nul),
+        cmocka_unit_test(test_registrable),
+        cmocka_unit_test(test_registrable_of_odd_names),
+        cmocka_unit_test(test_of_registry),
+        cmocka_unit_test(test_no_name),
         cmocka_unit_test(test_version),
     };
     return cmocka_run_group_tests_name("address/suffixes", tests, start, stop);

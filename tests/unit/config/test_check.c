@@ -203,6 +203,12 @@ static void test_files_of_this_site(void **state)
     assert_problems("[exclusions]\nfile = /srv/x\n[blocks]\nfile = /srv/x\n",
                     "t.conf:4: blocks.file: is the file of exclusions; what is blocked and what is "
                     "let through cannot stand in one file, write another\n");
+    assert_problems("[exclusions]\nfile = /srv/x\n[decisions]\nfile = /srv/x\n",
+                    "t.conf:4: decisions.file: is the file of exclusions or blocks; write "
+                    "another\n");
+    assert_problems("[exclusions]\nfile = /srv/x\n[decisions]\nfile = /srv/blocks\n",
+                    "t.conf:4: decisions.file: is the file of exclusions or blocks; write "
+                    "another\n");
     p = parse("[admin]\nhttp = localhost:9340\n");
     assert_null(p.config);
     assert_non_null(strstr(p.problems, "t.conf:2: admin.http: "));
@@ -213,11 +219,11 @@ static void test_later(void **state)
 {
     (void)state;
     static const char not_yet[] = "warning: not in this version; it has no effect\n";
-    struct parsed p = parse("[redis]\nurl = redis://127.0.0.1/0\nsentinel =\n[daemon]\n"
-                            "history = 30d\n[dnsbl x]\nzone = z.example.org\n");
+    struct parsed p = parse("[redis]\nurl = redis://127.0.0.1/0\nsentinel =\nshare = lists\n"
+                            "[daemon]\nhistory = 30d\n");
     struct buf expected = BUF_INIT(0);
 
-    buf_addf(&expected, "t.conf:2: redis.url: %st.conf:7: dnsbl x.zone: %s", not_yet, not_yet);
+    buf_addf(&expected, "t.conf:2: redis.url: %st.conf:4: redis.share: %s", not_yet, not_yet);
     assert_string_equal(p.problems, expected.data);
     assert_non_null(p.config);
     buf_free(&expected);

@@ -287,8 +287,9 @@ static void test_names(void **state)
                     "[feed a]\nurl = file:/b\nformat = entries\n",
                     "t.conf:5: feed a: the name is taken by [feed a] in line 1; rename one, or "
                     "make them one section\n");
-    assert_problems("[dnsbl a]\n[feed a]\nurl = file:/b\nformat = entries\n",
-                    "t.conf:2: feed a: the name is taken by [dnsbl a] in line 1; rename one, or "
+    assert_problems("[dnsbl a]\nzone = z.example\ncodes = 127.0.0.2\n[feed a]\nurl = "
+                    "file:/b\nformat = entries\n",
+                    "t.conf:4: feed a: the name is taken by [dnsbl a] in line 1; rename one, or "
                     "make them one section\n");
 }
 

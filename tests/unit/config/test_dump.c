@@ -46,6 +46,13 @@ static void test_dump(void **state)
         "\n[feed a]\nurl = file:/a    # t.conf:14\n",
         "\nuserpwd =    # default\n",
         "\nurl = redis://***@127.0.0.1/0    # t.conf:17, not in this version\n",
+        "\n[dnsbl e]\nzone = ${secret}.e.example    # t.conf:24\n"
+        "query = email-sha1    # t.conf:25\ncodes = 127.0.0.2    # t.conf:27\n",
+        "\nsecret = ***    # t.conf:26\nprobe_listed =    # default\n"
+        "probe_unlisted =    # default\n",
+        "\n[dnsbl d]\nzone = d.example    # t.conf:29\nquery = domain    # default\n",
+        "\nsecret =    # default\nprobe_listed = test    # default\n"
+        "probe_unlisted = invalid    # default\n",
     };
     struct parsed p = parse("[policy]\nlisten = unix:/a\ncontact = ask \"us\" \\# or C:\\them\n"
                             "listen = inet:127.0.0.1:1\n"
@@ -55,7 +62,10 @@ static void test_dump(void **state)
                             "[feed a]\nurl = file:/a\nformat = entries\n"
                             "[redis]\nurl = redis://:geheim@127.0.0.1/0\n"
                             "[feed c]\nurl = https://h/${secret}\nuserpwd = user:geheim\n"
-                            "secret = geheim\nformat = entries\n");
+                            "secret = geheim\nformat = entries\n"
+                            "[dnsbl e]\nzone = ${secret}.e.example\nquery = email-sha1\n"
+                            "secret = geheim\ncodes = 127.0.0.2\n"
+                            "[dnsbl d]\nzone = d.example\ncodes = 127.0.0.2\n");
     char *text = dump(p.config);
 
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
@@ -63,6 +73,7 @@ static void test_dump(void **state)
             fail_msg("no \"%s\" in:\n%s", lines[i], text);
     assert_null(strstr(text, "geheim"));
     assert_true(strstr(text, "[feed b]") < strstr(text, "[feed a]"));
+    assert_true(strstr(text, "[dnsbl e]") < strstr(text, "[dnsbl d]"));
     for (size_t i = 0; i < SECTIONS; i++)
         for (size_t k = 0; sections[i].named == NULL && k < sections[i].n_keys; k++)
             assert_non_null(strstr(text, sections[i].keys[k].name));
@@ -79,7 +90,9 @@ static void test_dump_is_a_configuration(void **state)
                             "[feed a]\nurl = file:/a b#c\nformat = aper\n"
                             "[feed b]\nurl = https://a:b@h/x\nurl = https://c:d@h/x\n"
                             "format = entries\nheader = X-Key: ${secret}\nheader = X-Key: b\n"
-                            "userpwd = a:b\nsecret = geheim\nseparator = \\t\n");
+                            "userpwd = a:b\nsecret = geheim\nseparator = \\t\n"
+                            "[dnsbl c]\nzone = ${secret}.c.example\nsecret = geheim\n"
+                            "codes = 127.0.0.2\n");
     char *first = dump(p.config);
     struct parsed again = parse(first);
 
@@ -90,6 +103,7 @@ static void test_dump_is_a_configuration(void **state)
     assert_string_equal(again.config->feeds[0].feed.url, "file:/a b#c");
     assert_string_equal(again.config->feeds[0].reply, p.config->feeds[0].reply);
     assert_null(again.config->protect_file);
+    assert_string_equal(again.config->zones[0].zone.shown, "***.c.example");
     free(first);
     parsed_free(&again);
     parsed_free(&p);
@@ -167,6 +181,7 @@ static const struct {
     {"ca.pem", "-----BEGIN CERTIFICATE-----\n"},
     {"client.pem", "-----BEGIN CERTIFICATE-----\n"},
     {"client.key", "-----BEGIN PRIVATE KEY-----\n"},
+    {"zone.key", "geheim\n"},
     {"feed.pub", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\n"},
 };
 #define N_SAMPLE_FILES (sizeof sample_files / sizeof sample_files[0])
@@ -220,6 +235,7 @@ static void test_sample_uncommented(void **state)
     rmdir(dir);
     buf_free(&moved);
     assert_string_equal(p.config->list_names[0], "aper");
+    assert_string_equal(p.config->list_names[1], "dbl");
     parsed_free(&p);
     buf_free(&text);
     free(sample);

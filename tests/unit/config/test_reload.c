@@ -9,6 +9,8 @@
 
 #include "parse.h"
 
+#define ZONE "[dnsbl z]\nzone = z.example\n"
+
 static void test_reload(void **state)
 {
     (void)state;
@@ -31,6 +33,9 @@ static void test_reload(void **state)
         {"", "[addresses]\nrecipient_delimiter =\n[exclusions]\nfile = /x\n[protect]\ndomains =\n",
          NULL},
         {"", "[feed a]\nurl = file:/a\nformat = aper\n", NULL},
+        {"", ZONE "codes = 127.0.0.2\n[dns]\nservers = 127.0.0.1:5353\n", NULL},
+        {ZONE "codes = 127.0.0.2\n",
+         ZONE "mask = 127.0.0.(2)\ntimeout = 500ms\n[dns]\ncache = 1M\nmax_questions = 10\n", NULL},
         {"", "[admin]\nlisten =\n", "admin.listen"},
         {"[admin]\nlisten = unix:/a\n", "[admin]\nlisten = unix:/a\n", NULL},
         {"", "[admin]\nsocket_mode = 0600\n", "admin.socket_mode"},

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
 #include "rcptguard/decision.h"
 
@@ -32,6 +33,34 @@ static void test_form(void **state)
                         "reject: ref=7KQ2XW3T to=<Jane@example.org> from=<ann@example.edu> "
                         "sasl_username=<ann> client=<192.0.2.7> queue_id=4Xyz instance=1a.2b.3c.0 "
                         "list=aper entry=<jane@example.org> action=<550 5.7.1 no>");
+}
+
+/* What a DNS zone said stands behind all else; what has none ends as it always did. */
+static void test_evidence(void **state)
+{
+    const struct {
+        struct view evidence;
+        const char *ends;
+    } rows[] = {
+        {view_of(""), " list=ebl entry=<> action=<550 5.7.1 no>"},
+        {VIEW_NONE, " list=ebl entry=<> action=<550 5.7.1 no>"},
+        {view_of("127.0.1.2 since 2026-11-24T10:02:00Z"),
+         " action=<550 5.7.1 no> evidence=<127.0.1.2 since 2026-11-24T10:02:00Z>"},
+        {view_of("1> action=<x\n"), " action=<550 5.7.1 no> evidence=<1\\x3E action=\\x3Cx\\x0A>"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line[2048];
+        struct text t = text_on(line, sizeof line);
+        const struct log_words w = {.label = "reject",
+                                    .list = view_of("ebl"),
+                                    .action = view_of("550 5.7.1 no"),
+                                    .evidence = rows[i].evidence};
+        decision_log_line(&t, &w);
+        assert_true(t.len > strlen(rows[i].ends));
+        assert_string_equal(line + t.len - strlen(rows[i].ends), rows[i].ends);
+    }
 }
 
 static void test_nothing_breaks_out(void **state)
@@ -76,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form),
+        cmocka_unit_test(test_evidence),
         cmocka_unit_test(test_nothing_breaks_out),
         cmocka_unit_test(test_words_leave_room_for_the_rest),
     };

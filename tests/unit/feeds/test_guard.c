@@ -412,6 +412,17 @@ static void test_texts_carry_numbers_and_the_remedy(void **state)
                                "max_protected is 3");
 }
 
+static void test_numbers(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < FEED_GUARDS; i++)
+        assert_int_equal(guard_number(feed_guard_name(i)), i);
+    assert_null(feed_guard_name(FEED_GUARDS));
+    assert_int_equal(guard_number(""), FEED_GUARDS);
+    assert_true(guard_number("shrink") < FEED_GUARDS);
+    assert_true(guard_number(GUARD_SIGNATURE) < FEED_GUARDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_clock_set_back),
         cmocka_unit_test(test_accepting_by_hand_ends_the_clock),
         cmocka_unit_test(test_texts_carry_numbers_and_the_remedy),
+        cmocka_unit_test(test_numbers),
     };
     return cmocka_run_group_tests_name("feeds/guard", tests, NULL, NULL);
 }

@@ -140,6 +140,25 @@ static void test_until_the_second(void **state)
     local_table_free(ex);
 }
 
+static void test_expired_lines_are_counted(void **state)
+{
+    (void)state;
+    struct local_table *ex = table_of("a.example until=1970-01-01T00:00:20Z\n"
+                                      "b.example\n"
+                                      "c.example until=1970-01-01T00:00:10Z\n"
+                                      "d.example until=nonsense\n"
+                                      "a.example until=1970-01-01T00:00:20Z\n");
+
+    assert_int_equal(local_table_count(ex), 4);
+    assert_int_equal(local_table_expired(ex, 10), 0); /* its last second */
+    assert_int_equal(local_table_expired(ex, 11), 1);
+    assert_int_equal(local_table_expired(ex, 20), 1);
+    assert_int_equal(local_table_expired(ex, 21), 3);
+    assert_int_equal(local_table_expired(ex, INT64_MAX), 3);
+    local_table_free(ex);
+    assert_int_equal(local_table_expired(NULL, 0), 0);
+}
+
 static void test_an_expired_line_hides_no_other(void **state)
 {
     (void)state;
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_who_is_freed),
         cmocka_unit_test(test_most_specific_is_named),
         cmocka_unit_test(test_until_the_second),
+        cmocka_unit_test(test_expired_lines_are_counted),
         cmocka_unit_test(test_an_expired_line_hides_no_other),
         cmocka_unit_test(test_partial),
         cmocka_unit_test(test_a_line_for_each_of_many_lists),

@@ -94,7 +94,7 @@ static struct house house_of(struct blocklist_builder *b)
     struct house h = {.record = record_new()};
 
     log_set_sink(drop_line, NULL);
-    h.verdict = verdict_new(h.record);
+    h.verdict = verdict_new(h.record, NULL);
     verdict_set_rules(h.verdict, &rules);
     verdict_set_blocklist(h.verdict, blocklist_builder_finish(b, NULL));
     return h;

@@ -87,7 +87,7 @@ static int set_up(void **state)
     log_set_level(LOG_LEVEL_INFO);
     n_lines = 0;
     h->record = record_new();
-    h->verdict = verdict_new(h->record);
+    h->verdict = verdict_new(h->record, NULL);
     verdict_set_rules(h->verdict, &rules);
     assert_null(verdict_set_blocklist(h->verdict, make_blocklist()));
     verdict_set_exclusions(
@@ -265,6 +265,80 @@ static void test_asked_again_is_logged_once(void **state)
     assert_int_equal(record_counts(h->record)->repeated, 1);
 }
 
+static const struct verdict_list_counts *counts_of(const struct house *h, const char *name)
+{
+    const struct verdict_list_counts *list;
+
+    for (size_t i = 0; (list = verdict_list_counts(h->verdict, i)) != NULL; i++)
+        if (strcmp(list->name, name) == 0)
+            return list;
+    return NULL;
+}
+
+static void test_counts_by_list_survive_a_reload(void **state)
+{
+    static struct verdict_list others[] = {
+        {.name = "new", .action = ACTION_REJECT, .reply = "on ${list}"},
+        {.name = "watched", .action = ACTION_OBSERVE, .reply = "on ${list}"},
+        {.name = "first", .action = ACTION_REJECT, .reply = "on ${list}"},
+    };
+    struct verdict_rules reloaded = rules;
+    struct house *h = *state;
+
+    ask(h, "jane@example.org", "", "");
+    ask(h, "jane@example.org", "", ""); /* again: not counted */
+    ask(h, "joe@example.org", "", "");
+    ask(h, "seen@example.net", "", "");
+    ask(h, "vendor@example.org", "", ""); /* an exclusion with list=second */
+    ask(h, "jane@example.org", "", "abuse-desk");
+    assert_int_equal(counts_of(h, "first")->rejected, 1);
+    assert_int_equal(counts_of(h, "first")->excluded, 1);
+    assert_int_equal(counts_of(h, "second")->deferred, 1);
+    assert_int_equal(counts_of(h, "second")->excluded, 1);
+    assert_int_equal(counts_of(h, "watched")->observed, 1);
+    assert_string_equal(verdict_list_counts(h->verdict, 0)->name, "local");
+    assert_null(verdict_list_counts(h->verdict, 4));
+
+    reloaded.lists = others;
+    verdict_set_rules(h->verdict, &reloaded);
+    assert_null(counts_of(h, "second"));
+    assert_int_equal(counts_of(h, "first")->rejected, 1);
+    assert_int_equal(counts_of(h, "watched")->observed, 1);
+    assert_int_equal(counts_of(h, "new")->rejected, 0);
+    ask(h, "x@deep.worse.example", "", "");
+    assert_int_equal(counts_of(h, "first")->rejected, 2);
+
+    verdict_set_rules(h->verdict, &rules); /* one that was away begins anew */
+    assert_int_equal(counts_of(h, "second")->deferred, 0);
+}
+
+/* What an observing list would have refused is counted as that, though another was freed from. */
+static void test_each_recipient_is_counted_once(void **state)
+{
+    struct house *h = *state;
+    const struct record_counts *c = record_counts(h->record);
+    static const char text[] = "seen@example.net list=first\njane@example.org list=first,second\n";
+    static const char *const recipients[] = {
+        "seen@example.net", "seen@example.net",    "jane@example.org", "jane@example.org",
+        "x@bad.example",    "x@bad.example",       "x@fine.example",   "no address",
+        "joe@example.org",  "y@deep.worse.example"};
+    size_t n = sizeof recipients / sizeof recipients[0];
+
+    local_table_free(verdict_set_exclusions(
+        h->verdict, local_table_parse(LOCAL_EXCLUSIONS, view_of(text), &rules.addresses, NULL, 0)));
+    for (size_t i = 0; i < n; i++)
+        ask(h, recipients[i], "", "");
+    assert_int_equal(c->excluded, 2);
+    assert_int_equal(c->observed, 1);
+    assert_int_equal(c->repeated, 2);
+    assert_int_equal(c->passed + c->excluded + c->rejected + c->deferred + c->observed +
+                         c->unparsed + c->repeated,
+                     n);
+    const struct histogram *latency = verdict_latency(h->verdict, VERDICT_AT_ONCE);
+    assert_int_equal(latency->counts[0], n);
+    assert_int_equal(latency->sum_ns, 0); /* the clock stands */
+}
+
 static void test_check_leaves_no_trace(void **state)
 {
     struct house *h = *state;
@@ -275,6 +349,8 @@ static void test_check_leaves_no_trace(void **state)
     assert_string_equal(h->ref, "");
     assert_int_equal(n_lines, 0);
     assert_int_equal(record_counts(h->record)->rejected, 0);
+    assert_int_equal(counts_of(h, "first")->rejected, 0);
+    assert_int_equal(verdict_latency(h->verdict, VERDICT_AT_ONCE)->counts[0], 0);
     ask(h, "jane@example.org", "", "");
     assert_int_equal(n_lines, 1);
 }
@@ -347,6 +423,8 @@ int main(void)
         TEST(test_ages_are_judged_at_look_up),
         TEST(test_observing),
         TEST(test_asked_again_is_logged_once),
+        TEST(test_counts_by_list_survive_a_reload),
+        TEST(test_each_recipient_is_counted_once),
         TEST(test_check_leaves_no_trace),
         TEST(test_what_is_no_address_passes),
         TEST(test_without_any_list),
