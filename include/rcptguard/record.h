@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rcptguard/base/buf.h"
 #include "rcptguard/base/disk.h"
 #include "rcptguard/base/error.h"
 #include "rcptguard/base/queue.h"
@@ -33,7 +34,7 @@ int record_start(struct record *r, const char *state_dir, struct disk *disk, str
                  struct error *why);
 
 /* Hands what waits to the disk thread: before disk_stop. FOUND of record_why gets NULL from now on.
- */
+ * The log of decisions ends; a disk that hangs is waited for a second. */
 void record_stop(struct record *r);
 
 /*
@@ -44,17 +45,20 @@ void record_stop(struct record *r);
 void record_reference(struct record *r, struct view instance, struct view recipient,
                       struct view list, int64_t mono_ms, char ref[REF_MAX], bool *is_new);
 
-/* Counters since the start. */
+/* Counters since the start. Each recipient that was decided is one of passed, excluded, rejected,
+ * deferred, observed, unparsed and repeated. */
 struct record_counts {
     uint64_t queries;  /* complete queries, of whatever kind */
     uint64_t foreign;  /* answered DUNNO because they were not about a recipient (rule 8) */
     uint64_t passed;   /* recipients that no list holds */
-    uint64_t excluded; /* recipients that a list holds and an exclusion frees */
+    uint64_t excluded; /* recipients that a list holds and an exclusion frees, unless another list
+                          would have refused them */
     uint64_t rejected;
     uint64_t deferred;
     uint64_t observed; /* would have been refused */
     uint64_t unparsed; /* recipients that are not an address with a domain */
     uint64_t repeated; /* refusals asked for again within the minute */
+    uint64_t late;     /* recipients that passed although some DNS zone had not answered in time */
 };
 
 /* To be counted up by verdict and policy, read by admin. */
@@ -73,6 +77,7 @@ struct record_decision {
     struct view list, entry;       /* "" where no list has a word */
     int32_t date;                  /* of the entry, days since 1970; 0: none */
     struct view action;            /* what Postfix got, or would have got */
+    struct view evidence;          /* of a DNSBL: "127.0.1.2 since TIME"; "" elsewhere */
 };
 
 /*
@@ -93,11 +98,62 @@ typedef void record_found(const struct record_decision *d, void *arg);
  * in record_free at the latest; or ERR_LIMIT / ERR_NOMEM and it does not. */
 int record_why(struct record *r, struct view ref, record_found *found, void *arg);
 
+/* How a decision is shown: the fields, by the same names and in the same order everywhere. */
+enum record_field_kind {
+    FIELD_TEXT,     /* a view */
+    FIELD_OPTIONAL, /* a view; "" is null */
+    FIELD_LABEL,
+    FIELD_TIME,
+    FIELD_DATE /* of an entry; 0 is null */
+};
+struct record_field {
+    const char *name; /* in JSON; in the journal RCPTGUARD_ and the name in capitals */
+    enum record_field_kind kind;
+    size_t at; /* offset in struct record_decision */
+};
+#define RECORD_FIELDS 15
+extern const struct record_field record_fields[RECORD_FIELDS];
+
+/* As one JSON object without line end; values are escaped as in log lines (rule 28), so it is valid
+ * UTF-8 on one line. RECORD_JSON_BYTES are always enough. Pure. */
+#define RECORD_JSON_BYTES 8192
+void record_json(struct text *t, const struct record_decision *d);
+
+/* As fields of the journal, a line "NAME=value\n" each, without the time and what is null;
+ * RECORD_JOURNAL_BYTES are always enough. Pure. */
+#define RECORD_JOURNAL_BYTES 4096
+void record_journal_fields(struct text *t, const struct record_decision *d);
+
 /* Who watches decisions as they happen. CALL must not watch or unwatch. NULL: no memory. */
 typedef void record_watched(const struct record_decision *d, void *arg);
 struct record_watch;
 struct record_watch *record_watch(struct record *r, bool passes, record_watched *call, void *arg);
 void record_unwatch(struct record *r, struct record_watch *w); /* NULL is fine */
+
+/* ---- the log of decisions ------------------------------------------------------------------- */
+
+/*
+ * [decisions]: from now on each refusal, and with PASSES each recipient that passes, is a line of
+ * JSON in FILE (copied; NULL: none): a regular file that is appended to, or a FIFO. Lines decided
+ * before go to the file before; what that does not take, to the new one, or with none it is lost.
+ * Never blocks: a thread of its own writes; what it cannot write waits in 1 MiB, and what finds no
+ * room there is lost and counted. Trouble with the file is a warning in the log. Fails only for
+ * want of memory, descriptors or threads, with *why.
+ */
+int record_log_to(struct record *r, const char *file, bool passes, struct error *why);
+
+/* Looks at once whether its name is another file's or nobody's by now; it is made anew then. */
+void record_log_reopen(struct record *r);
+
+struct record_log {
+    const char *file; /* NULL: off */
+    bool passes;
+    uint64_t lines;      /* taken since the start: written, waiting, or lost when it was put off */
+    uint64_t lost;       /* since the start */
+    size_t waiting;      /* bytes that are not written yet */
+    const char *problem; /* why nothing is written now, without the name of the file; or NULL */
+};
+void record_log_look(const struct record *r, struct record_log *look);
 
 /* The most refused: rejected, deferred, or in mode observe what would have been. */
 enum record_top { TOP_RECIPIENTS, TOP_DOMAINS, TOP_SENDERS, TOP_LISTS, TOP_KINDS };
@@ -139,6 +195,14 @@ void history_configure(struct history *h, int64_t keep_s, uint64_t max_bytes); /
  */
 void history_swap(struct history *h, const struct blocklist *old, const struct blocklist *made,
                   int64_t now);
+
+/*
+ * Appends one change of a list that is no index: a DNS zone's. From the loop; written by the disk
+ * thread soon, several at once. Beyond HISTORY_NOTES that wait they are lost, with a warning.
+ */
+#define HISTORY_NOTES 4096
+void history_note(struct history *h, struct disk *disk, const char *list, enum entry_kind kind,
+                  struct view key, bool added, int64_t now);
 
 /* What is looked for: an entry of any kind, by its key as blocklists have it. */
 struct history_key {

@@ -36,6 +36,8 @@ struct history *history_new(const struct history_config *config, struct error *w
         return NULL;
     }
     atomic_init(&h->stopped, false);
+    pthread_mutex_init(&h->writing, NULL);
+    pthread_mutex_init(&h->notes.lock, NULL);
     history_configure(h, config->keep_s, config->max_bytes);
     if (open_all(h, config, why) < 0) {
         history_free(h);
@@ -64,10 +66,64 @@ void history_free(struct history *h)
         return;
     while (h->searches != NULL)
         history_search_end(h->searches);
+    history_notes_flush(h);
     history_journal_close(h->journal);
+    pthread_mutex_destroy(&h->writing);
+    pthread_mutex_destroy(&h->notes.lock);
+    free(h->notes.items);
     free(h->slice);
     free(h->dir);
     free(h);
+}
+
+/* ---- writing, by worker and disk thread ----------------------------------------------------- */
+
+size_t history_room(const struct history *h)
+{
+    size_t longest = history_journal_longest(atomic_load(&h->max_bytes));
+
+    if (longest == 0 || atomic_load(&h->keep_s) <= 0)
+        return 0;
+    return (longest - HISTORY_HEAD_BYTES) / HISTORY_HASH_BYTES;
+}
+
+void history_bound(struct history *h, int64_t now)
+{
+    pthread_mutex_lock(&h->writing);
+    history_journal_bound(h->journal, now - atomic_load(&h->keep_s), atomic_load(&h->max_bytes));
+    pthread_mutex_unlock(&h->writing);
+}
+
+struct history_head *history_block_new(size_t hashes)
+{
+    return malloc(HISTORY_HEAD_BYTES + hashes * HISTORY_HASH_BYTES);
+}
+
+int history_write(struct history *h, struct history_head *block, const char *list, int64_t now,
+                  uint32_t added, uint32_t dropped, struct error *why)
+{
+    memset(block, 0, sizeof *block);
+    snprintf(block->list, sizeof block->list, "%s", list);
+    block->time = now;
+    block->added = added;
+    block->dropped = dropped;
+    size_t len = history_block_seal(block);
+    pthread_mutex_lock(&h->writing);
+    int rc = history_keep_secret(h->dir, &h->secret, why);
+    if (rc == 0)
+        rc = history_journal_append(h->journal, block, len, atomic_load(&h->max_bytes), why);
+    pthread_mutex_unlock(&h->writing);
+    return rc;
+}
+
+void history_tell(bool failed, bool *failing, const struct error *why)
+{
+    if (failed && !*failing)
+        log_warning("history", "what lists added and dropped is not kept until this is mended: %s",
+                    why->text);
+    else if (!failed && *failing)
+        log_notice("history", "what lists add and drop is kept again");
+    *failing = failed;
 }
 
 /* ---- a swap --------------------------------------------------------------------------------- */
@@ -81,7 +137,6 @@ struct swap {
     struct history *history;
     const char *list;
     int64_t now;
-    uint64_t max_bytes;
     struct history_head *block; /* the hashes are behind it */
     uint64_t *hashes;
     size_t room, added, dropped; /* hashes */
@@ -98,18 +153,12 @@ static void write_swap(struct swap *s)
         return;
     memmove(s->hashes + s->added, s->hashes + s->room - s->dropped,
             s->dropped * HISTORY_HASH_BYTES);
-    memset(s->block, 0, sizeof *s->block);
-    snprintf(s->block->list, sizeof s->block->list, "%s", s->list);
-    s->block->time = s->now;
-    s->block->added = (uint32_t)s->added;
-    s->block->dropped = (uint32_t)s->dropped;
     s->all_added += s->added;
     s->all_dropped += s->dropped;
-    s->added = s->dropped = 0;
-    size_t len = history_block_seal(s->block);
-    if (history_keep_secret(s->history->dir, &s->history->secret, &s->why) < 0 ||
-        history_journal_append(s->history->journal, s->block, len, s->max_bytes, &s->why) < 0)
+    if (history_write(s->history, s->block, s->list, s->now, (uint32_t)s->added,
+                      (uint32_t)s->dropped, &s->why) < 0)
         s->failed = true;
+    s->added = s->dropped = 0;
 }
 
 static int note_change(struct view key, uint8_t kind, bool added, void *arg)
@@ -169,32 +218,17 @@ static void swap_lists(struct swap *s, const struct blocklist *old, const struct
             swap_list(s, old, (int)i, made, -1);
 }
 
-/* A full disk stays full: said once, until a whole swap was kept again. */
-static void tell(struct swap *s)
-{
-    struct history *h = s->history;
-
-    if (s->failed && !h->failing)
-        log_warning("history", "what lists added and dropped is not kept until this is mended: %s",
-                    s->why.text);
-    else if (!s->failed && h->failing)
-        log_notice("history", "what lists add and drop is kept again");
-    h->failing = s->failed;
-}
-
 void history_swap(struct history *h, const struct blocklist *old, const struct blocklist *made,
                   int64_t now)
 {
     if (h == NULL)
         return;
-    struct swap s = {.history = h, .now = now, .max_bytes = atomic_load(&h->max_bytes)};
-    size_t longest = history_journal_longest(s.max_bytes);
+    struct swap s = {.history = h, .now = now, .room = history_room(h)};
 
-    history_journal_bound(h->journal, now - atomic_load(&h->keep_s), s.max_bytes);
-    if (longest == 0 || atomic_load(&h->keep_s) <= 0)
+    history_bound(h, now);
+    if (s.room == 0)
         return;
-    s.room = (longest - HISTORY_HEAD_BYTES) / HISTORY_HASH_BYTES;
-    s.block = malloc(HISTORY_HEAD_BYTES + s.room * HISTORY_HASH_BYTES);
+    s.block = history_block_new(s.room);
     if (s.block == NULL) {
         s.failed = true;
         error_set(&s.why, ERR_NOMEM, "no memory");
@@ -203,5 +237,5 @@ void history_swap(struct history *h, const struct blocklist *old, const struct b
         swap_lists(&s, old, made);
     }
     free(s.block);
-    tell(&s);
+    history_tell(s.failed, &h->failing, &s.why);
 }

@@ -1,7 +1,7 @@
 /*
  * Where the history lies: STATE_DIR/history/LIST/NNNNNNNN, segments of whole blocks, the higher the
  * number the newer. The secret of the hashes is `.secret` beside the lists, whose names never
- * begin with a dot. Several threads may read while the worker's writes, adds and removes.
+ * begin with a dot. Several threads may read while one writes, adds and removes.
  */
 #ifndef RECORD_HISTORY_FILES_H
 #define RECORD_HISTORY_FILES_H

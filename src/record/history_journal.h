@@ -1,7 +1,7 @@
 /*
- * The history's files as their writer keeps them: segments of each list, bounded in time and bytes.
+ * The history's files as their writers keep them: segments of each list, bounded in time and bytes.
  * When all of them take too much, the list that takes the most loses its oldest segment: a list
- * that churns forgets its own past, never another's. The worker's thread, after the opening.
+ * that churns forgets its own past, never another's. One writer at a time.
  *
  * Nothing is fsynced: what a crash of the machine takes is the history of half a minute, and the
  * worker has better things to wait for.

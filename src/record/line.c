@@ -13,9 +13,10 @@ static const size_t texts[] = {
     offsetof(struct record_decision, queue_id),      offsetof(struct record_decision, instance),
     offsetof(struct record_decision, canonical),     offsetof(struct record_decision, domain),
     offsetof(struct record_decision, list),          offsetof(struct record_decision, entry),
-    offsetof(struct record_decision, action),
+    offsetof(struct record_decision, action),        offsetof(struct record_decision, evidence),
 };
-#define TEXTS (sizeof texts / sizeof texts[0])
+#define TEXTS        (sizeof texts / sizeof texts[0])
+#define TEXTS_OF_OLD 11 /* lines that were written before there were DNSBLs end here */
 
 const char *line_refusal(struct view label)
 {
@@ -98,9 +99,12 @@ bool line_read(char *line, size_t len, struct record_decision *d)
         return false;
     d->time = (int64_t)time;
     d->date = (int32_t)date;
-    for (size_t i = 0; i < TEXTS; i++)
-        if (!view_split(&rest, '\t', &field) ||
-            !read_text(field, (struct view *)((char *)d + texts[i])))
+    for (size_t i = 0; i < TEXTS; i++) {
+        struct view *text = (struct view *)((char *)d + texts[i]);
+        if (rest.ptr == NULL && i >= TEXTS_OF_OLD)
+            *text = VIEW_NONE;
+        else if (!view_split(&rest, '\t', &field) || !read_text(field, text))
             return false;
+    }
     return true;
 }

@@ -10,7 +10,7 @@
 #include "rcptguard/record.h"
 
 #define LINE_FIELD_BYTES 1024
-#define LINE_BYTES       (50 * 1024) /* twelve texts of nothing but \xHH, and numbers */
+#define LINE_BYTES       (54 * 1024) /* thirteen texts of nothing but \xHH, and numbers */
 
 /* T has room for LINE_BYTES. Each text is cut at LINE_FIELD_BYTES bytes. */
 void line_write(struct text *t, const struct record_decision *d);

@@ -1,13 +1,14 @@
 /*
- * References, counters, and who is told of decisions. A reference is random, so that it tells
- * nothing and cannot be guessed; that it stays the same for a minute is remembered in a small table
- * of fixed size: what falls out of it costs a second log line, nothing else.
+ * References, counters, and who is told of decisions, the log among them. A reference is random, so
+ * that it tells nothing and cannot be guessed; that it stays the same for a minute is remembered in
+ * a small table of fixed size: what falls out of it costs a second log line, nothing else.
  */
 #include "rcptguard/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "decision_log.h"
 #include "line.h"
 #include "rcptguard/base/hash.h"
 #include "references.h"
@@ -38,6 +39,8 @@ struct record {
     struct top *top;
     struct references *references; /* NULL: none are kept */
     struct record_watch *watches;
+    struct decision_log *log;       /* NULL: it was never on */
+    struct record_watch *log_watch; /* NULL: it is off */
     struct recent recent[RECENT_SETS][RECENT_WAYS];
 };
 
@@ -61,6 +64,7 @@ void record_free(struct record *r)
     if (r == NULL)
         return;
     references_free(r->references);
+    decision_log_free(r->log);
     while (r->watches != NULL)
         record_unwatch(r, r->watches);
     top_free(r->top);
@@ -139,6 +143,10 @@ void record_stop(struct record *r)
 {
     if (r->references != NULL)
         references_stop(r->references);
+    record_unwatch(r, r->log_watch);
+    r->log_watch = NULL;
+    if (r->log != NULL)
+        decision_log_stop(r->log);
 }
 
 static void note_refusal(struct record *r, const struct record_decision *d)
@@ -206,4 +214,45 @@ void record_unwatch(struct record *r, struct record_watch *w)
         at = &(*at)->next;
     *at = w->next;
     free(w);
+}
+
+/* ---- the log of decisions ------------------------------------------------------------------- */
+
+static void log_decision(const struct record_decision *d, void *arg)
+{
+    decision_log_add(arg, d);
+}
+
+int record_log_to(struct record *r, const char *file, bool passes, struct error *why)
+{
+    struct record_watch *watch = NULL;
+
+    if (r->log == NULL && file == NULL)
+        return 0;
+    if (r->log == NULL && (r->log = decision_log_new(why)) == NULL)
+        return why->code;
+    if (file != NULL)
+        watch = record_watch(r, passes, log_decision, r->log);
+    if ((file != NULL && watch == NULL) || decision_log_to(r->log, file) < 0) {
+        record_unwatch(r, watch);
+        return error_set(why, ERR_NOMEM, "no memory; what is logged stays as it was");
+    }
+    record_unwatch(r, r->log_watch);
+    r->log_watch = watch;
+    return 0;
+}
+
+void record_log_reopen(struct record *r)
+{
+    if (r->log != NULL)
+        decision_log_reopen(r->log);
+}
+
+void record_log_look(const struct record *r, struct record_log *look)
+{
+    *look = (struct record_log){.file = NULL};
+    if (r->log == NULL)
+        return;
+    decision_log_look(r->log, look);
+    look->passes = r->log_watch != NULL && r->log_watch->passes;
 }

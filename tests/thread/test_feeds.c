@@ -241,6 +241,7 @@ static void start(struct house *h)
     h->worker->last_made = h->bl; /* nothing was swapped yet */
     if (feeds_start(h->feeds, &why) < 0)
         fail_msg("%s", why.text);
+    assert_true(feeds_silent_ms(h->feeds) < 60000); /* also before its first turn */
 }
 
 static void stop(struct house *h)

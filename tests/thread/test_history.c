@@ -1,7 +1,8 @@
 /*
- * A worker that swaps without a pause and a loop that asks all the time, with the disk thread in
- * between; segments come and go while they are read. Each answer must be one that is true of some
- * moment: changes of a key in turn, and never back in time.
+ * A worker that swaps without a pause and a loop that asks all the time and notes changes of a DNS
+ * zone, with the disk thread in between, which writes those beside the worker; segments come and go
+ * while they are read. Each answer must be one that is true of some moment: changes of a key in
+ * turn, and never back in time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,11 +23,12 @@
 #define SWAPS       400
 #define ENTRIES     1500
 #define DEADLINE_MS 60000
+#define ZONE_KEY    2
 
 struct house {
     struct history *history;
     atomic_uint swapped;
-    unsigned answers, with_changes;
+    unsigned answers, with_changes, with_notes;
 };
 
 static struct blocklist *make(unsigned turn)
@@ -69,21 +71,24 @@ static void *run_worker(void *arg)
 static void on_found(const struct history_change *changes, size_t n, int64_t since, void *arg)
 {
     struct house *h = arg;
-    bool seen[2] = {false, false}, last[2] = {false, false};
+    bool seen[3] = {false, false, false}, last[3] = {false, false, false};
+    bool noted = false;
 
-    assert_true(since < 1000 + SWAPS);
+    assert_true(since <= 1000 + SWAPS);
     h->answers++;
     h->with_changes += n > 0;
     for (size_t i = 0; i < n; i++) {
         const struct history_change *c = &changes[i];
-        assert_true(c->key < 2 && c->time >= 1000 && c->time < 1000 + SWAPS);
+        assert_true(c->key < 3 && c->time >= 1000 && c->time <= 1000 + SWAPS);
         assert_true(i == 0 || c->time >= changes[i - 1].time);
-        assert_string_equal(c->list, "list1");
-        assert_int_equal(c->added, (c->time + c->key) % 2 == 0);
+        assert_string_equal(c->list, c->key == ZONE_KEY ? "zone" : "list1");
+        assert_true(c->key == ZONE_KEY || c->added == ((c->time + c->key) % 2 == 0));
+        noted |= c->key == ZONE_KEY;
         assert_true(!seen[c->key] || last[c->key] != c->added);
         seen[c->key] = true;
         last[c->key] = c->added;
     }
+    h->with_notes += noted;
 }
 
 static void test_swap_while_find(void **state)
@@ -92,7 +97,8 @@ static void test_swap_while_find(void **state)
     char dir[] = "/tmp/rcptguard-history.XXXXXX", command[64];
     const struct history_config config = {dir, 86400, 1 << 19};
     const struct history_key keys[] = {{ENTRY_DOMAIN, view_of("even")},
-                                       {ENTRY_DOMAIN, view_of("odd")}};
+                                       {ENTRY_DOMAIN, view_of("odd")},
+                                       {ENTRY_TREE, view_of("zone.example")}};
     pthread_t worker;
 
     (void)state;
@@ -104,17 +110,22 @@ static void test_swap_while_find(void **state)
     assert_int_equal(pthread_create(&worker, NULL, run_worker, &h), 0);
     for (unsigned asked = 0; atomic_load(&h.swapped) < SWAPS || asked < 3; asked++) {
         struct pollfd fd = {.fd = queue_fd(loop), .events = POLLIN};
-        assert_int_equal(history_find(h.history, disk, loop, keys, 2, on_found, &h), 0);
+        for (int i = 0; i < 2; i++)
+            history_note(h.history, disk, "zone", keys[ZONE_KEY].kind, keys[ZONE_KEY].key, i == 0,
+                         1000 + atomic_load(&h.swapped));
+        assert_int_equal(history_find(h.history, disk, loop, keys, 3, on_found, &h), 0);
         while (h.answers <= asked) {
             assert_int_equal(poll(&fd, 1, DEADLINE_MS), 1);
             queue_run(loop);
         }
     }
     pthread_join(worker, NULL);
-    assert_true(h.with_changes > 0);
+    assert_true(h.with_changes > 0 && h.with_notes > 0);
     /* And the end comes while searches are under way. */
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(history_find(h.history, disk, loop, keys, 2, on_found, &h), 0);
+    for (int i = 0; i < 4; i++) {
+        history_note(h.history, disk, "zone", ENTRY_DOMAIN, view_of("last"), true, 1000 + SWAPS);
+        assert_int_equal(history_find(h.history, disk, loop, keys, 3, on_found, &h), 0);
+    }
     history_stop(h.history);
     disk_stop(disk);
     queue_run(loop);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -676,6 +677,149 @@ static void test_no_directory(void **state)
     history_free(NULL);
 }
 
+/* ---- single changes, as DNS zones have them ------------------------------------------------- */
+
+static void note(struct house *h, const char *list, const char *name, bool added, int64_t now)
+{
+    history_note(h->history, h->disk, list, ENTRY_DOMAIN, view_of(name), added, now);
+}
+
+static void test_notes(void **state)
+{
+    struct house *h = *state;
+    static const unsigned char digest[20] = "digest";
+    const struct history_key key = {ENTRY_ADDRESS_HASH, view_make((const char *)digest, 20)};
+
+    swap(h, "one: a", NOW + 1);
+    note(h, "dbl", "a", true, NOW + 2);
+    note(h, "uribl", "b", true, NOW + 2);
+    note(h, "dbl", "a", false, NOW + 2); /* in the same second, and in this order */
+    note(h, "dbl", "a", true, NOW + 2);
+    note(h, "dbl", "b", true, NOW + 2);
+    note(h, "dbl", "b", false, NOW + 3);
+    note(h, "../dbl", "b", false, NOW + 3);
+    history_note(h->history, h->disk, "ebl", key.kind, key.key, true, NOW + 3);
+    swap(h, "one: b", NOW + 4);
+    for (int round = 0; round < 2; round++) {
+        assert_string_equal(ask(h, "a"), "1+one:0 2+dbl:0 2-dbl:0 2+dbl:0 4-one:0");
+        assert_string_equal(ask(h, "b"), "2+dbl:0 2+uribl:0 3-dbl:0 4+one:0");
+        h->answers = 0;
+        assert_int_equal(history_find(h->history, h->disk, h->loop, &key, 1, on_found, h), 0);
+        wait_for(h, 1);
+        assert_string_equal(h->text, "3+ebl:0");
+        restart(h);
+    }
+    assert_int_equal(h->warnings, 0);
+    history_note(NULL, h->disk, "dbl", ENTRY_DOMAIN, view_of("a"), true, NOW);
+}
+
+static void test_notes_are_bounded_like_the_rest(void **state)
+{
+    struct house *h = *state;
+
+    history_configure(h->history, 1000, 1 << 20);
+    note(h, "dbl", "a", true, NOW);
+    ask(h, "a");
+    note(h, "other", "b", true, NOW + 1001);
+    assert_string_equal(ask(h, "a b"), "1001+other:1");
+    history_configure(h->history, 0, 1 << 20); /* history = 0: nothing is kept */
+    note(h, "other", "c", true, NOW + 1002);
+    assert_string_equal(ask(h, "c"), "");
+}
+
+/* A job that the disk thread hangs in until the test lets it go. */
+struct jam {
+    struct task task;
+    sem_t stuck, go;
+};
+
+static void run_jam(struct task *task)
+{
+    struct jam *jam = (struct jam *)task;
+
+    sem_post(&jam->stuck);
+    sem_wait(&jam->go);
+}
+
+static void begin_jam(struct house *h, struct jam *jam)
+{
+    jam->task.run = run_jam;
+    sem_init(&jam->stuck, 0, 0);
+    sem_init(&jam->go, 0, 0);
+    assert_int_equal(disk_post(h->disk, &jam->task), 0);
+    sem_wait(&jam->stuck);
+}
+
+static void note_many(struct house *h, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%u", i);
+        note(h, "dbl", name, true, NOW + 1);
+    }
+}
+
+static void test_too_many_notes(void **state)
+{
+    struct house *h = *state;
+    struct jam jam;
+
+    begin_jam(h, &jam);
+    note_many(h, HISTORY_NOTES + 10);
+    assert_int_equal(h->warnings, 1); /* once */
+    sem_post(&jam.go);
+    assert_string_equal(ask(h, "n0 n4095 n4096 n4105"), "1+dbl:0 1+dbl:1");
+    note(h, "dbl", "n4096", true, NOW + 2);
+    assert_string_equal(ask(h, "n4096"), "2+dbl:0");
+    assert_int_equal(h->warnings, 1);
+}
+
+static void run_nothing(struct task *task)
+{
+    (void)task;
+}
+
+/* The disk thread takes no more jobs: what waits is written with the next one, or at the end. */
+static void test_notes_when_the_disk_is_busy(void **state)
+{
+    struct house *h = *state;
+    static struct task jobs[2000];
+    struct jam jam;
+    size_t n = 0;
+
+    begin_jam(h, &jam);
+    for (; jobs[n].run = run_nothing, disk_post(h->disk, &jobs[n]) == 0; n++)
+        assert_true(n + 1 < sizeof jobs / sizeof *jobs);
+    note(h, "dbl", "a", true, NOW + 1);
+    note(h, "dbl", "b", true, NOW + 2);
+    sem_post(&jam.go);
+    history_stop(h->history);
+    disk_stop(h->disk);
+    h->disk = disk_start(NULL);
+    restart(h);
+    assert_string_equal(ask(h, "a b"), "1+dbl:0 2+dbl:1");
+    assert_int_equal(h->warnings, 0);
+}
+
+static void test_notes_on_a_full_disk(void **state)
+{
+    struct house *h = *state;
+
+    signal(SIGXFSZ, SIG_IGN);
+    note(h, "dbl", "a", true, NOW + 1);
+    ask(h, "a");
+    limit_files(50);
+    note(h, "dbl", "b", true, NOW + 2);
+    ask(h, "b");
+    note(h, "dbl", "c", true, NOW + 3);
+    ask(h, "c");
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(h->warnings, 1);
+    note(h, "dbl", "d", true, NOW + 4);
+    assert_string_equal(ask(h, "a b c d"), "1+dbl:0 4+dbl:3");
+    assert_int_equal(h->notices, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -701,6 +845,11 @@ int main(void)
         TEST(test_what_is_none_of_ours),
         TEST(test_taken_away),
         TEST(test_no_directory),
+        TEST(test_notes),
+        TEST(test_notes_are_bounded_like_the_rest),
+        TEST(test_too_many_notes),
+        TEST(test_notes_when_the_disk_is_busy),
+        TEST(test_notes_on_a_full_disk),
     };
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);
 }

@@ -105,6 +105,7 @@ static struct record_decision decision(const char *ref)
         .entry = view_of("jane@example.org"),
         .date = 19000,
         .action = view_of("550 5.7.1 no"),
+        .evidence = view_of("127.0.1.2 since 2026-11-24T10:02:00Z"),
     };
 }
 
@@ -113,7 +114,7 @@ struct answer {
     unsigned calls;
     bool known;
     struct record_decision d;
-    char texts[12][1100];
+    char texts[13][1100];
 };
 
 static struct view keep(struct view v, char copy[1100])
@@ -146,6 +147,7 @@ static void on_found(const struct record_decision *d, void *arg)
     a->d.list = keep(d->list, a->texts[n++]);
     a->d.entry = keep(d->entry, a->texts[n++]);
     a->d.action = keep(d->action, a->texts[n++]);
+    a->d.evidence = keep(d->evidence, a->texts[n++]);
 }
 
 static void wait_for(const struct answer *a)
@@ -188,6 +190,7 @@ static void check_same(const struct record_decision *d)
     assert_true(view_eq(got->list, view_first(d->list, 1024)));
     assert_true(view_eq(got->entry, view_first(d->entry, 1024)));
     assert_true(view_eq(got->action, view_first(d->action, 1024)));
+    assert_true(view_eq(got->evidence, view_first(d->evidence, 1024)));
 }
 
 static void test_found_with_all_its_fields(void **state)
@@ -219,7 +222,7 @@ static void test_any_bytes(void **state)
     d.date = 0;
     d.recipient = d.sender = d.sasl_username = d.client = d.queue_id = d.instance =
         view_make(big, sizeof big);
-    d.canonical = d.domain = d.list = d.entry = d.action = view_make(big, sizeof big);
+    d.canonical = d.domain = d.list = d.entry = d.action = d.evidence = view_make(big, sizeof big);
     record_decide(record, &d);
     assert_true(find("XXXXXX", &answer));
     check_same(&d);
