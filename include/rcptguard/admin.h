@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "rcptguard/base/error.h"
+#include "rcptguard/base/passed.h"
+#include "rcptguard/dnsbl.h"
 #include "rcptguard/feeds.h"
 #include "rcptguard/local.h"
 #include "rcptguard/policy.h"
@@ -33,6 +35,7 @@ struct admin_house {
     struct verdict *verdict;
     struct record *record;
     struct feeds *feeds;
+    struct dnsbl *dnsbl;
     struct policy *policy;
     struct history *history;
     struct local *exclusions, *blocks; /* to edit them */
@@ -43,16 +46,26 @@ struct admin_house {
     struct disk *disk;                       /* for what is searched in files */
     struct queue *loop;                      /* on which its answers come */
     int64_t started_at;
-    int64_t reloaded_at; /* 0: never */
-    bool observe;        /* mode = observe */
+    int64_t reloaded_at;       /* 0: never */
+    const bool *reload_failed; /* the last one: the configuration of before stayed in force */
+    bool observe;              /* mode = observe */
 };
 
 struct admin;
 
-/* Binds (before privileges are dropped) and resolves groups. A live socket is an error, a stale
- * one is replaced. NULL with *why. */
+/*
+ * How many reasons there are to call the daemon degraded (rule 27), as /v1/status tells anybody;
+ * the first of them in FIRST.
+ */
+size_t admin_degraded(const struct admin_house *house, char *first, size_t size);
+
+/*
+ * Binds (before privileges are dropped) and resolves groups. A live socket is an error, a stale one
+ * is replaced. Of PASSED (or NULL) it takes those named "admin" and "http", and whatever is at the
+ * configured addresses. NULL with *why.
+ */
 struct admin *admin_new(struct event_base *base, const struct admin_config *config,
-                        struct admin_house *house, struct error *why);
+                        struct passed *passed, struct admin_house *house, struct error *why);
 int admin_start(struct admin *a, struct error *why);
 void admin_free(struct admin *a); /* closes connections, removes the socket; NULL is fine */
 

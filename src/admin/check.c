@@ -5,6 +5,7 @@
 #include "check.h"
 #include "json.h"
 #include "rcptguard/base/escape.h"
+#include "zones.h"
 
 #define KEYS_MAX_BYTES 65536 /* of keys shown: a monster has 132 of them, up to 16 KB each */
 
@@ -81,6 +82,16 @@ static void put_unknown(json_t *object)
         json_put(object, searched[i], json_null());
 }
 
+/* A zone says all of it at once: nothing has to be searched for. */
+static void put_zone(json_t *object, const struct decision_listing *listing)
+{
+    json_put(object, "value", json_text(view_of(listing->said)));
+    if (listing->text != NULL)
+        json_put(object, "text", json_text(view_of(listing->text)));
+    json_put(object, "since", json_time(listing->since));
+    json_put(object, "first_seen", json_time(listing->since));
+}
+
 static json_t *listing_json(const struct check_view *view, const struct decision_listing *listing)
 {
     const struct feed_status *feed =
@@ -97,6 +108,8 @@ static json_t *listing_json(const struct check_view *view, const struct decision
         json_put(object, "excluded_by",
                  exclusion_json(freed_by(view->answer, listing->list), view->file));
     put_unknown(object);
+    if (listing->said[0] != '\0')
+        put_zone(object, listing);
     if (listing->rank == 0 && view->answer->block != NULL)
         put_line(object, view->answer->block, view->blocks_file);
     if (feed != NULL) {
@@ -144,6 +157,8 @@ json_t *check_json(const struct check_view *view)
     for (unsigned i = 0; i < answer->n_exceptions; i++)
         json_array_append_new(exceptions, exception_json(&answer->exceptions[i]));
     json_put(object, "exceptions", exceptions);
+    /* Behind the listings, whose texts the zones own until they are asked again. */
+    json_put(object, "zones", zones_said_json(view->dnsbl, answer->zones));
     json_put(object, "exclusions_file", json_text(view_of(view->file)));
     if (address->state != ADDRESS_OK)
         json_put(object, "note", json_text(view_of(address_state_text(address->state))));

@@ -11,6 +11,7 @@ struct check_view {
     const struct answer *answer;
     struct view recipient;     /* as asked */
     const struct feeds *feeds; /* or NULL */
+    struct dnsbl *dnsbl;       /* or NULL */
     const char *file;          /* of exclusions */
     const char *blocks_file;
 };

@@ -18,7 +18,7 @@ static int unknown(const char *thing, struct view word, const char *const *names
     struct text shown = text_on(memory, sizeof memory);
 
     escape_to_max(&shown, word, ESCAPE_TERMINAL, SHOWN_BYTES);
-    return error_set(why, ERR_SYNTAX, "unknown %s \"%s\": did you mean %s?", thing, memory,
+    return error_set(why, ERR_SYNTAX, "unknown %s '%s': did you mean %s?", thing, memory,
                      nearest_name(word, names, n));
 }
 

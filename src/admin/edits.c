@@ -247,14 +247,19 @@ static bool may_force(struct request *r, const struct edit_order *order,
     return false;
 }
 
+/* list= names feeds and zones alike. */
 static int check_lists(const struct admin_house *house, struct view lists, struct error *why)
 {
-    const char *names[BLOCKLIST_MAX_LISTS + 1] = {LOCAL_LIST};
+    const char *names[1 + BLOCKLIST_MAX_LISTS + DNSBL_ZONES_MAX] = {LOCAL_LIST};
     const struct feed_status *feed;
+    const struct dnsbl_status *zone;
     size_t n = 1;
 
-    while (n <= BLOCKLIST_MAX_LISTS && (feed = feeds_status(house->feeds, n - 1)) != NULL)
+    for (size_t i = 0; i < BLOCKLIST_MAX_LISTS && (feed = feeds_status(house->feeds, i)) != NULL;
+         i++)
         names[n++] = feed->name;
+    for (size_t i = 0; (zone = dnsbl_status(house->dnsbl, i)) != NULL; i++)
+        names[n++] = zone->name;
     return edit_check_lists(lists, names, n, why);
 }
 

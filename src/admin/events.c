@@ -52,7 +52,7 @@ static void on_decision(const struct record_decision *d, void *arg)
     if (has_room(e))
         tell(e, decided_json(d));
     else
-        e->lost++;
+        e->lost++, e->request->admin->events_lost++;
 }
 
 static void on_tick(void *work)

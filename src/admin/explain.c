@@ -12,7 +12,7 @@
 #include "json.h"
 #include "rcptguard/base/clock.h"
 
-/* One listing of a feed, about which more is asked. */
+/* One listing of a feed, about which more is asked; zones have said all they know. */
 struct seek {
     struct explanation *explanation;
     struct feeds_request *asked; /* for its row; NULL: nothing (more) to come */
@@ -20,7 +20,7 @@ struct seek {
     unsigned key;                /* of those that the history is asked for */
 };
 
-/* It outlives the client and the answer: verdict and history call back exactly once. */
+/* It outlives the client and the answer: the history calls back exactly once. */
 struct explanation {
     struct request *request; /* NULL: answered, or the client has gone */
     char *recipient;         /* a copy: the request may be gone when the verdict comes */
@@ -28,7 +28,8 @@ struct explanation {
     json_t *around, *check;
     struct seek *seeks;
     size_t n_seeks;
-    bool judging, searching; /* verdict and history have not called back */
+    bool judging, searching;   /* verdict and history have not called back */
+    struct verdict_wait *wait; /* while the verdict waits for DNS zones */
     bool no_history, no_rows, more_rows;
     int64_t end_ms;
 };
@@ -205,7 +206,8 @@ static void seek_all(struct explanation *e, const struct answer *answer)
     for (unsigned i = 0; e->seeks != NULL && i < answer->n_listings; i++) {
         const struct decision_listing *listing = &answer->listings[i];
         json_t *object = json_array_get(listings, i);
-        if (object == NULL || view_is(listing->list, LOCAL_LIST))
+        bool is_zone = listing->said[0] != '\0';
+        if (object == NULL || is_zone || view_is(listing->list, LOCAL_LIST))
             continue;
         struct seek *s = &e->seeks[e->n_seeks++];
         *s = (struct seek){e, NULL, object, key_number(keys, &n_keys, listing)};
@@ -217,20 +219,16 @@ static void seek_all(struct explanation *e, const struct answer *answer)
 static void judged(const struct answer *answer, void *arg)
 {
     struct explanation *e = arg;
-
-    if (e->request == NULL) {
-        e->judging = false;
-        free_if_over(e);
-        return;
-    }
     const struct admin_house *house = e->request->admin->house;
     const struct check_view view = {
         .answer = answer,
         .recipient = view_make(e->recipient, e->recipient_len),
         .feeds = house->feeds,
+        .dnsbl = house->dnsbl,
         .file = house->exclusions_file,
         .blocks_file = house->blocks_file,
     };
+    e->wait = NULL;
     e->check = check_json(&view);
     seek_all(e, answer);
     e->judging = false;
@@ -242,6 +240,10 @@ static void client_gone(void *work)
     struct explanation *e = work;
 
     e->request = NULL;
+    if (e->wait != NULL)
+        verdict_forget(e->wait);
+    e->wait = NULL;
+    e->judging = false;
     forget_rows(e);
     free_if_over(e);
 }
@@ -275,7 +277,10 @@ void explain(struct request *r, struct view recipient, struct view sender, struc
     request_wait(r, client_gone, client_waits, e);
     const struct question q = {
         .recipient = recipient, .sender = sender, .sasl_username = login, .look_only = true};
-    verdict_ask(r->admin->house->verdict, &q, judged, e);
+    struct verdict_wait *wait = verdict_ask(r->admin->house->verdict, &q, judged, e);
+    /* Else E may be gone already. */
+    if (wait != NULL)
+        e->wait = wait;
 }
 
 void admin_check(struct request *r)

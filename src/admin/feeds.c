@@ -1,10 +1,14 @@
-/* /v1/feeds: how each list is, fetch one now, take a held copy, go back to the copy before. */
+/*
+ * /v1/feeds: how each list is, fetch one now, take a held copy, go back to the copy before. DNS
+ * zones are lists too: those that have no copies and are probed instead (zones.c).
+ */
 #include "feeds.h"
 
 #include <stdlib.h>
 
 #include "json.h"
 #include "request.h"
+#include "zones.h"
 
 static json_t *held_json(const struct feed_status *feed)
 {
@@ -59,6 +63,7 @@ void admin_feeds(struct request *r)
 
     for (size_t i = 0; (feed = feeds_status(feeds, i)) != NULL; i++)
         json_array_append_new(array, json_feed(feed));
+    zones_append(array, r->admin->house->dnsbl);
     json_put(object, "feeds", array);
     request_reply(r, 200, object);
 }
@@ -106,9 +111,9 @@ static void reply_feed(struct request *r, const struct order *order, enum feeds_
     const struct feed_status *feed = feeds_status_of(r->admin->house->feeds, r->name);
 
     if (result == FEEDS_UNKNOWN || feed == NULL) {
-        request_reply(
-            r, 404,
-            json_error(view_of("there is no feed of that name; look at the list of feeds")));
+        request_reply(r, 404,
+                      json_error(view_of(
+                          "there is no feed or DNS zone of that name; look at the list of feeds")));
         return;
     }
     request_log(r, order->name, r->name, result_text(result));
@@ -138,19 +143,9 @@ static void errand_gone(void *work)
     free(e);
 }
 
-static void run_errand(struct request *r, const struct order *order)
+static void ask_feed(struct request *r, const struct order *order)
 {
     struct admin *a = r->admin;
-
-    if (feeds_status_of(a->house->feeds, r->name) == NULL) {
-        reply_feed(r, order, FEEDS_UNKNOWN);
-        return;
-    }
-    if (a->fetching >= ADMIN_MAX_FETCHING) {
-        request_fail(r, 503, "%d requests wait for a fetch already; try again later",
-                     ADMIN_MAX_FETCHING);
-        return;
-    }
     struct errand *e = calloc(1, sizeof *e);
     if (e == NULL) {
         request_reply(r, 500, NULL);
@@ -165,6 +160,33 @@ static void run_errand(struct request *r, const struct order *order)
     }
     a->fetching++;
     request_wait(r, errand_gone, NULL, e);
+}
+
+static void order_zone(struct request *r, const struct order *order)
+{
+    if (order == &refresh) {
+        zones_refresh(r);
+        return;
+    }
+    request_log(r, order->name, r->name, result_text(FEEDS_NOTHING));
+    request_fail(r, 409, "a DNS zone holds no copies: there is nothing to %s",
+                 order == &rollback ? "go back to" : "accept");
+}
+
+static void run_errand(struct request *r, const struct order *order)
+{
+    const struct admin *a = r->admin;
+    bool is_feed = feeds_status_of(a->house->feeds, r->name) != NULL;
+
+    if (!is_feed && zones_named(a->house->dnsbl, r->name) == NULL)
+        reply_feed(r, order, FEEDS_UNKNOWN);
+    else if (a->fetching >= ADMIN_MAX_FETCHING)
+        request_fail(r, 503, "%d requests wait for a fetch already; try again later",
+                     ADMIN_MAX_FETCHING);
+    else if (is_feed)
+        ask_feed(r, order);
+    else
+        order_zone(r, order);
 }
 
 void admin_refresh(struct request *r)

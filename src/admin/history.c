@@ -11,14 +11,26 @@ struct search {
     struct history_keys keys;
 };
 
-static json_t *change_json(const struct history_keys *keys, const struct history_change *change)
+/* A feed's digest as the feed has it; a zone, which nobody can read, is shown by what it means. */
+static void print_key(struct text *t, const struct history_keys *keys, unsigned key, bool of_feed)
+{
+    enum entry_kind kind = keys->keys[key].kind;
+
+    if (of_feed || kind < ENTRY_ADDRESS_HASH)
+        entry_print(t, kind, keys->keys[key].key);
+    else
+        text_add_view(t, keys->names[key]);
+}
+
+static json_t *change_json(const struct feeds *feeds, const struct history_keys *keys,
+                           const struct history_change *change)
 {
     char shown[2 * ADDRESS_MAX_BYTES + 16];
     struct text t = text_on(shown, sizeof shown);
     json_t *object = json_object();
 
     if (change->key < keys->n)
-        entry_print(&t, keys->keys[change->key].kind, keys->keys[change->key].key);
+        print_key(&t, keys, change->key, feeds_status_of(feeds, view_of(change->list)) != NULL);
     json_put(object, "time", json_time(change->time));
     json_put(object, "list", json_text(view_of(change->list)));
     json_put(object, "entry", json_text(text_view(&t)));
@@ -40,7 +52,8 @@ static void search_done(const struct history_change *changes, size_t n, int64_t 
         json_put(object, "canonical", json_text(s->keys.canonical));
         json_put(object, "since", json_time(since));
         for (size_t i = 0; i < n; i++)
-            json_array_append_new(array, change_json(&s->keys, &changes[i]));
+            json_array_append_new(array,
+                                  change_json(r->admin->house->feeds, &s->keys, &changes[i]));
         json_put(object, "history", array);
         json_put(object, "cut", json_boolean(n >= HISTORY_CHANGES));
         request_reply(r, 200, object);

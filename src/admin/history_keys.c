@@ -1,16 +1,27 @@
 /*
  * The entries that could list a recipient: its keys by every kind, and their digests by every kind
  * of hash, whether a list has them today or not: what a list dropped last week is history, too.
+ * What DNS zones note is among them: the domain and its parents, and digests of the address.
  */
 #include "history_keys.h"
 
-static void add_key(struct history_keys *k, enum entry_kind kind, struct view key)
+/* False: it is there already. */
+static bool add_named(struct history_keys *k, enum entry_kind kind, struct view key,
+                      struct view name)
 {
     for (size_t i = 0; i < k->n; i++)
         if (k->keys[i].kind == kind && view_eq(k->keys[i].key, key))
-            return;
-    if (k->n < HISTORY_KEYS)
-        k->keys[k->n++] = (struct history_key){kind, key};
+            return false;
+    if (k->n == HISTORY_KEYS)
+        return false;
+    k->names[k->n] = name;
+    k->keys[k->n++] = (struct history_key){kind, key};
+    return true;
+}
+
+static void add_key(struct history_keys *k, enum entry_kind kind, struct view key)
+{
+    add_named(k, kind, key, key);
 }
 
 static void add_digests(struct history_keys *k, enum entry_kind kind, struct view name)
@@ -18,10 +29,8 @@ static void add_digests(struct history_keys *k, enum entry_kind kind, struct vie
     for (int hash = 0; hash < HASH_KINDS && k->n_digests < HISTORY_DIGESTS; hash++) {
         unsigned char *digest = k->digests[k->n_digests];
         size_t len = hash_plain((enum hash_kind)hash, name, digest);
-        if (len == 0)
-            continue;
-        k->n_digests++;
-        add_key(k, kind, view_make(digest, len));
+        if (len > 0 && add_named(k, kind, view_make(digest, len), name))
+            k->n_digests++;
     }
 }
 
@@ -51,6 +60,22 @@ static void add_seen(struct history_keys *k, struct view recipient)
     add_digests(k, ENTRY_DOMAIN_HASH, view_from(seen, (size_t)at + 1));
 }
 
+/* Hashed zones are asked for the address as their lists define it, whatever [addresses] says. */
+static void add_as_zones(struct history_keys *k, struct view recipient)
+{
+    static const struct address_options options = {.delimiter = "+", .provider_aliases = true};
+    const struct address *a = &k->as_zones;
+    struct view name = VIEW_NONE;
+
+    if (address_parse(recipient, &options, &k->as_zones) != ADDRESS_OK)
+        return;
+    for (unsigned i = 0; i < a->n_keys; i++) /* the last one is without its tag */
+        if ((a->keys[i].kinds & ENTRY_BIT(ENTRY_ADDRESS)) != 0)
+            name = a->keys[i].name;
+    if (name.len > 0)
+        add_digests(k, ENTRY_ADDRESS_HASH, name);
+}
+
 static int keys_of_address(struct view recipient, const struct address_options *options,
                            struct history_keys *k, struct error *why)
 {
@@ -61,6 +86,7 @@ static int keys_of_address(struct view recipient, const struct address_options *
     k->canonical = k->address.canonical;
     for (unsigned i = 0; i < k->address.n_keys; i++)
         add_kinds(k, &k->address.keys[i], ~0u);
+    add_as_zones(k, recipient);
     add_seen(k, recipient);
     return 0;
 }

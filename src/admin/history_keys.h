@@ -5,14 +5,15 @@
 #include "rcptguard/base/hash.h"
 #include "rcptguard/record.h"
 
-#define HISTORY_DIGESTS 32 /* 5 addresses and 4 domains at most, by each kind of hash */
+#define HISTORY_DIGESTS 32 /* 4 addresses and 3 domains at most, by each kind of hash */
 
 /* Large (the address is): on the heap. */
 struct history_keys {
     struct history_key keys[HISTORY_KEYS];
+    struct view names[HISTORY_KEYS]; /* of a digest what it is of; else the key itself */
     size_t n;
-    struct view canonical; /* the recipient's; of a domain its entry */
-    struct address address;
+    struct view canonical;            /* the recipient's; of a domain its entry */
+    struct address address, as_zones; /* by [addresses], and as hashed zones fold it */
     struct entry entry;
     unsigned char digests[HISTORY_DIGESTS][HASH_MAX_BYTES];
     unsigned n_digests;

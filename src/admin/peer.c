@@ -16,7 +16,8 @@ struct peer peer_of(int fd)
     struct ucred cred;
     socklen_t len = sizeof cred;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+    /* Of a TCP connection Linux says -1, and calls that a success. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0 || cred.uid == (uid_t)-1)
         return (struct peer){.known = false};
     return (struct peer){true, cred.uid, cred.gid};
 }

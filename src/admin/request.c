@@ -54,6 +54,19 @@ static void add_headers(struct request *r, const char *type)
     evhttp_add_header(headers, "Connection", "close");
 }
 
+/* Frees OUT, which may be NULL, and R. */
+static void reply(struct request *r, int status, const char *type, struct evbuffer *out)
+{
+    bool head = evhttp_request_get_command(r->http) == EVHTTP_REQ_HEAD;
+
+    add_headers(r, type);
+    connections_answered(r->at->connections, r->http);
+    evhttp_send_reply(r->http, status, phrase(status), head ? NULL : out);
+    if (out != NULL)
+        evbuffer_free(out);
+    request_free(r);
+}
+
 void request_reply(struct request *r, int status, json_t *document)
 {
     struct evbuffer *out = evbuffer_new();
@@ -67,13 +80,27 @@ void request_reply(struct request *r, int status, json_t *document)
     if (out != NULL)
         evbuffer_add(out, "\n", 1);
     json_decref(document);
-    add_headers(r, "application/json");
-    connections_answered(r->at->connections, r->http);
-    bool head = evhttp_request_get_command(r->http) == EVHTTP_REQ_HEAD;
-    evhttp_send_reply(r->http, status, phrase(status), head ? NULL : out);
+    reply(r, status, "application/json", out);
+}
+
+static void free_bytes(const void *bytes, size_t len, void *arg)
+{
+    (void)bytes, (void)len;
+    free(arg);
+}
+
+void request_reply_bytes(struct request *r, const char *type, char *bytes, size_t len)
+{
+    struct evbuffer *out = bytes == NULL ? NULL : evbuffer_new();
+
+    if (out != NULL && evbuffer_add_reference(out, bytes, len, free_bytes, bytes) == 0) {
+        reply(r, 200, type, out);
+        return;
+    }
     if (out != NULL)
         evbuffer_free(out);
-    request_free(r);
+    free(bytes);
+    request_reply(r, 500, NULL);
 }
 
 void request_fail(struct request *r, int status, const char *format, ...)

@@ -39,7 +39,11 @@ struct admin {
     unsigned fetching;  /* requests that wait for a fetch */
     unsigned searching; /* requests that wait for what is searched in files */
     unsigned streams;
-    struct edit *edits; /* those under way */
+    uint64_t events_lost; /* by all streams since the start */
+    struct usage *usage;  /* what the disk thread found out of the process; NULL: nothing yet */
+    int64_t metrics_ns;   /* what making the last page of metrics took */
+    size_t metrics_bytes; /* its length */
+    struct edit *edits;   /* those under way */
 };
 
 struct request {
@@ -58,6 +62,9 @@ struct request {
 
 /* Answers with DOCUMENT (taken over; NULL is answered with 500) and frees R. */
 void request_reply(struct request *r, int status, json_t *document);
+
+/* Answers with LEN BYTES from malloc (taken over; NULL is answered with 500) and frees R. */
+void request_reply_bytes(struct request *r, const char *type, char *bytes, size_t len);
 
 /* Answers with {"error": "..."} and frees R. */
 void request_fail(struct request *r, int status, const char *format, ...)

@@ -42,6 +42,7 @@ static const struct route routes[] = {
     {EVHTTP_REQ_GET, "GET", "/v1/top", admin_top, {NULL}},
     {EVHTTP_REQ_GET, "GET", "/v1/events", admin_events, {"all"}},
     {EVHTTP_REQ_GET, "GET", "/metrics", admin_metrics, {NULL}},
+    {EVHTTP_REQ_HEAD, "HEAD", "/metrics", admin_metrics, {NULL}},
 };
 
 /* The listener for anybody: no names, no addresses, nothing to change. */
@@ -135,16 +136,11 @@ void routes_serve(struct request *r)
 {
     serve(r, routes, N_ROUTES(routes),
           "/v1/status, /v1/check, /v1/why/REF, /v1/exclusions, /v1/blocks, /v1/feeds, "
-          "/v1/history, /v1/top or /v1/events");
+          "/v1/history, /v1/top, /v1/events or /metrics");
 }
 
 void routes_serve_anybody(struct request *r)
 {
     serve(r, routes_for_anybody, N_ROUTES(routes_for_anybody),
-          "/v1/status; all else is on the admin socket");
-}
-
-void admin_metrics(struct request *r)
-{
-    request_fail(r, 404, "metrics are not in this version; try /v1/status");
+          "/v1/status or /metrics; all else is on the admin socket");
 }

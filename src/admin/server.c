@@ -13,6 +13,7 @@
 #include "rcptguard/base/log.h"
 #include "rcptguard/base/socket.h"
 #include "request.h"
+#include "usage.h"
 
 static void on_request(struct evhttp_request *http, void *arg)
 {
@@ -38,26 +39,37 @@ static void on_request(struct evhttp_request *http, void *arg)
         routes_serve(r);
 }
 
-static int open_socket(struct admin *a, const struct admin_config *config, int *fd,
-                       struct error *why)
+/*
+ * The socket of NAME that was passed, or the one at WHERE: -1 when there is none. One that is
+ * elsewhere counts, since whoever wrote its unit wants it, and CONFIGURED does not then.
+ */
+static int take_passed(struct passed *passed, const char *name, const char *configured,
+                       const struct socket_address *where)
 {
-    struct socket_address where;
+    struct socket_address elsewhere;
+    char shown[SOCKET_TEXT_MAX];
+    int fd = where == NULL ? -1 : passed_at(passed, where);
+
+    if (fd >= 0 || (fd = passed_named(passed, name, &elsewhere)) < 0)
+        return fd;
+    if (where != NULL)
+        log_warning("admin",
+                    "%s was passed to us, and %s is not listened on; write the same in both",
+                    socket_text(&elsewhere, shown), configured);
+    return fd;
+}
+
+static int bind_socket(struct admin *a, const struct admin_config *config,
+                       const struct socket_address *where, int *fd, struct error *why)
+{
     gid_t group;
     int code = socket_find_group("admin.socket_group", config->socket_group,
                                  config->socket_group_set, &group, why);
+    struct error trouble = {0};
 
-    if (code == 0)
-        code =
-            socket_find_group("admin.admin_group", config->admin_group, true, &a->admin_group, why);
-    if (code == 0)
-        code = socket_address_parse(view_of(config->listen), &where, why);
-    if (code == 0 && !where.is_unix)
-        code = error_set(why, ERR_SYNTAX, "admin.listen: not a unix socket; write unix:/path");
     if (code != 0)
         return code;
-
-    struct error trouble = {0};
-    *fd = socket_listen_unix(where.path, config->socket_mode, group, &a->file, &trouble);
+    *fd = socket_listen_unix(where->path, config->socket_mode, group, &a->file, &trouble);
     if (*fd < 0) {
         if (why != NULL)
             *why = trouble;
@@ -68,29 +80,66 @@ static int open_socket(struct admin *a, const struct admin_config *config, int *
     return 0;
 }
 
-static bool is_loopback(const char *host)
+static bool is_set(const char *key)
 {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+    return key != NULL && key[0] != '\0';
 }
 
-/* *FD stays -1 for a loopback address that this host lacks (rule 23). */
-static int open_tcp(const char *http, int *fd, struct error *why)
+/* *FD stays -1 when there is none to open. */
+static int open_socket(struct admin *a, const struct admin_config *config, struct passed *passed,
+                       int *fd, struct error *why)
 {
+    const bool wanted = is_set(config->listen);
+    struct socket_address where;
+    int code = 0;
+
+    if (is_set(config->admin_group))
+        code =
+            socket_find_group("admin.admin_group", config->admin_group, true, &a->admin_group, why);
+    if (code == 0 && wanted)
+        code = socket_address_parse(view_of(config->listen), &where, why);
+    if (code == 0 && wanted && !where.is_unix)
+        code = error_set(why, ERR_SYNTAX, "admin.listen: not a unix socket; write unix:/path");
+    if (code != 0)
+        return code;
+    *fd = take_passed(passed, "admin", config->listen, wanted ? &where : NULL);
+    if (*fd < 0)
+        return wanted ? bind_socket(a, config, &where, fd, why) : 0;
+    code = socket_where(*fd, &where, why);
+    if (code == 0 && !where.is_unix)
+        code = error_set(why, ERR_REFUSED,
+                         "the socket that was passed as 'admin' is no unix socket, whose owner and "
+                         "mode decide who may connect; write ListenStream=/PATH in its unit");
+    if (code != 0)
+        close(*fd);
+    return code;
+}
+
+/* *FD stays -1 when it is not wanted, and for a loopback address that this host lacks (rule 23). */
+static int open_tcp(const struct admin_config *config, struct passed *passed, int *fd,
+                    struct error *why)
+{
+    const bool wanted = is_set(config->http);
     struct socket_address where;
     struct error trouble = {0};
     char text[128];
 
-    snprintf(text, sizeof text, "inet:%s", http);
-    int code = socket_address_parse(view_of(text), &where, why);
+    snprintf(text, sizeof text, "inet:%s", wanted ? config->http : "");
+    int code = wanted ? socket_address_parse(view_of(text), &where, why) : 0;
     if (code != 0)
         return error_prefix(why, "admin.http: write 127.0.0.1:9340 or [::1]:9340");
+    *fd = take_passed(passed, "http", config->http, wanted ? &where : NULL);
+    if (*fd >= 0 || !wanted)
+        return 0;
     *fd = socket_listen_inet(&where, &trouble);
     if (*fd >= 0)
         return 0;
-    if (trouble.code == ERR_ABSENT && is_loopback(where.host)) {
+    if (trouble.code == ERR_ABSENT && socket_is_loopback(&where)) {
         log_warning("admin", "admin.http: %s; going on without it", trouble.text);
         return 0;
     }
+    if (trouble.code == ERR_ABSENT)
+        trouble.code = ERR_IO; /* a network that comes up late: no error of the configuration */
     if (why != NULL)
         *why = trouble;
     return error_prefix(why, "admin.http");
@@ -116,30 +165,23 @@ static int open_http(struct admin *a, struct admin_listener *at, int fd, struct 
     return 0;
 }
 
-static bool is_set(const char *key)
+static int open_all(struct admin *a, const struct admin_config *config, struct passed *passed,
+                    struct error *why)
 {
-    return key != NULL && key[0] != '\0';
-}
+    int fd = -1, code = open_socket(a, config, passed, &fd, why);
 
-static int open_all(struct admin *a, const struct admin_config *config, struct error *why)
-{
-    int code = 0, fd = -1;
-
-    if (is_set(config->listen)) {
-        code = open_socket(a, config, &fd, why);
-        if (code == 0)
-            code = open_http(a, &a->socket, fd, why);
-    }
-    if (code != 0 || !is_set(config->http))
+    if (code == 0 && fd >= 0)
+        code = open_http(a, &a->socket, fd, why);
+    if (code != 0)
         return code;
     fd = -1;
     a->anybody.for_anybody = true;
-    code = open_tcp(config->http, &fd, why);
+    code = open_tcp(config, passed, &fd, why);
     return code != 0 || fd < 0 ? code : open_http(a, &a->anybody, fd, why);
 }
 
 struct admin *admin_new(struct event_base *base, const struct admin_config *config,
-                        struct admin_house *house, struct error *why)
+                        struct passed *passed, struct admin_house *house, struct error *why)
 {
     struct admin *a = calloc(1, sizeof *a);
 
@@ -152,7 +194,7 @@ struct admin *admin_new(struct event_base *base, const struct admin_config *conf
     a->house = house;
     a->admin_group = SOCKET_NO_GROUP;
     signal(SIGPIPE, SIG_IGN); /* a client that left must not end the daemon */
-    if (open_all(a, config, why) == 0)
+    if (open_all(a, config, passed, why) == 0)
         return a;
     admin_free(a);
     return NULL;
@@ -182,6 +224,7 @@ void admin_free(struct admin *a)
     close_listener(&a->socket);
     close_listener(&a->anybody);
     edits_forget(a);
+    usage_forget(a);
     suffixes_free(a->suffixes);
     socket_file_remove(&a->file);
     free(a);

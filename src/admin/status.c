@@ -8,6 +8,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "request.h"
+#include "zones.h"
 
 #define DAY_S 86400
 
@@ -25,36 +26,63 @@ static void add_reason(json_t *reasons, const char *format, ...)
     json_array_append_new(reasons, json_text(view_of(text)));
 }
 
+bool status_feed_is(enum degraded reason, const struct feed_status *feed, int64_t now)
+{
+    bool held = feed->held.since != 0, never = feed->accepted_at == 0;
+
+    switch (reason) {
+    case DEGRADED_FEED_HELD:
+        return held;
+    case DEGRADED_FEED_NEVER:
+        return never;
+    case DEGRADED_FEED_REFUSED:
+        return !never && !held && feed->state == FEED_REFUSED;
+    case DEGRADED_FEED_FAILING:
+        return !never && feed->state == FEED_FAILED && now - feed->last_success > DAY_S;
+    default:
+        return false;
+    }
+}
+
+bool status_file_is(enum degraded reason, const struct local_table *table,
+                    const struct local_state *state)
+{
+    if (reason == DEGRADED_FILE_MISSING)
+        return state->missing;
+    /* Of warnings the lines stay: they degrade nothing. */
+    return reason == DEGRADED_FILE_ERRORS && local_table_left_out(table) > 0;
+}
+
 void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now, bool brief)
 {
-    const char *error = brief ? "" : feed->last_error;
-    const char *held = brief ? "" : feed->held.why;
-    const char *colon = error[0] == '\0' ? "" : ": ";
+    static const char *const words[] = {
+        [DEGRADED_FEED_HELD] = "a copy is held",
+        [DEGRADED_FEED_NEVER] = "no copy was ever accepted",
+        [DEGRADED_FEED_REFUSED] = "the last copy was refused",
+        [DEGRADED_FEED_FAILING] = "failing for more than a day",
+    };
 
-    if (feed->held.since != 0)
-        add_reason(reasons, "feed %s: a copy is held%s%s", feed->name, held[0] == '\0' ? "" : ": ",
-                   held);
-    if (feed->accepted_at == 0)
-        add_reason(reasons, "feed %s: no copy was ever accepted%s%s", feed->name, colon, error);
-    else if (feed->state == FEED_REFUSED && feed->held.since == 0)
-        add_reason(reasons, "feed %s: the last copy was refused%s%s", feed->name, colon, error);
-    else if (feed->state == FEED_FAILED && now - feed->last_success > DAY_S)
-        add_reason(reasons, "feed %s: failing for more than a day%s%s", feed->name, colon, error);
+    for (enum degraded i = DEGRADED_FEED_HELD; i <= DEGRADED_FEED_FAILING; i++) {
+        const char *why = i == DEGRADED_FEED_HELD ? feed->held.why : feed->last_error;
+        bool tell = !brief && why[0] != '\0';
+        if (status_feed_is(i, feed, now))
+            add_reason(reasons, "feed %s: %s%s%s", feed->name, words[i], tell ? ": " : "",
+                       tell ? why : "");
+    }
 }
 
 void status_local_reasons(json_t *reasons, enum local_kind kind, const struct local_table *table,
                           const struct local_state *state, const char *file, bool brief)
 {
-    size_t broken = local_table_left_out(table); /* warnings, whose lines stay, degrade nothing */
     const char *what = local_kind_text(kind), *problem = state->problem;
 
     if (problem[0] == '\0')
         problem = file;
-    if (state->missing)
+    if (status_file_is(DEGRADED_FILE_MISSING, table, state))
         add_reason(reasons, "%s: %s", what, brief ? "the file is missing" : problem);
-    if (broken > 0)
+    if (status_file_is(DEGRADED_FILE_ERRORS, table, state))
         add_reason(reasons, "%s: %s%slines left out for errors: %zu", what, brief ? "" : file,
-                   brief ? "" : ": ", broken);
+                   brief ? "" : ": ", local_table_left_out(table));
 }
 
 static json_t *counts_json(const struct record_counts *c)
@@ -70,6 +98,7 @@ static json_t *counts_json(const struct record_counts *c)
     json_put(counts, "observed", json_count(c->observed));
     json_put(counts, "unparsed", json_count(c->unparsed));
     json_put(counts, "repeated", json_count(c->repeated));
+    json_put(counts, "late", json_count(c->late));
     return counts;
 }
 
@@ -114,6 +143,26 @@ static json_t *blocklist_json(const struct blocklist *bl)
     return object;
 }
 
+/* BRIEF: without the name of the file. */
+static json_t *decisions_json(const struct record *record, bool brief)
+{
+    struct record_log log;
+    json_t *object;
+
+    record_log_look(record, &log);
+    if (log.file == NULL)
+        return json_null();
+    object = json_object();
+    if (!brief)
+        json_put(object, "file", json_text(view_of(log.file)));
+    json_put(object, "log_passes", json_boolean(log.passes));
+    json_put(object, "lines", json_count(log.lines));
+    json_put(object, "lost", json_count(log.lost));
+    json_put(object, "waiting_bytes", json_count(log.waiting));
+    json_put(object, "problem", log.problem == NULL ? json_null() : json_string(log.problem));
+    return object;
+}
+
 static json_t *reasons_json(const struct admin_house *house, int64_t now, bool brief)
 {
     json_t *reasons = json_array();
@@ -121,12 +170,24 @@ static json_t *reasons_json(const struct admin_house *house, int64_t now, bool b
 
     for (size_t i = 0; (feed = feeds_status(house->feeds, i)) != NULL; i++)
         status_feed_reasons(reasons, feed, now, brief);
+    zones_reasons(reasons, house->dnsbl, brief);
     status_local_reasons(reasons, LOCAL_EXCLUSIONS, verdict_exclusions(house->verdict),
                          house->exclusions_state, house->exclusions_file, brief);
     if (house->blocks_state != NULL)
         status_local_reasons(reasons, LOCAL_BLOCKS, verdict_blocks(house->verdict),
                              house->blocks_state, house->blocks_file, brief);
     return reasons;
+}
+
+size_t admin_degraded(const struct admin_house *house, char *first, size_t size)
+{
+    json_t *reasons = reasons_json(house, clock_now(), true);
+    size_t n = json_array_size(reasons);
+    const char *text = json_string_value(json_array_get(reasons, 0));
+
+    snprintf(first, size, "%s", text == NULL ? "" : text);
+    json_decref(reasons);
+    return n;
 }
 
 /* What anybody may know. */
@@ -146,6 +207,7 @@ static json_t *brief_json(const struct admin_house *house, bool brief)
     json_put(object, "blocklist", blocklist_json(verdict_blocklist(house->verdict)));
     json_put(object, "clients", json_count(policy_clients(house->policy)));
     json_put(object, "log_dropped", json_count(log_dropped()));
+    json_put(object, "decisions", decisions_json(house->record, brief));
     return object;
 }
 
@@ -161,6 +223,7 @@ void admin_status(struct request *r)
 
     json_put(object, "pid", json_integer(getpid()));
     json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
+    json_put(object, "dns", zones_totals_json(house->dnsbl, verdict_waiting(house->verdict)));
     json_put(object, "exclusions",
              local_json(verdict_exclusions(house->verdict), house->exclusions_state,
                         house->exclusions_file));

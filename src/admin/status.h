@@ -3,10 +3,26 @@
 #define ADMIN_STATUS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rcptguard/feeds.h"
 #include "rcptguard/local.h"
+
+enum degraded {
+    DEGRADED_FEED_HELD,
+    DEGRADED_FEED_NEVER,
+    DEGRADED_FEED_REFUSED,
+    DEGRADED_FEED_FAILING,
+    DEGRADED_FILE_MISSING,
+    DEGRADED_FILE_ERRORS,
+    DEGRADED_ZONE_OFF, /* of these dnsbl_status says it all */
+    DEGRADED_REASONS,
+};
+
+bool status_feed_is(enum degraded reason, const struct feed_status *feed, int64_t now);
+bool status_file_is(enum degraded reason, const struct local_table *table,
+                    const struct local_state *state);
 
 /* Append a line to REASONS for what is wrong, if anything. BRIEF: for anybody to read, so without
  * URLs, paths, and words from outside. */

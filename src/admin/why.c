@@ -8,24 +8,32 @@
 #include "explain.h"
 #include "json.h"
 
+static json_t *field_json(const struct record_field *field, const struct record_decision *d)
+{
+    const void *at = (const char *)d + field->at;
+
+    switch (field->kind) {
+    case FIELD_TIME:
+        return json_time(*(const int64_t *)at);
+    case FIELD_DATE:
+        return json_date(*(const int32_t *)at);
+    case FIELD_LABEL:
+        return json_string(*(const char *const *)at);
+    case FIELD_OPTIONAL:
+        return json_text_or_null(*(const struct view *)at);
+    case FIELD_TEXT:
+        break;
+    }
+    return json_text(*(const struct view *)at);
+}
+
+/* Whole and unescaped, as far as JSON can hold it: `why` asks again with what stands here. */
 json_t *decided_json(const struct record_decision *d)
 {
     json_t *object = json_object();
 
-    json_put(object, "ref", json_text_or_null(d->ref));
-    json_put(object, "time", json_time(d->time));
-    json_put(object, "outcome", json_string(d->label));
-    json_put(object, "recipient", json_text(d->recipient));
-    json_put(object, "canonical", json_text_or_null(d->canonical));
-    json_put(object, "sender", json_text(d->sender));
-    json_put(object, "sasl_username", json_text_or_null(d->sasl_username));
-    json_put(object, "client", json_text_or_null(d->client));
-    json_put(object, "queue_id", json_text_or_null(d->queue_id));
-    json_put(object, "instance", json_text_or_null(d->instance));
-    json_put(object, "list", json_text_or_null(d->list));
-    json_put(object, "entry", json_text_or_null(d->entry));
-    json_put(object, "date", json_date(d->date));
-    json_put(object, "action", json_text_or_null(d->action));
+    for (size_t i = 0; i < RECORD_FIELDS; i++)
+        json_put(object, record_fields[i].name, field_json(&record_fields[i], d));
     return object;
 }
 

@@ -5,6 +5,7 @@
 
 #include "paste.h"
 #include "rcptguard/local.h"
+#include "zones_show.h"
 
 static void line_of_field(const struct show *s, const char *label, const json_t *object,
                           const char *key)
@@ -66,6 +67,13 @@ static void show_keys(const struct show *s, const json_t *answer)
 /* When we first had it; the list's own date is what its author says. */
 static void show_first_seen(const struct show *s, const json_t *listing)
 {
+    if (show_is_set(listing, "since")) {
+        show_label(s, "");
+        fputs("the zone lists it since ", s->to);
+        show_when(s, show_field(listing, "since"));
+        fputc('\n', s->to);
+        return;
+    }
     bool known = show_is_set(listing, "first_seen");
     const char *key = known ? "first_seen" : "first_seen_before";
 
@@ -308,6 +316,7 @@ void check_show(const struct show *s, const json_t *answer)
     }
     json_array_foreach(json_object_get(answer, "exceptions"), i, listing)
         show_exception(s, listing);
+    zones_show_said(s, json_object_get(answer, "zones"));
     if (!view_is(show_field(answer, "action"), "DUNNO"))
         line_of_field(s, "reply", answer, "action");
     show_next(s, answer);
@@ -345,6 +354,7 @@ static void show_decision(const struct show *s, const json_t *answer)
         show_view(s, show_field(answer, "date"));
     }
     fputc('\n', s->to);
+    line_of_field(s, "it said", answer, "evidence");
     line_of_field(s, "reply", answer, "action");
 }
 

@@ -11,7 +11,9 @@ static const struct command commands[] = {
     {"check", "ADDRESS... [--sender A]", "what the daemon answers for a recipient now, and why",
      ARGS_SENDER, 1, EVERY_OPERAND, cli_check, false, "The help desk",
      "Shows the verdict, what was looked up, the exclusion or the lists that hold the address,\n"
-     "the reply that a sender would see, and what to type next. With --json one object a line.\n"
+     "what DNS zones said, the reply that a sender would see, and what to type next. With --json "
+     "one\n"
+     "object a line.\n"
      "Exit status: 0 none is blocked, 1 some are, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard check jane.doe@example.org\n"
@@ -56,7 +58,9 @@ static const struct command commands[] = {
      "  rcptguard exclusions\n"
      "  rcptguard exclusions --json | jq -r '.exclusions[] | select(.expired) | .what'\n"},
     {"history", "ADDRESS", "when which list added or dropped it", 0, 1, 1, cli_history, false, NULL,
-     "For the address and for the domain entries that hold it, newest last.\n"
+     "For the address and for the domain entries that hold it, newest last. What a DNS zone lists "
+     "is\n"
+     "known from the first question on.\n"
      "Exit status: 0 some list held it, 1 never listed as far as is known, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard history jane.doe@example.org\n"
@@ -90,25 +94,29 @@ static const struct command commands[] = {
      ARGS_NAMES, 0, 0, cli_feeds, false, "The lists",
      "Entries are those of the copy in force, active those that block now; left out are public\n"
      "suffixes and protected domains. Below the table: what happened to a list, what is in force\n"
-     "meanwhile, when it ends by itself, and what to type.\n"
+     "meanwhile, when it ends by itself, and what to type. DNS zones have a table of their own: "
+     "on,\n"
+     "off (it blocks nobody then) or still probing, questions sent, answers that list, and "
+     "errors.\n"
      "  --names           only the names, one a line, without a word when they cannot be had: "
      "what\n"
      "                    the completions of shells ask\n"
-     "Exit status: 0, 1 some failed to be fetched, 2 could not ask.\n"
+     "Exit status: 0, 1 some failed to be fetched or some zone is off, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard feeds\n"
      "  rcptguard feeds --json | jq '.feeds[] | select(.held)'\n"},
-    {"refresh", "[FEED...]", "fetch lists now, and wait", 0, 0, EVERY_OPERAND, cli_refresh, false,
-     NULL,
-     "Without FEED all of them. Returns when what was accepted is in force.\n"
-     "Exit status: 0, 1 some fetch failed, 2 could not ask.\n"
+    {"refresh", "[LIST...]", "fetch lists and probe DNS zones now, and wait", 0, 0, EVERY_OPERAND,
+     cli_refresh, false, NULL,
+     "LIST is a feed or a DNS zone; without it all of them. Returns when what was accepted is in\n"
+     "force, and when the zone was probed: it is on, needs another good probe, or is off.\n"
+     "Exit status: 0, 1 some fetch failed or some zone is off, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard refresh\n"
-     "  rcptguard refresh aper\n"},
+     "  rcptguard refresh aper dbl\n"},
     {"accept", "FEED", "take the copy that a guard holds (admins only)", 0, 1, 1, cli_accept, false,
      NULL,
      "For root and members of [admin] admin_group. Look at `rcptguard feeds` first: it says why\n"
-     "the copy is held.\n"
+     "the copy is held. A DNS zone holds no copies.\n"
      "Exit status: 0 taken, 1 nothing is held or it failed, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard accept aper\n"
@@ -116,7 +124,7 @@ static const struct command commands[] = {
     {"rollback", "FEED", "go back to the copy before the last one taken (admins only)", 0, 1, 1,
      cli_rollback, false, NULL,
      "For root and members of [admin] admin_group. The copy rolled back from waits as held until\n"
-     "its content changes or `rcptguard accept` takes it again.\n"
+     "its content changes or `rcptguard accept` takes it again. A DNS zone holds no copies.\n"
      "Exit status: 0 done, 1 there is no copy before this one or it failed, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard rollback aper\n"

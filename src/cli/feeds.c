@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "feeds_show.h"
+#include "zones_show.h"
 
 #define PROGRESS_BYTES 64 /* "parsing 12.1 MB, 120000 lines, 118000 entries" and some */
 
@@ -38,14 +39,18 @@ static int print_names(struct cli *cli)
     return code;
 }
 
-/* Held and refused copies are the guards' doing; `status` tells of those. */
+/* Held and refused copies are the guards' doing; `status` tells of those. Zones fail by being off.
+ */
 static bool some_failed(const json_t *feeds)
 {
     const json_t *feed;
     size_t i;
 
-    json_array_foreach(feeds, i,
-                       feed) if (view_is(show_field(feed, "state"), "failed")) return true;
+    json_array_foreach(feeds, i, feed)
+    {
+        if (view_is(show_field(feed, "state"), zone_is(feed) ? "off" : "failed"))
+            return true;
+    }
     return false;
 }
 
@@ -107,7 +112,7 @@ static bool is_shown(struct cli *cli, const char *name, const struct api_call *c
     return true;
 }
 
-/* One feed after its fetch: 0 when it went well, 1 when it did not. */
+/* One list after its fetch or probe: 0 when it went well, 1 when it did not. */
 static int show_outcome(struct cli *cli, const char *name, const struct api_call *call)
 {
     const struct show *s = &cli->show;
@@ -116,6 +121,10 @@ static int show_outcome(struct cli *cli, const char *name, const struct api_call
 
     if (is_shown(cli, name, call, &code))
         return code;
+    if (zone_is(call->answer)) {
+        zone_show_probed(s, call->answer);
+        return code;
+    }
     if (view_is(state, "held"))
         show_words(s, SHOW_YELLOW, "held, the last good copy stays: ");
     else if (view_is(state, "refused"))

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "paste.h"
+#include "zones_show.h"
 
 static enum show_colour state_colour(struct view state)
 {
@@ -72,7 +73,11 @@ static void show_rows(const struct show *s, const json_t *feeds)
     for (i = 0; i < sizeof heads / sizeof *heads; i++)
         if (dropped || i != 4)
             show_table_add(&t, view_of(heads[i]), SHOW_PLAIN);
-    json_array_foreach(feeds, i, feed) add_row(s, &t, feed, dropped);
+    json_array_foreach(feeds, i, feed)
+    {
+        if (!zone_is(feed))
+            add_row(s, &t, feed, dropped);
+    }
     show_table_print(s, &t);
 }
 
@@ -260,12 +265,19 @@ void feeds_show_attention(const struct show *s, const json_t *feed)
 void feeds_show(const struct show *s, const json_t *feeds)
 {
     const json_t *feed;
-    size_t i;
+    size_t i, n = 0;
 
     if (json_array_size(feeds) == 0) {
         fputs("no feed is configured: add a section [feed NAME] to the configuration\n", s->to);
         return;
     }
-    show_rows(s, feeds);
-    json_array_foreach(feeds, i, feed) feeds_show_attention(s, feed);
+    json_array_foreach(feeds, i, feed) n += !zone_is(feed);
+    if (n > 0)
+        show_rows(s, feeds);
+    json_array_foreach(feeds, i, feed)
+    {
+        if (!zone_is(feed))
+            feeds_show_attention(s, feed);
+    }
+    zones_show(s, feeds);
 }

@@ -124,6 +124,10 @@ static void show_from(const struct show *s, const json_t *event)
         fputs("  ref ", s->to);
         show_view(s, ref);
     }
+    if (show_is_set(event, "evidence")) {
+        fputs("  said ", s->to);
+        show_view(s, show_field(event, "evidence"));
+    }
 }
 
 void event_show(const struct show *s, const json_t *event)

@@ -77,7 +77,7 @@ const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX]);
 
 /* A table: cells of outside text, cut at 256 bytes, columns as wide as most need. Row 0 is the
  * head. */
-#define SHOW_COLUMNS 8
+#define SHOW_COLUMNS 9
 struct show_table {
     unsigned columns;
     unsigned right; /* bit for each column that is aligned right */

@@ -3,8 +3,8 @@
 
 static void show_counts(const struct show *s, const json_t *counts)
 {
-    static const char *const names[] = {"passed",   "excluded", "rejected",
-                                        "deferred", "observed", "unparsed"};
+    static const char *const names[] = {"passed",   "excluded", "rejected", "deferred",
+                                        "observed", "unparsed", "late"};
 
     show_label(s, "queries");
     fprintf(s->to, "%lld", (long long)show_number(counts, "queries"));
@@ -41,6 +41,45 @@ static void show_file(const struct show *s, const char *name, const json_t *file
     }
 }
 
+static void show_dns(const struct show *s, const json_t *dns)
+{
+    if (!json_is_object(dns))
+        return;
+    show_label(s, "dns zones");
+    fprintf(s->to, "%lld of %lld on, %lld names remembered, %.1f MB, %lld questions on their way\n",
+            (long long)show_number(dns, "on"), (long long)show_number(dns, "zones"),
+            (long long)show_number(dns, "names"), (double)show_number(dns, "bytes") / 1e6,
+            (long long)show_number(dns, "waiting"));
+    show_label(s, "");
+    fputs("asked through ", s->to);
+    show_view(s, show_field(dns, "servers"));
+    fputc('\n', s->to);
+    if (show_number(dns, "dropped") > 0) {
+        show_label(s, "");
+        fprintf(s->to, "%lld questions were not asked, for too many were on their way\n",
+                (long long)show_number(dns, "dropped"));
+    }
+}
+
+static void show_decisions(const struct show *s, const json_t *log)
+{
+    if (!json_is_object(log))
+        return;
+    show_label(s, "decisions");
+    fprintf(s->to, "%lld lines in ", (long long)show_number(log, "lines"));
+    show_view(s, show_field(log, "file"));
+    if (show_number(log, "lost") > 0)
+        fprintf(s->to, ", %lld lost", (long long)show_number(log, "lost"));
+    fputc('\n', s->to);
+    if (!show_is_set(log, "problem"))
+        return;
+    show_label(s, "");
+    fprintf(s->to, "not written now, %lld KiB wait: ",
+            (long long)(show_number(log, "waiting_bytes") + 1023) / 1024);
+    show_view(s, show_field(log, "problem"));
+    fputc('\n', s->to);
+}
+
 static bool is_ok(const json_t *status)
 {
     return view_is(show_field(status, "status"), "ok");
@@ -75,8 +114,10 @@ static void show_status(const struct show *s, const json_t *status)
     fprintf(s->to, "%lld addresses and domains of %lld lists, %.1f MB\n",
             (long long)show_number(blocklist, "keys"), (long long)show_number(blocklist, "lists"),
             (double)show_number(blocklist, "bytes") / 1e6);
+    show_dns(s, json_object_get(status, "dns"));
     show_file(s, "exclusions", json_object_get(status, "exclusions"));
     show_file(s, "blocks", json_object_get(status, "blocks"));
+    show_decisions(s, json_object_get(status, "decisions"));
     if (show_number(status, "log_dropped") > 0) {
         show_label(s, "log");
         fprintf(s->to, "%lld lines were dropped\n", (long long)show_number(status, "log_dropped"));

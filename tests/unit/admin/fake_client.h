@@ -26,6 +26,7 @@ static struct event *tick;
 static struct admin *admin;
 static struct admin_house house;
 static struct local_state exclusions_state, blocks_state;
+static const bool reload_failed;
 static const struct address_options addresses = {.delimiter = "+", .provider_aliases = true};
 static const char *http_on = "";
 static char dir[] = "/tmp/rcptguard-admin-XXXXXX", path[64], listen_on[80], logged[2048];
@@ -49,7 +50,7 @@ static inline struct admin *make_admin(struct error *why)
                                         .socket_group = "",
                                         .admin_group = "",
                                         .http = http_on};
-    return admin_new(base, &config, &house, why);
+    return admin_new(base, &config, NULL, &house, why);
 }
 
 static inline int set_up(void **state)
@@ -64,12 +65,14 @@ static inline int set_up(void **state)
     log_set_sink(on_log, NULL);
     logged[0] = '\0';
     house = (struct admin_house){.feeds = (struct feeds *)&fake,
+                                 .dnsbl = (struct dnsbl *)&fake,
                                  .exclusions_state = &exclusions_state,
                                  .exclusions_file = "/x/exclusions",
                                  .blocks_state = &blocks_state,
                                  .blocks_file = "/x/blocks",
                                  .addresses = &addresses,
                                  .history = (struct history *)&fake,
+                                 .reload_failed = &reload_failed,
                                  .started_at = 99000};
     base = event_base_new();
     tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);

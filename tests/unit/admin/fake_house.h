@@ -32,6 +32,7 @@ static struct {
     void *done_arg;
     char asked_sender[64];
     struct record_counts counts;
+    struct record_log log;
 
     struct {
         size_t waiting; /* edits that local_edit has taken */
@@ -60,6 +61,16 @@ static struct {
         void *arg;
     } origins[16];
     size_t n_origins;
+
+    struct dnsbl_status zones[8];
+    size_t n_zones;
+    struct dnsbl_totals totals;
+    struct {
+        dnsbl_done *done; /* NULL: none, or forgotten */
+        void *arg;
+    } probes[32];
+    size_t n_probes, probes_forgotten;
+    bool no_probes;
 } fake;
 
 struct record_watch {
@@ -88,6 +99,18 @@ const char *feed_state_text(enum feed_state state)
     static const char *const words[] = {"never", "accepted", "unchanged",
                                         "held",  "refused",  "failed"};
     return words[state];
+}
+
+int64_t feeds_silent_ms(const struct feeds *f)
+{
+    (void)f;
+    return 0;
+}
+
+void feeds_totals(const struct feeds *f, struct feeds_totals *out)
+{
+    (void)f;
+    *out = (struct feeds_totals){.swaps = 11, .busy = true};
 }
 
 struct feeds_request *feeds_refresh(struct feeds *f, struct view name, feeds_done *done, void *arg)
@@ -170,6 +193,12 @@ size_t local_table_count(const struct local_table *ex)
 {
     (void)ex;
     return fake.n_lines;
+}
+
+size_t local_table_expired(const struct local_table *ex, int64_t now)
+{
+    (void)ex, (void)now;
+    return 0;
 }
 
 size_t local_table_left_out(const struct local_table *ex)
@@ -322,17 +351,47 @@ bool local_line_frees(const struct local_line *e, struct view list)
     return view_eq(e->lists, list);
 }
 
-void verdict_ask(struct verdict *v, const struct question *q, verdict_done *done, void *arg)
+struct verdict_wait *verdict_ask(struct verdict *v, const struct question *q, verdict_done *done,
+                                 void *arg)
 {
     (void)v;
     snprintf(fake.asked_sender, sizeof fake.asked_sender, "%.*s", (int)q->sender.len,
              q->sender.len == 0 ? "" : q->sender.ptr);
-    if (fake.later) {
-        fake.done = done;
-        fake.done_arg = arg;
-    } else {
+    if (!fake.later) {
         done(fake.answer, arg);
+        return NULL;
     }
+    fake.done = done;
+    fake.done_arg = arg;
+    return (struct verdict_wait *)(void *)&fake.done;
+}
+
+void verdict_forget(struct verdict_wait *w)
+{
+    (void)w;
+    fake.done = NULL;
+}
+
+const struct histogram *verdict_latency(const struct verdict *v, enum verdict_way way)
+{
+    static const struct histogram none;
+
+    (void)v, (void)way;
+    return &none;
+}
+
+const struct verdict_list_counts *verdict_list_counts(const struct verdict *v, size_t i)
+{
+    static const struct verdict_list_counts local = {.name = "local", .rejected = 4};
+
+    (void)v;
+    return i == 0 ? &local : NULL;
+}
+
+size_t verdict_waiting(const struct verdict *v)
+{
+    (void)v;
+    return 11;
 }
 
 const struct blocklist *verdict_blocklist(const struct verdict *v)
@@ -352,6 +411,105 @@ const struct local_table *verdict_blocks(const struct verdict *v)
     return verdict_exclusions(v);
 }
 
+const struct dnsbl_status *dnsbl_status(struct dnsbl *d, size_t i)
+{
+    (void)d;
+    return i < fake.n_zones ? &fake.zones[i] : NULL;
+}
+
+const struct dnsbl_status *dnsbl_status_of(struct dnsbl *d, struct view name)
+{
+    (void)d;
+    for (size_t i = 0; i < fake.n_zones; i++)
+        if (view_is(name, fake.zones[i].name))
+            return &fake.zones[i];
+    return NULL;
+}
+
+const char *dnsbl_state_text(enum dnsbl_state state)
+{
+    static const char *const words[] = {"probing", "on", "off"};
+    return words[state];
+}
+
+const char *dnsbl_query_text(enum dnsbl_query query)
+{
+    static const char *const words[] = {"domain", "email-sha1", "email-sha256b32", "email-md5"};
+    return words[query];
+}
+
+const char *dnsbl_word_text(enum dnsbl_word word)
+{
+    static const char *const words[] = {
+        "not asked", "waiting", "clear", "listed", "late", "not believed", "off",
+    };
+    return words[word];
+}
+
+void dnsbl_totals(const struct dnsbl *d, struct dnsbl_totals *out)
+{
+    (void)d;
+    *out = fake.totals;
+}
+
+struct dnsbl_request *dnsbl_refresh(struct dnsbl *d, struct view name, dnsbl_done *done, void *arg)
+{
+    (void)d, (void)name;
+    if (fake.no_probes)
+        return NULL;
+    fake.probes[fake.n_probes].done = done;
+    fake.probes[fake.n_probes].arg = arg;
+    return (struct dnsbl_request *)(void *)&fake.probes[fake.n_probes++];
+}
+
+void dnsbl_forget(struct dnsbl_request *r)
+{
+    fake.probes_forgotten++;
+    for (size_t i = 0; i < fake.n_probes; i++)
+        if ((void *)r == (void *)&fake.probes[i])
+            fake.probes[i].done = NULL;
+}
+
+/* Ends every probe that waits. */
+static inline void fake_probed(void)
+{
+    for (size_t i = 0; i < fake.n_probes; i++)
+        if (fake.probes[i].done != NULL)
+            fake.probes[i].done(fake.probes[i].arg);
+    fake.n_probes = 0;
+}
+
+static inline void fake_zone(const char *name, enum dnsbl_state state, const char *why)
+{
+    struct dnsbl_status *zone = &fake.zones[fake.n_zones++];
+
+    *zone = (struct dnsbl_status){.name = name,
+                                  .zone = "***.dbl.example.net",
+                                  .query = DNSBL_EMAIL_SHA1,
+                                  .state = state,
+                                  .state_since = 86400,
+                                  .last_probe = 86401,
+                                  .next_probe = 86402,
+                                  .last_good = 86403,
+                                  .questions = 1,
+                                  .probes = 2,
+                                  .listings = 3,
+                                  .errors = 4,
+                                  .timeouts = 5,
+                                  .memory = 6,
+                                  .late = 7,
+                                  .unproven = 10,
+                                  .remembered = 8,
+                                  .listed = 9};
+    snprintf(zone->why, sizeof zone->why, "%s", why);
+}
+
+void record_log_look(const struct record *r, struct record_log *look)
+{
+    (void)r;
+    *look = fake.log;
+}
+
 struct record_counts *record_counts(struct record *r)
 {
     (void)r;
@@ -362,6 +520,13 @@ size_t policy_clients(const struct policy *p)
 {
     (void)p;
     return 3;
+}
+
+bool policy_listener(const struct policy *p, size_t i, struct policy_listener *out)
+{
+    (void)p;
+    *out = (struct policy_listener){.is_unix = i == 0, .open = 3, .refused = 5};
+    return i < 2;
 }
 
 #endif

@@ -54,7 +54,8 @@ static void test_rejected(void **state)
               "\"entry\":\"example.org\",\"excluded\":false,\"first_seen\":null,"
               "\"first_seen_before\":null,\"line\":null,\"list\":\"aper\",\"row\":null,"
               "\"text\":null,\"value\":null}],"
-              "\"mode\":\"enforce\",\"recipient\":\"Jane@Example.Org.\",\"verdict\":\"reject\"}");
+              "\"mode\":\"enforce\",\"recipient\":\"Jane@Example.Org.\",\"verdict\":\"reject\","
+              "\"zones\":null}");
     free(text);
 
     answer.mode = MODE_OBSERVE;

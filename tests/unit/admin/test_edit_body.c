@@ -31,10 +31,9 @@ static void test_bodies(void **state)
         {LOCAL_EXCLUSIONS, "{\"what\":\" \"}", "what: is missing", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":1}", "what: must be a string", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":[\"a\"]}", "what: must be a string", ""},
-        {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"tiket\":\"x\"}", "\"tiket\": did you mean ticket?",
-         ""},
+        {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"tiket\":\"x\"}", "'tiket': did you mean ticket?", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"for\\u0007ce\":1}",
-         "\"for\\x07ce\": did you mean force?", ""},
+         "'for\\x07ce': did you mean force?", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"until\":20270101}", "until: must be a string", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"until\":\"\"}", "until: is empty", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"until\":\" \"}", "until: is empty", ""},
@@ -54,7 +53,7 @@ static void test_bodies(void **state)
         {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"list\":[\"\"]}", "list: must be names", ""},
         {LOCAL_EXCLUSIONS, "{\"what\":\"a\",\"list\":[\"x,y\"]}", "list: must be names", ""},
         {LOCAL_BLOCKS, "{\"what\":\"a\",\"list\":[]}", "has no field \"list\"", ""},
-        {LOCAL_BLOCKS, "{\"what\":\"a\",\"lits\":[]}", "unknown field \"lits\"", ""},
+        {LOCAL_BLOCKS, "{\"what\":\"a\",\"lits\":[]}", "unknown field 'lits'", ""},
     };
 
     (void)state;
@@ -121,7 +120,7 @@ static void test_lists(void **state)
     assert_int_equal(edit_check_lists(view_of("aper"), names, 3, &why), 0);
     assert_int_equal(edit_check_lists(view_of("hosts, local"), names, 3, &why), 0);
     assert_int_equal(edit_check_lists(view_of("aper,host"), names, 3, &why), ERR_SYNTAX);
-    assert_string_equal(why.text, "unknown list \"host\": did you mean hosts?");
+    assert_string_equal(why.text, "unknown list 'host': did you mean hosts?");
     assert_int_equal(edit_check_lists(view_of("aper,"), names, 3, &why), ERR_SYNTAX);
 }
 

@@ -61,7 +61,7 @@ static void test_stream(void **state)
     assert_false(fake.watches[0]->passes);
     assert_true(fake.watches[1]->passes);
     fake_decided(&decision);
-    assert_true(until_heard(fd, "\"action\":null}\n"));
+    assert_true(until_heard(fd, "\"action\":null,\"evidence\":null}\n"));
     assert_non_null(strstr(heard, "{\"ref\":\"B4CD\",\"time\":\"1970-01-02T00:00:00Z\",\"outcome\":"
                                   "\"reject\",\"recipient\":\"jane@example.org\""));
     assert_true(until_heard(all, "\"ref\":\"B4CD\""));
@@ -219,9 +219,11 @@ static void test_anybody(void **state)
     static const struct {
         const char *request, *status, *part;
     } rows[] = {
-        {"GET /v1/status HTTP/1.1\r\n\r\n", "200", "\"reasons\":[\"feed aper: a copy is held\"]"},
+        {"GET /v1/status HTTP/1.1\r\n\r\n", "200",
+         "\"reasons\":[\"feed aper: a copy is held\",\"zone dbl is off\"]"},
         {"HEAD /v1/status HTTP/1.1\r\n\r\n", "200", "application/json"},
-        {"GET /metrics HTTP/1.1\r\n\r\n", "404", "{\"error\":"},
+        {"GET /metrics HTTP/1.1\r\n\r\n", "200", "{listener=\"2\",kind=\"inet\"} 5\n"},
+        {"HEAD /metrics HTTP/1.1\r\n\r\n", "200", "version=0.0.4"},
         {"POST /v1/status HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "405", "Allow: GET, HEAD\r\n"},
         {"GET /v1/feeds HTTP/1.1\r\n\r\n", "404", "{\"error\":"},
         {"GET /v1/check?recipient=a%40b HTTP/1.1\r\n\r\n", "404", "{\"error\":"},
@@ -236,8 +238,10 @@ static void test_anybody(void **state)
     fake_feed("aper", FEED_HELD);
     fake.feeds[0].held.since = 5;
     strcpy(fake.feeds[0].held.why, "see /var/x of https://a.example/");
+    fake_zone("dbl", DNSBL_IS_OFF, "answered 192.0.2.9 for x.a.example");
+    strcpy(fake.totals.servers, "10.0.0.1:53");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char answer[8192];
+        char answer[32768];
         int fd = dial_tcp();
         say(fd, rows[i].request);
         assert_true(hear(fd, answer, sizeof answer));
@@ -245,6 +249,9 @@ static void test_anybody(void **state)
         assert_non_null(strstr(answer, rows[i].part));
         assert_null(strstr(answer, "a.example"));
         assert_null(strstr(answer, "/x/"));
+        assert_null(strstr(answer, "10.0.0.1"));
+        assert_null(strstr(answer, "\"dns\":"));
+        assert_null(strstr(answer, "192.0.2.9"));
         if (strncmp(rows[i].request, "HEAD", 4) == 0)
             assert_null(strchr(answer, '{'));
     }
@@ -280,7 +287,7 @@ static void test_http_config(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct admin_config config = {.listen = "", .http = rows[i].http};
         struct error why = {0};
-        struct admin *a = admin_new(base, &config, &house, &why);
+        struct admin *a = admin_new(base, &config, NULL, &house, &why);
         assert_int_equal(a != NULL, rows[i].good);
         if (a == NULL)
             assert_non_null(strstr(why.text, "admin.http"));

@@ -147,7 +147,8 @@ static const struct record_decision decision = {.time = 86400,
                                                 .sender = V("s@example.com"),
                                                 .list = V("aper"),
                                                 .date = 1,
-                                                .action = V("550 5.7.1 no")};
+                                                .action = V("550 5.7.1 no"),
+                                                .evidence = V("127.0.1.2 since TIME")};
 
 static void test_why(void **state)
 {
@@ -163,7 +164,8 @@ static void test_why(void **state)
     assert_non_null(strstr(answer,
                            "{\"ref\":\"B4CD\",\"time\":\"1970-01-02T00:00:00Z\",\"outcome\":"
                            "\"reject\",\"recipient\":\"jane@example.org\""));
-    assert_non_null(strstr(answer, "\"date\":\"1970-01-02\",\"action\":\"550 5.7.1 no\",\"now\":{"
+    assert_non_null(strstr(answer, "\"date\":\"1970-01-02\",\"action\":\"550 5.7.1 no\","
+                                   "\"evidence\":\"127.0.1.2 since TIME\",\"now\":{"
                                    "\"recipient\":\"jane@example.org\""));
     assert_string_equal(fake.asked_sender, "s@example.com");
 
@@ -283,6 +285,77 @@ static void test_keys(void **state)
     }
 }
 
+/*
+ * What DNS zones note: the domain, its parents as trees, and digests of the address as hashed zones
+ * define it, however [addresses] folds it here, and as it was seen.
+ */
+static void test_keys_of_zones(void **state)
+{
+    static const struct address_options plain = {.delimiter = ""};
+    static const struct {
+        struct view recipient, hashed;
+    } rows[] = {
+        {V("Jane+x+y@Example.org"), V("jane@example.org")},
+        {V("Jane+x+y@Example.org"), V("jane+x+y@example.org")},
+        {V("Jane.Doe+x@GoogleMail.com"), V("janedoe@gmail.com")},
+        {V("Jane.Doe+x@GoogleMail.com"), V("jane.doe+x@googlemail.com")},
+        {V("+jane@example.org"), V("+jane@example.org")},
+    };
+    static struct history_keys keys;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(history_keys_of(rows[i].recipient, &plain, &keys, NULL), 0);
+        for (int hash = 0; hash < HASH_KINDS; hash++) {
+            unsigned char digest[HASH_MAX_BYTES];
+            size_t len = hash_plain((enum hash_kind)hash, rows[i].hashed, digest), found = 0;
+            for (size_t j = 0; j < keys.n; j++) {
+                if (keys.keys[j].kind != ENTRY_ADDRESS_HASH ||
+                    !view_eq(keys.keys[j].key, view_make(digest, len)))
+                    continue;
+                assert_true(view_eq(keys.names[j], rows[i].hashed));
+                found++;
+            }
+            if (found != 1)
+                fail_msg("row %zu: hash %d: %zu", i, hash, found);
+        }
+    }
+    bool domain = false, tree = false, parent = false;
+    assert_int_equal(history_keys_of(V("x@mail.example.org"), &plain, &keys, NULL), 0);
+    for (size_t j = 0; j < keys.n; j++) {
+        const struct history_key *key = &keys.keys[j];
+        domain |= key->kind == ENTRY_DOMAIN && view_is(key->key, "mail.example.org");
+        tree |= key->kind == ENTRY_TREE && view_is(key->key, "mail.example.org");
+        parent |= key->kind == ENTRY_TREE && view_is(key->key, "example.org");
+    }
+    assert_true(domain && tree && parent);
+}
+
+/* Who asks for an address reads an address, unless a feed that he can look into has the digest. */
+static void test_history_of_digests(void **state)
+{
+    struct history_change found[] = {{.time = 86400, .list = "ebl", .added = true},
+                                     {.time = 86401, .list = "hashes", .added = true}};
+    char answer[8192], digest[2 * HASH_MAX_BYTES + 1], part[256];
+    unsigned char bytes[HASH_MAX_BYTES];
+    int fd = dial();
+
+    (void)state;
+    fake_feed("hashes", FEED_ACCEPTED);
+    hex_text(bytes, hash_plain(HASH_SHA1, V("jane@example.org"), bytes), digest);
+    say(fd, "GET /v1/history?recipient=Jane%2Bx%40example.org HTTP/1.1\r\n\r\n");
+    turn(30);
+    for (unsigned i = 0; i < fake.n_keys; i++)
+        if (strcmp(fake.key_text[i], digest) == 0)
+            found[0].key = found[1].key = i;
+    assert_int_not_equal(found[0].key, 0);
+    fake.history(found, 2, 86399, fake.history_arg);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_non_null(strstr(answer, "\"list\":\"ebl\",\"entry\":\"jane@example.org\","));
+    snprintf(part, sizeof part, "\"list\":\"hashes\",\"entry\":\"%s\",", digest);
+    assert_non_null(strstr(answer, part));
+}
+
 /* All keys of a monster fit. */
 static void test_monster(void **state)
 {
@@ -304,9 +377,17 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),   TEST(test_late), TEST(test_many),
-        TEST(test_gone),    TEST(test_why),  TEST(test_searches),
-        TEST(test_history), TEST(test_keys), TEST(test_monster),
+        TEST(test_whole),
+        TEST(test_late),
+        TEST(test_many),
+        TEST(test_gone),
+        TEST(test_why),
+        TEST(test_searches),
+        TEST(test_history),
+        TEST(test_keys),
+        TEST(test_monster),
+        TEST(test_keys_of_zones),
+        TEST(test_history_of_digests),
     };
 
     return RUN("admin/explain", tests);

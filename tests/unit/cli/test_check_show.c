@@ -59,6 +59,19 @@ static void test_check(void **state)
          {"because mode is observe; enforced it would reject", "rcptguard exclude jane@"},
          "unexclude"},
         {"{" PASSES ",'exclusion':null,'listings':[]}", {"  list        none holds it\n"}, "next"},
+        {"{" PASSES ",'listings':[],'zones':null}", {"  list        none holds it\n"}, "dns zones"},
+        /* A DNS zone: its answer, what it says of it, since when; and what the others said. */
+        {"{'recipient':'a@example.org','canonical':'a@example.org','verdict':'reject',"
+         "'action':'550 5.7.1 x','listings':[{'list':'ebl','entry':'a@example.org','date':null,"
+         "'action':'reject','decides':true,'value':'127.0.1.2','text':'see \\u001b[2Jhttps://x',"
+         "'since':'2025-11-24T13:00:00Z','first_seen':'2025-11-24T13:00:00Z'}],"
+         "'zones':[{'list':'ebl','result':'listed','answered':'2025-11-24T15:58:30Z'},"
+         "{'list':'dbl','result':'late','answered':null}]}",
+         {"  list        ebl: a@example.org, action reject (decides)\n",
+          "              the zone lists it since 2025-11-24 13:00 (3 h ago)\n",
+          "              it says: 127.0.1.2 see \\x1B[2Jhttps://x\n",
+          "  dns zones   ebl listed (90 s ago), dbl late\n", "rcptguard exclude "},
+         "first seen"},
         /* What a terminal would obey is neither shown nor offered. */
         {"{'recipient':'a\\u001b[2J@example.org','canonical':'a\\u001b[2J@example.org','keys':["
          "'a\\u001b[2J@example.org','example.org'],'verdict':'reject','action':'550 5.7.1 x',"
@@ -85,17 +98,23 @@ static void test_why(void **state)
         {"{'ref':'7K2M4QX','time':'2025-11-24T13:00:00Z','outcome':'reject','recipient':"
          "'jane@example.org','sender':'ann@example.edu','sasl_username':'ann','client':'192.0.2.7',"
          "'queue_id':'4Xy','list':'aper','entry':'jane@example.org','date':'2025-10-01',"
-         "'action':'550 5.7.1 on blocklist aper','now':{" PASSES ",'listings':[]}}",
+         "'action':'550 5.7.1 on blocklist aper','evidence':'127.0.1.2 since X','now':{" PASSES
+         ",'listings':[]}}",
          {"then: 7K2M4QX, rejected 2025-11-24 13:00 (3 h ago)\n",
           "  to          jane@example.org\n",
           "  from        ann@example.edu, login ann, client 192.0.2.7, queue id 4Xy\n",
           "  list        aper: jane@example.org of 2025-10-01\n",
-          "  reply       550 5.7.1 on blocklist aper\n", "\nnow: Jane+t@Example.org: passes\n"},
+          "  it said     127.0.1.2 since X\n", "  reply       550 5.7.1 on blocklist aper\n",
+          "\nnow: Jane+t@Example.org: passes\n"},
          NULL},
         {"{'ref':'R','time':'2025-11-24T13:00:00Z','outcome':'observe','recipient':'a@b','sender':"
          "'','sasl_username':'','list':'l','entry':'e','date':null,'now':null}",
          {"observed (let through all the same) 2025-11-24", "  from        <>\n"},
          "now:"},
+        {"{'ref':'R','time':'2025-11-24T13:00:00Z','outcome':'reject','recipient':'a@b','sender':"
+         "'','list':'l','entry':'e','evidence':null,'now':null}",
+         {"  list        l: e\n"},
+         "it said"},
     };
 
     (void)state;

@@ -58,6 +58,10 @@ static void test_events(void **state)
          "'jane.doe@example.org','sender':'ann@example.edu','sasl_username':'ann','list':'aper'}",
          "15:59:58  reject    jane.doe@example.org                  aper          from "
          "ann@example.edu login ann  ref 7K2M4QX\n"},
+        {"{'time':'2025-11-24T15:59:58Z','outcome':'reject','ref':'R','recipient':'a@b',"
+         "'list':'ebl','sender':'s@t','evidence':'127.0.1.2 since \\u0007X'}",
+         "15:59:58  reject    a@b                                   ebl           from s@t  ref R  "
+         "said 127.0.1.2 since \\x07X\n"},
         {"{'time':'2025-11-24T15:59:58Z','outcome':'pass','ref':null,'recipient':'a\\u0007@x',"
          "'sender':'','sasl_username':null,'list':null}",
          "15:59:58  pass      a\\x07@x                               -             from <>\n"},

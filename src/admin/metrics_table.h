@@ -1,0 +1,117 @@
+/*
+ * Every metric of GET /metrics, in the order of the page: one row a metric drives the page and
+ * docs/metrics.md. A new one is a row here, a name in the enum, and whoever puts its values.
+ */
+#ifndef ADMIN_METRICS_TABLE_H
+#define ADMIN_METRICS_TABLE_H
+
+#include "rcptguard/base/buf.h"
+
+enum metric_id {
+    METRIC_QUERIES,
+    METRIC_RECIPIENTS,
+    METRIC_LIST_VERDICTS,
+    METRIC_VERDICT_DURATION,
+    METRIC_DEADLINE_MISSES,
+    METRIC_RECIPIENTS_WAITING,
+    METRIC_OBSERVE_MODE,
+
+    METRIC_CONNECTIONS,
+    METRIC_CONNECTIONS_MAX,
+    METRIC_CONNECTIONS_ACCEPTED,
+    METRIC_CONNECTIONS_REFUSED,
+    METRIC_CONNECTIONS_BROKEN,
+    METRIC_ADMIN_CONNECTIONS,
+    METRIC_EVENT_STREAMS,
+    METRIC_EVENTS_LOST,
+
+    METRIC_FEED_STATE,
+    METRIC_FEED_ENTRIES,
+    METRIC_FEED_ACTIVE,
+    METRIC_FEED_ROWS,
+    METRIC_FEED_BAD_ROWS,
+    METRIC_FEED_IGNORED_ROWS,
+    METRIC_FEED_DROPPED,
+    METRIC_FEED_ACCEPTED_TIME,
+    METRIC_FEED_SUCCESS_TIME,
+    METRIC_FEED_FETCH_TIME,
+    METRIC_FEED_NEXT_TIME,
+    METRIC_FEED_HELD_SINCE,
+    METRIC_FEED_STALE,
+    METRIC_FEED_UNKEPT,
+    METRIC_FEED_LOOKS,
+    METRIC_FEED_GUARD_FAILURES,
+
+    METRIC_INDEX_KEYS,
+    METRIC_INDEX_LISTS,
+    METRIC_INDEX_BYTES,
+    METRIC_INDEX_BUILD_DURATION,
+    METRIC_INDEX_BUILD_ERRORS,
+    METRIC_INDEX_SWAPS,
+    METRIC_INDEX_SWAP_TIME,
+    METRIC_WORKER_BUSY,
+    METRIC_WORKER_TURN_TIME,
+
+    METRIC_LOCAL_LINES,
+    METRIC_LOCAL_MISSING,
+    METRIC_LOCAL_TIME,
+
+    METRIC_DNSBL_STATE,
+    METRIC_DNSBL_QUESTIONS,
+    METRIC_DNSBL_ANSWER_DURATION,
+    METRIC_DNSBL_LISTINGS,
+    METRIC_DNSBL_ERRORS,
+    METRIC_DNSBL_TIMEOUTS,
+    METRIC_DNSBL_LATE,
+    METRIC_DNSBL_UNPROVEN,
+    METRIC_DNSBL_PROBES,
+    METRIC_DNSBL_PROBE_TIME,
+    METRIC_DNSBL_GOOD_TIME,
+    METRIC_DNSBL_CACHE_HITS,
+    METRIC_DNSBL_CACHE_MISSES,
+    METRIC_DNSBL_CACHE_ENTRIES,
+    METRIC_DNSBL_CACHE_LISTED,
+    METRIC_DNS_CACHE_BYTES,
+    METRIC_DNS_WAITING,
+    METRIC_DNS_DROPPED,
+
+    METRIC_DEGRADED,
+    METRIC_DEGRADED_REASONS,
+    METRIC_RELOAD_GOOD,
+    METRIC_RELOAD_TIME,
+    METRIC_LOG_DROPPED,
+    METRIC_DECISIONS,
+    METRIC_DECISIONS_WAITING,
+    METRIC_DECISIONS_GOOD,
+    METRIC_PAGE_DURATION,
+    METRIC_BUILD_INFO,
+
+    METRIC_PROCESS_CPU,
+    METRIC_PROCESS_RESIDENT,
+    METRIC_PROCESS_VIRTUAL,
+    METRIC_PROCESS_OPEN_FDS,
+    METRIC_PROCESS_MAX_FDS,
+    METRIC_PROCESS_START_TIME,
+
+    METRICS,
+};
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY };
+const char *metric_type_text(enum metric_type type);
+
+#define METRIC_LABELS 2
+
+struct metric {
+    const char *section; /* of the document, where one begins; else NULL */
+    const char *name;
+    enum metric_type type;
+    const char *labels[METRIC_LABELS]; /* NULL: no more */
+    const char *values;                /* of labels, for the document; NULL: it is plain */
+    const char *help;
+};
+extern const struct metric metrics_table[METRICS];
+
+/* The generated part of docs/metrics.md. */
+int metrics_document(struct buf *out);
+
+#endif
