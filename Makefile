@@ -12,7 +12,7 @@ PYTHON  ?= /usr/bin/python3
 LIBS := libevent libcurl jansson libidn2 libpsl libcrypto libxxhash zlib libarchive
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wformat=2 -Wundef -Wwrite-strings
-HARD := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+HARD ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 WERROR ?=
 
 # Asked once, when something is built; empty where pkg-config or a library is still missing.
@@ -86,7 +86,19 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) -lm -pthread
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# The pages that hold a table of the program. They are in the repository, so that nobody needs this to install.
+MAN_MADE := man/rcptguard.1 man/rcptguard.conf.5
+
+$(BUILD)/manual: man/manual.c $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) -pthread
+
+.PHONY: man
+man: $(BUILD)/manual
+	@for page in $(MAN_MADE); do $< <$$page.in >$$page.new && mv $$page.new $$page || exit 1; done
+
+# Not of the trees that are built apart.
+-include $(shell find $(BUILD) \( -path $(BUILD)/deb -o -path $(BUILD)/package \) -prune -o -name '*.d' -print 2>/dev/null)
 
 .PHONY: unit
 unit: $(UNIT_BINS)
@@ -97,21 +109,6 @@ unit: $(UNIT_BINS)
 bench: all $(BENCH_BINS)
 	@$(PYTHON) tests/bench/bench.py $(BUILD) $(ARGS)
 
-PREFIX     ?= /usr/local
-SYSCONFDIR ?= /etc
-
-# A configuration that is there is never touched.
-.PHONY: install
-install: all
-	install -D -m 755 $(BUILD)/rcptguardd $(DESTDIR)$(PREFIX)/sbin/rcptguardd
-	install -D -m 755 $(BUILD)/rcptguard $(DESTDIR)$(PREFIX)/bin/rcptguard
-	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/rcptguard $(DESTDIR)$(PREFIX)/share/doc/rcptguard
-	@for f in rcptguard.conf protected; do to=$(DESTDIR)$(SYSCONFDIR)/rcptguard/$$f; \
-	    [ -e $$to ] || install -m 644 conf/$$f $$to; done
-	install -D -m 644 completions/rcptguard.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rcptguard
-	install -D -m 644 completions/_rcptguard $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rcptguard
-	install -m 644 README.md LICENSE docs/*.md conf/example.* $(DESTDIR)$(PREFIX)/share/doc/rcptguard
-
 .PHONY: format
 format:
 	clang-format-19 -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
@@ -120,4 +117,6 @@ format:
 clean:
 	rm -rf build
 
+include mk/install.mk
+include mk/package.mk
 include mk/check.mk

@@ -67,6 +67,14 @@ static void on_blocks(struct local_table *table, const struct local_state *state
     retire(d, d->blocks, verdict_set_blocks(d->verdict, table));
 }
 
+static void on_zone_changed(const char *list, enum entry_kind kind, struct view key, bool listed,
+                            int64_t now, void *arg)
+{
+    struct daemon *d = arg;
+
+    history_note(d->history, d->disk, list, kind, key, listed, now);
+}
+
 /* On the worker's thread. */
 static void on_swapped(const struct blocklist *old, const struct blocklist *made, void *arg)
 {
@@ -99,6 +107,7 @@ static void on_stop(evutil_socket_t number, short what, void *arg)
         return;
     }
     d->stopping = true;
+    systemd_stopping(d->systemd);
     log_notice(NULL, "signal %d: answering what is pending, then stopping", (int)number);
     signal(SIGALRM, on_hung_stop);
     alarm(STOP_S);
@@ -118,6 +127,7 @@ static void on_usr1(evutil_socket_t number, short what, void *arg)
     (void)number;
     (void)what;
     log_set_target(d->setup->config->log_target);
+    record_log_reopen(d->record);
 }
 
 static int catch_signals(struct daemon *d)
@@ -151,17 +161,21 @@ static void raise_file_limit(void)
 
 static int make_loop(struct daemon *d, struct error *why)
 {
+    const struct dnsbl_events events = {.changed = on_zone_changed, .arg = d};
+
     d->base = event_base_new();
     d->queue = queue_new(0); /* its posters are bounded: each has a task of its own */
     d->record = record_new();
-    d->verdict = d->record == NULL ? NULL : verdict_new(d->record);
+    if (d->base != NULL && (d->dnsbl = dnsbl_new(d->base, &events, why)) == NULL)
+        return why->code;
+    d->verdict = d->record == NULL ? NULL : verdict_new(d->record, d->dnsbl);
     if (d->base == NULL || d->queue == NULL || d->verdict == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
     d->queue_readable = event_new(d->base, queue_fd(d->queue), EV_READ | EV_PERSIST, on_queue, d);
     if (d->queue_readable == NULL || event_add(d->queue_readable, NULL) != 0 ||
         catch_signals(d) < 0)
         return error_set(why, ERR_NOMEM, "no memory");
-    return 0;
+    return daemon_tell_systemd(d, why);
 }
 
 /* One of the two files: FIRST is what is in it now. */
@@ -208,7 +222,8 @@ static int load_lists(struct daemon *d, struct config *c, struct error *why)
     daemon_confirm_all(d, d->setup);
     verdict_set_rules(d->verdict, &d->setup->rules);
     verdict_set_blocklist(d->verdict, saved);
-    if (load_files(d, c, why) < 0)
+    dnsbl_load(d->dnsbl, c->state_dir, c->dns_cache_bytes);
+    if (dnsbl_configure(d->dnsbl, &d->setup->dnsbl, why) < 0 || load_files(d, c, why) < 0)
         return why->code;
     if (eaccess(c->path, R_OK) != 0)
         log_warning(NULL,
@@ -222,27 +237,31 @@ static int bind_sockets(struct daemon *d, struct error *why)
 {
     const struct config *c = d->setup->config;
 
-    d->policy = policy_new(d->base, &c->policy, d->verdict, d->record, why);
+    d->policy = policy_new(d->base, &c->policy, d->passed, d->verdict, d->record, why);
     if (d->policy == NULL)
         return why->code;
     d->house = (struct admin_house){
         .verdict = d->verdict,
         .record = d->record,
         .feeds = d->feeds,
+        .dnsbl = d->dnsbl,
         .policy = d->policy,
         .history = d->history,
         .exclusions = d->exclusions,
         .blocks = d->blocks,
         .exclusions_state = &d->exclusions_state,
         .blocks_state = &d->blocks_state,
+        .reload_failed = &d->reload.changed_nothing,
         .loop = d->queue,
         .started_at = clock_now(),
     };
     daemon_fill_house(d);
-    if (c->admin.listen[0] == '\0' && c->admin.http[0] == '\0')
-        return 0;
-    d->admin = admin_new(d->base, &c->admin, &d->house, why);
-    return d->admin == NULL ? why->code : 0;
+    d->admin = admin_new(d->base, &c->admin, d->passed, &d->house, why);
+    if (d->admin == NULL || passed_check_taken(d->passed, why) < 0)
+        return why->code;
+    passed_free(d->passed);
+    d->passed = NULL;
+    return 0;
 }
 
 /* As root, if that is who started us: what must be there before the first look at a list. */
@@ -253,6 +272,8 @@ static int make_ready(struct daemon *d, const struct config *c, struct error *wh
 
     if (rc < 0)
         return error_prefix(why, "daemon.user");
+    if ((rc = passed_take_all(&d->passed, why)) < 0)
+        return rc;
     if (geteuid() == 0 && !p->root)
         log_warning(NULL, "user = %s: running as root; name an unprivileged user in [daemon]",
                     c->user);
@@ -288,12 +309,14 @@ static int start_rooms(struct daemon *d, struct error *why)
     d->house.disk = d->disk;
     if (record_start(d->record, d->setup->config->state_dir, d->disk, d->queue, why) < 0)
         log_warning("references", "%s; they are not kept until the next start", why->text);
+    daemon_log_decisions(d, d->setup->config);
     if ((rc = feeds_start(d->feeds, why)) < 0 ||
+        (rc = dnsbl_start(d->dnsbl, d->disk, d->queue, why)) < 0 ||
         (rc = local_watch(d->exclusions, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
         (rc = local_watch(d->blocks, d->disk, d->queue, on_blocks, d, why)) < 0 ||
         (rc = policy_start(d->policy, why)) < 0)
         return rc;
-    return d->admin == NULL ? 0 : admin_start(d->admin, why);
+    return admin_start(d->admin, why);
 }
 
 static void say_started(const struct daemon *d)
@@ -301,12 +324,13 @@ static void say_started(const struct daemon *d)
     const struct config *c = d->setup->config;
     const struct blocklist *bl = verdict_blocklist(d->verdict);
 
-    log_notice(NULL, "rcptguardd %s: %zu feeds, %zu exclusions, mode %s", RCPTGUARD_VERSION,
-               c->n_feeds, local_table_count(verdict_exclusions(d->verdict)),
+    log_notice(NULL, "rcptguardd %s: %zu feeds, %zu DNS zones, %zu exclusions, mode %s",
+               RCPTGUARD_VERSION, c->n_feeds, c->n_zones,
+               local_table_count(verdict_exclusions(d->verdict)),
                c->mode == MODE_OBSERVE ? "observe" : "enforce");
-    if (bl == NULL)
-        log_notice(NULL, "no list yet: every recipient passes until a feed was read");
-    else
+    if (bl == NULL && c->n_feeds > 0)
+        log_notice(NULL, "no list yet: no feed blocks anybody until it was read");
+    else if (bl != NULL)
         log_notice(NULL, "%zu addresses and domains in force from the saved lists",
                    blocklist_keys(bl));
 }
@@ -318,6 +342,7 @@ static void stop_threads(struct daemon *d)
         feeds_stop(d->feeds);
     if (d->record != NULL)
         record_stop(d->record);
+    dnsbl_stop(d->dnsbl);
     history_stop(d->history);
     disk_stop(d->disk);
     d->disk = NULL;
@@ -338,6 +363,7 @@ static void stop_rooms(struct daemon *d)
     local_free(d->blocks);
     history_free(d->history);
     verdict_free(d->verdict);
+    dnsbl_free(d->dnsbl);
     record_free(d->record);
     for (int i = 0; i < SIGNALS; i++)
         if (d->signals[i] != NULL)
@@ -345,6 +371,8 @@ static void stop_rooms(struct daemon *d)
     if (d->queue_readable != NULL)
         event_free(d->queue_readable);
     queue_free(d->queue);
+    systemd_free(d->systemd);
+    passed_free(d->passed);
     if (d->base != NULL)
         event_base_free(d->base);
     setup_release(d->setup);
@@ -364,11 +392,12 @@ int daemon_serve(struct config *config)
         rc = start_rooms(&d, &why);
     if (rc == 0) {
         say_started(&d);
+        systemd_ready(d.systemd);
         event_base_dispatch(d.base);
         log_notice(NULL, "stopped");
     } else {
         log_error(NULL, "%s", why.text);
-        status = rc == ERR_ABSENT || rc == ERR_SYNTAX ? EX_CONFIG : EX_OSERR;
+        status = rc == ERR_ABSENT || rc == ERR_SYNTAX || rc == ERR_REFUSED ? EX_CONFIG : EX_OSERR;
     }
     stop_rooms(&d);
     return status;

@@ -5,7 +5,9 @@
 
 #include "privileges.h"
 #include "rcptguard/base/disk.h"
+#include "rcptguard/base/passed.h"
 #include "setup.h"
+#include "systemd.h"
 
 enum { SIGNALS = 4 };
 
@@ -15,6 +17,7 @@ struct reload {
     struct daemon *daemon;
     struct setup *fresh; /* NULL: the configuration is bad, and that was logged */
     bool busy, again;
+    bool changed_nothing; /* the last one: it was bad */
 };
 
 struct daemon {
@@ -22,9 +25,12 @@ struct daemon {
     struct privileges privileges;
     struct event_base *base;
     struct event *signals[SIGNALS];
-    struct queue *queue; /* what other threads have for the loop */
+    struct systemd *systemd;
+    struct passed *passed; /* only until the sockets are bound */
+    struct queue *queue;   /* what other threads have for the loop */
     struct event *queue_readable;
     struct record *record;
+    struct dnsbl *dnsbl;
     struct verdict *verdict;
     struct feeds *feeds;
     struct feeds_events feeds_events;
@@ -45,6 +51,12 @@ void daemon_confirm_all(struct daemon *d, struct setup *s);
 
 /* What the admin API shows of the configuration in force. */
 void daemon_fill_house(struct daemon *d);
+
+/* Makes d->systemd: what it is told of the rooms. */
+int daemon_tell_systemd(struct daemon *d, struct error *why);
+
+/* The log of decisions, as C wants it; without it mail goes on, and a warning says so. */
+void daemon_log_decisions(struct daemon *d, const struct config *c);
 
 /* Reads the configuration again and puts it into force, all of it or nothing; returns at once. */
 void daemon_reload(struct daemon *d);

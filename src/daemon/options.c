@@ -29,7 +29,8 @@ static const char usage[] =
     "  -V, --version       print the version and exit\n"
     "  -h, --help          print this and exit\n"
     "\n"
-    "SIGHUP reloads the configuration (a bad one changes nothing), SIGTERM drains and exits.\n";
+    "SIGHUP reloads the configuration (a bad one changes nothing), SIGUSR1 opens log files again,\n"
+    "SIGTERM drains and exits.\n";
 
 static void print_problems(const struct config_problems *problems)
 {

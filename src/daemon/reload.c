@@ -33,6 +33,14 @@ void daemon_fill_house(struct daemon *d)
     d->house.observe = c->mode == MODE_OBSERVE;
 }
 
+void daemon_log_decisions(struct daemon *d, const struct config *c)
+{
+    struct error why;
+
+    if (record_log_to(d->record, c->decisions_file, c->decisions_passes, &why) < 0)
+        log_warning("decisions", "%s", why.text);
+}
+
 static int configure_local(struct daemon *d, const struct config *c)
 {
     int rc = local_configure(d->exclusions, &c->exclusions, &c->addresses, c->list_names,
@@ -44,38 +52,47 @@ static int configure_local(struct daemon *d, const struct config *c)
 }
 
 /* What can fail comes first, and is undone when the other fails. */
-static int configure_rooms(struct daemon *d, const struct setup *fresh)
+static int configure_rooms(struct daemon *d, const struct setup *fresh, struct error *why)
 {
     int rc = configure_local(d, fresh->config);
 
-    if (rc < 0 || (rc = feeds_configure(d->feeds, &fresh->feeds)) < 0)
+    if (rc == 0 && (rc = feeds_configure(d->feeds, &fresh->feeds)) == 0) {
+        rc = dnsbl_configure(d->dnsbl, &fresh->dnsbl, why);
+        if (rc < 0)
+            feeds_configure(d->feeds, &d->setup->feeds);
+    }
+    if (rc < 0)
         configure_local(d, d->setup->config);
     return rc;
 }
 
-/* FRESH is taken, and the one before let go, or FRESH when nothing could be changed. */
-static void apply(struct daemon *d, struct setup *fresh)
+/* FRESH is taken, and the one before let go; or FRESH, and false: nothing could be changed. */
+static bool apply(struct daemon *d, struct setup *fresh)
 {
     const struct config *c = fresh->config;
     struct setup *old = d->setup;
+    struct error why;
 
-    if (configure_rooms(d, fresh) < 0) {
-        log_error("reload", "no memory; nothing was changed");
+    error_set(&why, ERR_NOMEM, "no memory"); /* of rooms that can say nothing else */
+    if (configure_rooms(d, fresh, &why) < 0) {
+        log_error("reload", "%s; nothing was changed", why.text);
         setup_release(fresh);
-        return;
+        return false;
     }
     daemon_confirm_all(d, fresh);
     verdict_set_rules(d->verdict, &fresh->rules);
     policy_configure(d->policy, &c->policy);
     history_configure(d->history, c->history_s, c->history_max_bytes);
+    daemon_log_decisions(d, c);
     d->setup = fresh;
     d->house.reloaded_at = clock_now();
     daemon_fill_house(d);
     log_set_level(c->log_level);
     log_set_target(c->log_target);
     setup_release(old);
-    log_notice("reload", "%s is in force: %zu feeds, mode %s", c->path, c->n_feeds,
-               c->mode == MODE_OBSERVE ? "observe" : "enforce");
+    log_notice("reload", "%s is in force: %zu feeds, %zu DNS zones, mode %s", c->path, c->n_feeds,
+               c->n_zones, c->mode == MODE_OBSERVE ? "observe" : "enforce");
+    return true;
 }
 
 /* On the loop. */
@@ -86,19 +103,24 @@ static void finish_reload(struct task *task)
     struct error why;
 
     r->busy = false;
+    r->changed_nothing = true;
     if (r->fresh != NULL && !d->stopping) {
         if (config_can_reload(d->setup->config, r->fresh->config, &why) < 0) {
             log_error("reload", "%s; nothing was changed", why.text);
             setup_release(r->fresh);
         } else {
-            apply(d, r->fresh);
+            r->changed_nothing = !apply(d, r->fresh);
         }
     } else {
         setup_release(r->fresh);
     }
     r->fresh = NULL;
-    if (r->again && !d->stopping)
+    if (d->stopping)
+        return;
+    if (r->again)
         daemon_reload(d);
+    if (!r->busy)
+        systemd_ready(d->systemd);
 }
 
 /* On the disk thread: reads the configuration and all that hangs on it. */
@@ -129,14 +151,19 @@ void daemon_reload(struct daemon *d)
 {
     struct reload *r = &d->reload;
 
+    if (d->stopping)
+        return;
     r->again = r->busy;
     if (r->busy)
         return;
     r->daemon = d;
     r->task.run = read_config;
     r->busy = true;
-    if (disk_post(d->disk, &r->task) == 0)
+    if (disk_post(d->disk, &r->task) == 0) {
+        systemd_reloading(d->systemd);
         return;
+    }
     r->busy = false;
+    r->changed_nothing = true;
     log_error("reload", "the disk thread is too busy; nothing was changed, try again");
 }

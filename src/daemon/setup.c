@@ -13,6 +13,8 @@ static void setup_free(struct shared *self)
     config_release(s->config);
     free(s->feed_configs);
     free(s->lists);
+    free(s->zone_configs);
+    free(s->zones);
     free(s);
 }
 
@@ -54,6 +56,37 @@ static void fill_rules(struct setup *s)
         .addresses = c->addresses,
         .lists = s->lists,
         .n_lists = c->n_feeds,
+        .zones = s->zones,
+        .n_zones = c->n_zones,
+        .deadline_ms = c->deadline_ms,
+    };
+}
+
+static bool is_protected(struct view domain, const void *arg)
+{
+    return protect_covers(arg, ENTRY_DOMAIN, domain);
+}
+
+static void fill_zones(struct setup *s)
+{
+    const struct config *c = s->config;
+
+    for (size_t i = 0; i < c->n_zones; i++) {
+        s->zone_configs[i] = c->zones[i].zone;
+        s->zones[i] = (struct verdict_zone){.name = c->zones[i].zone.name,
+                                            .action = c->zones[i].action,
+                                            .reply = c->zones[i].reply};
+    }
+    if (c->n_zones > 0 && c->dns_servers[0] == '\0')
+        dnsbl_system_servers(s->system_servers);
+    s->dnsbl = (struct dnsbl_config){
+        .zones = s->zone_configs,
+        .n_zones = c->n_zones,
+        .servers = c->dns_servers[0] == '\0' ? s->system_servers : c->dns_servers,
+        .cache_bytes = c->dns_cache_bytes,
+        .max_questions = c->dns_max_questions,
+        .is_protected = is_protected,
+        .protected_arg = s->protect,
     };
 }
 
@@ -95,12 +128,16 @@ struct setup *setup_new(struct config *config, const struct setup *before)
     s->protect = load_protect(config, before == NULL ? NULL : before->protect);
     s->feed_configs = calloc(config->n_feeds + 1, sizeof *s->feed_configs);
     s->lists = calloc(config->n_feeds + 1, sizeof *s->lists);
-    if (s->protect == NULL || s->feed_configs == NULL || s->lists == NULL) {
+    s->zone_configs = calloc(config->n_zones + 1, sizeof *s->zone_configs);
+    s->zones = calloc(config->n_zones + 1, sizeof *s->zones);
+    if (s->protect == NULL || s->feed_configs == NULL || s->lists == NULL ||
+        s->zone_configs == NULL || s->zones == NULL) {
         setup_release(s);
         return NULL;
     }
     fill_feeds(s);
     fill_rules(s);
+    fill_zones(s);
     return s;
 }
 

@@ -16,6 +16,10 @@ struct setup {
     struct feed_config *feed_configs;
     struct feeds_config feeds;
     struct verdict_list *lists; /* the loop alone writes confirmed_at */
+    struct dnsbl_zone_config *zone_configs;
+    struct verdict_zone *zones;
+    char system_servers[DNSBL_SERVERS_MAX]; /* when [dns] servers is empty */
+    struct dnsbl_config dnsbl;
     struct verdict_rules rules;
 };
 
