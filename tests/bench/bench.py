@@ -7,10 +7,12 @@ Throughput: rcptguardd with a million entries against an echo server that only f
 line, both pinned to the same CPU as the load that asks them, runs interleaved, medians compared.
 Swaps: latencies at a fixed rate of queries (open loop) while the list of a million entries is
 replaced again and again, against the same without replacing. Admin: the same while bad clients flood
-the admin socket, and how long an exclusion takes. Index: the hash by itself.
+the admin socket, and how long an exclusion takes. Index: the hash by itself. Zones: see zones.py;
+postfix: see relay.py.
 
 A table goes to standard output while it grows, one JSON object to --json FILE at the end.
-Needs nothing but Python's standard library and the programs that `make bench` builds.
+Needs nothing but Python's standard library and the programs that `make bench` builds; zones also
+rbldnsd, unbound and pytest, postfix also Postfix; what is missing is left out.
 """
 
 import argparse
@@ -27,8 +29,9 @@ import tempfile
 import threading
 import time
 
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-READY_S = 60  # for a list of ten million on a slow machine
+from relay import Relay
+from servers import READY_S, Server, ask, cpu_seconds, free_port, pin, rss_mib, wait_blocked
+from zones import Zones
 
 CONFIG = """\
 [daemon]
@@ -54,89 +57,6 @@ max_bytes  = 1G
 [admin]
 listen = unix:{dir}/admin.sock
 """
-
-
-def query(recipient):
-    return ("request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n"
-            f"sender=jane.doe@example.edu\nrecipient={recipient}\n\n").encode()
-
-
-def ask(path, recipient, timeout=5):
-    """One question on a connection of its own; the answer's text, or None when there is none."""
-    try:
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(timeout)
-            s.connect(path)
-            s.sendall(query(recipient))
-            answer = b""
-            while not answer.endswith(b"\n\n"):
-                more = s.recv(4096)
-                if not more:
-                    return None
-                answer += more
-            return answer.decode("ascii", "replace").strip()
-    except OSError:
-        return None
-
-
-def wait_blocked(path, recipient, seconds):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (ask(path, recipient) or "").startswith("action=5"):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def cpu_seconds(pid):
-    """User and system time of all threads of a process so far."""
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-
-def rss_mib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as f:
-        for line in f:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def pin(cpus):
-    """To be run in the child between fork and exec."""
-    return (lambda: os.sched_setaffinity(0, cpus)) if cpus else None
-
-
-class Server:
-    def __init__(self, name, command, endpoints, log, cpus):
-        self.name = name
-        self.endpoints = endpoints  # transport -> what the load connects to
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                        preexec_fn=pin(cpus))
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def set_cpus(self, cpus):
-        for task in os.listdir(f"/proc/{self.pid}/task"):
-            os.sched_setaffinity(int(task), cpus)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
 
 
 class Feed:
@@ -221,6 +141,17 @@ class Bench:
         self.results["rss_mib"] = round(rss_mib(server.pid), 1)
         print(f"rcptguardd: list of {self.options.entries} in force after "
               f"{self.results['first_list_s']} s, {self.results['rss_mib']} MiB resident")
+
+    def wait_until(self, what, probe):
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            try:
+                if probe():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        sys.exit(f"bench: not within {READY_S} s: {what}; see the logs in {self.dir}")
 
     # Load
 
@@ -495,7 +426,7 @@ class Bench:
                 self.index()
             if "feeds" in self.options.parts:
                 self.feeds()
-            if {"throughput", "swaps", "admin"} & set(self.options.parts):
+            if {"throughput", "swaps", "admin", "postfix"} & set(self.options.parts):
                 self.start_echo()
                 self.start_daemon()
             if "throughput" in self.options.parts:
@@ -504,6 +435,10 @@ class Bench:
                 self.swaps()
             if "admin" in self.options.parts:
                 self.admin()
+            if "postfix" in self.options.parts:
+                Relay(self).run()
+            if "zones" in self.options.parts:
+                Zones(self).run()
         finally:
             for server in self.servers.values():
                 server.stop()
@@ -524,7 +459,8 @@ def words(kind):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("build", help="where make has put the programs")
-    p.add_argument("--parts", type=words(str), default=["index", "feeds", "throughput", "swaps", "admin"])
+    p.add_argument("--parts", type=words(str),
+                   default=["index", "feeds", "throughput", "swaps", "admin", "postfix", "zones"])
     p.add_argument("--entries", type=int, default=1000000)
     p.add_argument("--feed-rows", type=words(int), default=[1000000, 10000000])
     p.add_argument("--endless-mib", type=int, default=3072, help="0: left out")
@@ -538,6 +474,11 @@ def main():
     p.add_argument("--swap-seconds", type=float, default=10)
     p.add_argument("--swap-every", type=float, default=1, help="seconds between lists, at least")
     p.add_argument("--swap-connections", type=int, default=50)
+    p.add_argument("--sessions", type=int, default=10, help="of clients with Postfix")
+    p.add_argument("--zones", type=words(int), default=[1, 3, 8], help="how many are in memory")
+    p.add_argument("--fresh-rate", type=int, default=1000, help="new domains a second")
+    p.add_argument("--fresh-rounds", type=int, default=3)
+    p.add_argument("--fresh-seconds", type=float, default=10)
     p.add_argument("--json", metavar="FILE", help="all runs, for plots")
     p.add_argument("--keep", action="store_true", help="keep the directory with logs and list")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -10,6 +10,7 @@
  *       -n N      recipients u0000000@listed.example.org to N-1 are listed (1000000)
  *       -h RATIO  share of queries for listed recipients (0.01); others go to other.example.org
  *       -f FILE   recipients from a file instead, one a line, '!' before those that are listed
+ *       -u        recipients in ever new domains instead, none of them listed
  *       -x        any answer is right (for the echo server)
  *
  * One JSON object on standard output; latencies in microseconds. A listed recipient must get a
@@ -19,14 +20,13 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 #include "endpoint.h"
+#include "latency.h"
 
 #define QUERY_BYTES  4096
 #define ANSWER_BYTES 1024
 #define EVENTS       256
-#define SECOND_NS    1000000000u
 
 struct options {
     struct endpoint server;
@@ -34,7 +34,7 @@ struct options {
     double seconds, hit_ratio;
     unsigned long queries, rate, listed;
     const char *file;
-    bool any_answer;
+    bool new_domains, any_answer;
 };
 
 struct connection {
@@ -45,48 +45,17 @@ struct connection {
     char answer[ANSWER_BYTES];
 };
 
-/* Powers of two, each in 64 steps: exact to 1.6%. */
-static uint64_t histogram[64 * 64];
-static uint64_t answered, wrong, longest_ns;
+static uint64_t wrong;
 
 static struct {
     char **rows;
     size_t count;
 } recipients;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
 static void fail(const char *what)
 {
     perror(what);
     exit(EXIT_FAILURE);
-}
-
-static void record(uint64_t ns)
-{
-    unsigned power = ns < 128 ? 0 : 57 - (unsigned)__builtin_clzll(ns);
-
-    histogram[power * 64 + (ns >> power)]++;
-    if (ns > longest_ns)
-        longest_ns = ns;
-}
-
-static double percentile_us(double share)
-{
-    uint64_t below = (uint64_t)(share * (double)answered), seen = 0;
-
-    for (unsigned i = 0; i < sizeof histogram / sizeof *histogram; i++) {
-        seen += histogram[i];
-        if (seen > below)
-            return (i < 128 ? i : (double)(64 + i % 64) * (double)(1ull << (i / 64 - 1))) / 1000;
-    }
-    return (double)longest_ns / 1000;
 }
 
 static uint32_t next_random(void)
@@ -131,6 +100,13 @@ static bool pick_recipient(const struct options *o, char *dst, size_t size)
         const char *row = recipients.rows[next_random() % recipients.count];
         snprintf(dst, size, "%s", row + (row[0] == '!'));
         return row[0] == '!';
+    }
+    if (o->new_domains) {
+        static uint64_t number;
+        if (number == 0)
+            number = now_ns();
+        snprintf(dst, size, "u@mail.f%016llx.example", (unsigned long long)number++);
+        return false;
     }
     bool listed = o->listed > 0 && next_random() < o->hit_ratio * 4294967296.0;
     unsigned long number = next_random() % (o->listed > 0 ? o->listed : 1000000);
@@ -185,8 +161,7 @@ static bool hear(const struct options *o, struct connection *c)
     c->answer[c->len] = '\0';
     if (c->len < 2 || memcmp(c->answer + c->len - 2, "\n\n", 2) != 0)
         return false;
-    record(now_ns() - c->due_ns);
-    answered++;
+    latency_record(now_ns() - c->due_ns);
     bool right = c->listed ? strncmp(c->answer, "action=5", 8) == 0
                            : strcmp(c->answer, "action=DUNNO\n\n") == 0;
     if (!right && !o->any_answer && wrong++ == 0)
@@ -286,7 +261,7 @@ static bool read_options(int argc, char **argv, struct options *o)
     int c;
 
     *o = (struct options){.connections = 10, .seconds = 3, .hit_ratio = 0.01, .listed = 1000000};
-    while ((c = getopt(argc, argv, "c:s:q:r:n:h:f:x")) != -1) {
+    while ((c = getopt(argc, argv, "c:s:q:r:n:h:f:ux")) != -1) {
         switch (c) {
         case 'c':
             o->connections = (unsigned)strtoul(optarg, NULL, 10);
@@ -309,6 +284,9 @@ static bool read_options(int argc, char **argv, struct options *o)
         case 'f':
             o->file = optarg;
             break;
+        case 'u':
+            o->new_domains = true;
+            break;
         case 'x':
             o->any_answer = true;
             break;
@@ -324,8 +302,9 @@ int main(int argc, char **argv)
     struct options o;
 
     if (!read_options(argc, argv, &o)) {
-        fprintf(stderr, "usage: load [-c N] [-s S | -q M] [-r R] [-n N] [-h RATIO] [-f FILE] [-x] "
-                        "unix:PATH | inet:ADDRESS:PORT\n");
+        fprintf(stderr,
+                "usage: load [-c N] [-s S | -q M] [-r R] [-n N] [-h RATIO] [-f FILE | -u] [-x] "
+                "unix:PATH | inet:ADDRESS:PORT\n");
         return EXIT_FAILURE;
     }
     if (o.file != NULL)
@@ -340,11 +319,7 @@ int main(int argc, char **argv)
     else
         closed_loop(&o, epoll, all, end_ns);
     double seconds = (double)(now_ns() - start) / 1e9;
-    printf("{\"queries\": %llu, \"seconds\": %.3f, \"per_second\": %.0f, \"wrong\": %llu, "
-           "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}\n",
-           (unsigned long long)answered, seconds, (double)answered / seconds,
-           (unsigned long long)wrong, percentile_us(0.5), percentile_us(0.99), percentile_us(0.999),
-           (double)longest_ns / 1000);
+    latency_print(seconds, wrong);
     free(all);
     return EXIT_SUCCESS;
 }
