@@ -1,5 +1,6 @@
 import pytest
 
+from dnsservers import dbl, dns  # noqa: F401
 from fixtures import *  # noqa: F401,F403: fixtures are found by name
 from support import IS_ROOT
 

@@ -13,6 +13,7 @@ TEST_SECONDS = 60
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "seconds(n): this test may take that long")
+    config.addinivalue_line("markers", "as_root: the daemon begins as root, not as its unit lets it")
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +32,10 @@ def deadline(request):
 
 
 @pytest.fixture
-def daemon():
+def daemon(request):
     """Not started yet; the test says what it is to know."""
     assert DAEMON.exists(), "make it first"
-    d = Daemon()
+    d = Daemon(sandboxed=request.node.get_closest_marker("as_root") is None)
     yield d
     d.close()
 

@@ -153,15 +153,11 @@ def test_readers_of_events_that_do_not_read(server):
     for s in streams:
         assert s.recv(12) == b"HTTP/1.1 200"
 
-    def resident():
-        with open(f"/proc/{server.process.pid}/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
-
-    before = resident()
+    before = server.resident_kib()
     with server.client() as client:
         for _ in range(20):
             assert not any(blocked(a) for a in client.ask_all([FREE] * 500))
-    assert resident() < before + 20000
+    assert server.resident_kib() < before + 20000
     seen = b""
     streams[0].settimeout(20)
     while b'"lost"' not in seen:

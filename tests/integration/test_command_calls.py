@@ -160,3 +160,130 @@ def test_events_json_and_a_daemon_that_goes(api):
     api.gone.set()
     assert process.wait(10) == 2
     assert "gone away" in process.stderr.read()
+
+
+def zone(name="dbl", state="on", **more):
+    return {
+        "name": name,
+        "kind": "dnsbl",
+        "zone": f"***.{name}.example.net",
+        "query": "domain",
+        "state": state,
+        "state_since": "2026-01-01T00:00:00Z",
+        "why": None,
+        "last_probe": "2026-01-01T00:00:00Z",
+        "next_probe": "2026-01-01T00:05:00Z",
+        "last_good": None,
+        "questions": 7,
+        "probes": 4,
+        "listings": 3,
+        "errors": 1,
+        "timeouts": 1,
+        "memory": 5,
+        "late": 0,
+        "remembered": 6,
+        "listed": 2,
+        **more,
+    }
+
+
+FEED = {"name": "main", "kind": "feed", "state": "unchanged", "entries": 7, "active": 5}
+
+
+@pytest.mark.parametrize("state, code", [("on", 0), ("probing", 0), ("off", 1)])
+def test_zones_among_feeds(api, state, code):
+    answer = {"feeds": [FEED, zone(state=state, why="it lists\x1b the world")]}
+    result = ask(api, "feeds", answer=(200, answer))
+    assert result.returncode == code and result.stderr == ""
+    assert "main  unchanged" in result.stdout
+    assert f"dbl    ***.dbl.example.net  domain  {state}" in result.stdout
+    assert "it lists\\x1B the world" in result.stdout
+    assert ("rcptguard refresh dbl" in result.stdout) == (state == "off")
+    result = ask(api, "feeds", "--json", answer=(200, answer))
+    assert (result.returncode, json.loads(result.stdout)) == (code, answer)
+    assert ask(api, "feeds", "--names", answer=(200, answer)).stdout == "main\ndbl\n"
+
+
+def test_only_zones(api):
+    result = ask(api, "feeds", answer=(200, {"feeds": [zone()]}))
+    assert result.returncode == 0 and result.stdout.startswith("dnsbl  zone ")
+
+
+@pytest.mark.parametrize(
+    "status, answer, shown, code",
+    [
+        (200, zone(), "dbl: on: 6 names remembered, 2 of them listed\n", 0),
+        (200, zone(state="probing"), "dbl: probing, and blocks nobody until it was found good: 6", 0),
+        (502, {"error": "5 time-outs\x1b in a row"}, "dbl: failed: 5 time-outs\\x1B in a row\n", 1),
+        (404, {"error": "there is no feed or DNS zone"}, "dbl: there is no feed or DNS zone\n", 1),
+    ],
+)
+def test_refresh_of_a_zone(api, status, answer, shown, code):
+    result = ask(api, "refresh", "dbl", answer=(status, answer))
+    assert result.returncode == code and result.stdout.startswith(shown)
+    assert api.calls[0][:2] == ("POST", "/v1/feeds/dbl/refresh")
+    result = ask(api, "refresh", "dbl", "--json", answer=(status, answer))
+    assert (result.returncode, json.loads(result.stdout)) == (code, answer)
+
+
+def test_refresh_of_all(api):
+    ask(api, "refresh", answer=(200, {"feeds": [FEED, zone(), zone("ebl")]}))
+    assert sorted(c[1] for c in api.calls) == ["/v1/feeds"] + [
+        f"/v1/feeds/{name}/refresh" for name in ("dbl", "ebl", "main")
+    ]
+
+
+@pytest.mark.parametrize("order", ["accept", "rollback"])
+def test_zones_hold_no_copies(api, order):
+    result = ask(api, order, "dbl", answer=(409, {"error": "a DNS zone holds no copies"}))
+    assert (result.returncode, result.stdout) == (1, "dbl: a DNS zone holds no copies\n")
+
+
+def test_check_of_a_zone(api):
+    listing = {
+        "list": "ebl",
+        "entry": "a@example.org",
+        "action": "reject",
+        "decides": True,
+        "value": "127.0.1.2",
+        "text": "see \x1b[2J\u202e",
+        "since": "2026-01-01T10:02:00Z",
+        "first_seen": "2026-01-01T10:02:00Z",
+    }
+    answer = {
+        "recipient": "a@example.org",
+        "canonical": "a@example.org",
+        "verdict": "reject",
+        "action": "550 5.7.1 no",
+        "listings": [listing],
+        "zones": [
+            {"list": "ebl", "result": "listed", "answered": "2026-01-01T10:02:00Z"},
+            {"list": "dbl", "result": "off", "answered": None},
+        ],
+    }
+    result = ask(api, "check", "a@example.org", answer=(200, answer))
+    assert result.returncode == 1
+    assert "the zone lists it since 2026-01-01" in result.stdout
+    assert "it says: 127.0.1.2 see \\x1B[2J\\xE2\\x80\\xAE\n" in result.stdout
+    assert "dns zones   ebl listed (" in result.stdout and ", dbl off\n" in result.stdout
+    result = ask(api, "check", "a@example.org", "--json", answer=(200, answer))
+    assert json.loads(result.stdout) == answer
+
+
+def test_status_of_zones(api):
+    dns = {"zones": 3, "on": 2, "names": 10, "bytes": 2500000, "waiting": 4, "dropped": 0}
+    answer = {
+        "status": "degraded",
+        "reasons": ["zone dbl is off: \x1b"],
+        "counts": {"queries": 9, "late": 6},
+        "dns": {**dns, "servers": "127.0.0.1:53"},
+    }
+    result = ask(api, "status", answer=(200, answer))
+    assert result.returncode == 1 and "zone dbl is off: \\x1B\n" in result.stdout
+    assert ", late 6\n" in result.stdout
+    assert "2 of 3 on, 10 names remembered, 2.5 MB, 4 questions on their way\n" in result.stdout
+    assert "asked through 127.0.0.1:53\n" in result.stdout and "were not asked" not in result.stdout
+    answer["dns"]["dropped"] = 5
+    assert "5 questions were not asked" in ask(api, "status", answer=(200, answer)).stdout
+    answer["dns"] = None
+    assert "dns zones" not in ask(api, "status", answer=(200, answer)).stdout

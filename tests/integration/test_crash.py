@@ -88,6 +88,7 @@ def test_damaged_index_is_rebuilt(daemon):
     path = daemon.list_file("main", TEXT["a"])
     daemon.start()
     daemon.wait_blocked("a0@example.org", 20)
+    wait_until("it is kept", lambda: [*daemon.state.rglob("*index*")])  # after it is in force
     path.unlink()  # nothing to fetch from: only what was kept
     for damage in ("truncate", "flip", "empty", "garbage", "remove"):
         daemon.stop()

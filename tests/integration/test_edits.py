@@ -58,6 +58,7 @@ def run_edits(server, begin, count, failures):
                 failures.append((verb, i, done.stdout, done.stderr))
 
 
+@pytest.mark.seconds(150)
 def test_a_thousand_edits_from_eight_sides(server):
     failures, problems, stop = [], [], threading.Event()
     editor = threading.Thread(
@@ -113,6 +114,7 @@ def test_killed_at_any_moment(server, seed):
             and after.endswith("\n")
         ), after
         server.start()
+        server.wait_blocked("u1999@example.org")  # the kill may have come before the list was saved
         assert server.blocks(f"u{i}@example.org") == (after == before)
         before = after
     # What a crash left beside the file does no harm.

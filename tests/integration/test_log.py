@@ -1,11 +1,13 @@
 """The log: one safe line a refusal, as the contract has it."""
 
+import os
 import re
+import socket
 
 import pytest
 
 from policyclient import REF
-from support import wait_until
+from support import run, wait_until
 
 LISTED = "listed@example.org"
 
@@ -117,3 +119,73 @@ def test_null_sender_and_nothing(server):
     )
     line = refusals(server, "a.1")[0]
     assert line["sender"] == "" and line["login"] == ""
+
+
+# the system's loggers
+
+LOGGER = [
+    *("unshare", "--mount", "--propagation", "private", "sh", "-c"),
+    """
+    mount -t tmpfs -o mode=755 none /dev && ln -s "$0" /dev/log &&
+    mount -t tmpfs -o mode=755 none /run && mkdir -p /run/systemd/journal &&
+    ln -s "$0" /run/systemd/journal/socket && exec "$@"
+    """,
+]
+
+
+@pytest.fixture
+def logger(daemon):
+    """A socket in the place of /dev/log and of the journal's, as the daemon sees them."""
+    path = daemon.directory / "logger"
+    if run(*LOGGER, path, "true").returncode != 0:
+        pytest.skip("no mount namespace of our own here (a chroot)")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(path))
+        path.chmod(0o666)
+        s.settimeout(10)
+        daemon.wrapper = [*LOGGER, path, *daemon.wrapper]
+        daemon.list_file("main", f"{LISTED}\n")
+        yield s
+
+
+def refusal_at(logger, instance):
+    while True:
+        record = logger.recv(1 << 16).decode()
+        if f" instance={instance} " in record:
+            return record
+
+
+def test_syslog(daemon, logger):
+    """As Postfix's own lines: facility mail, program[pid], and the same queue id and recipient."""
+    daemon.config["daemon"]["log_target"] = "syslog"
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    daemon.ask(LISTED, queue_id="4Z8vWx2PqLz9rTn", instance="s.1", sasl_username="ann")
+    record = refusal_at(logger, "s.1")
+    head = rf"<22>\w{{3}} [ \d]\d \d\d:\d\d:\d\d rcptguardd\[{daemon.process.pid}\]: "
+    assert re.match(head + "reject: ", record) and LINE.search(record)
+    assert f" to=<{LISTED}> " in record and " queue_id=4Z8vWx2PqLz9rTn " in record
+    assert "RCPTGUARD_" not in record and "\n" not in record
+
+
+@pytest.mark.parametrize("target", ["journal", "auto"])
+def test_journal(daemon, logger, target):
+    """The same line as the message, its values as fields; auto knows by JOURNAL_STREAM."""
+    daemon.config["daemon"]["log_target"] = target
+    log = os.stat(daemon.log_file)
+    daemon.start({"JOURNAL_STREAM": f"{log.st_dev}:{log.st_ino}"})
+    daemon.wait_blocked(LISTED)
+    daemon.ask(LISTED, queue_id="4Z8", instance="j.1", sasl_username="ann\tRCPTGUARD_LIST=x", sender="")
+    record = refusal_at(logger, "j.1")
+    fields = dict(line.split("=", 1) for line in record.splitlines())
+    line = LINE.match(fields.pop("MESSAGE"))
+    ref = fields.pop("RCPTGUARD_REF")
+    assert line["ref"] == ref and fields.pop("RCPTGUARD_ACTION") == line["action"]
+    assert fields == {
+        "PRIORITY": "6", "SYSLOG_FACILITY": "2", "SYSLOG_IDENTIFIER": "rcptguardd",
+        "RCPTGUARD_OUTCOME": "reject", "RCPTGUARD_RECIPIENT": LISTED, "RCPTGUARD_CANONICAL": LISTED,
+        "RCPTGUARD_SENDER": "", "RCPTGUARD_SASL_USERNAME": r"ann\x09RCPTGUARD_LIST=x",
+        "RCPTGUARD_CLIENT": line["client"], "RCPTGUARD_QUEUE_ID": "4Z8", "RCPTGUARD_INSTANCE": "j.1",
+        "RCPTGUARD_LIST": "main", "RCPTGUARD_ENTRY": LISTED,
+    }
+    assert "reject" not in daemon.log()

@@ -183,6 +183,7 @@ def test_awkward_addresses(story):
     session.quit()
 
 
+@pytest.mark.as_root
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_socket_under_the_queue_directory(daemon):
     """As the recipe puts it: a directory of its own, group postfix, socket 0660, the path relative

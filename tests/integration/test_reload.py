@@ -177,7 +177,7 @@ def test_changed_format(server):
     server.config["feed wild"]["format"] = "adblock"
     server.reload()
     server.wait_blocked("x@a.example")
-    assert server.feed_status("wild")["entries"] == 2
+    server.wait_feed("wild", entries=2)
 
 
 def test_changed_format_shows_the_rows_as_they_are_read_now(server):

@@ -340,10 +340,10 @@ def test_proxy(daemon, servers):
     daemon.start(environment)
     daemon.wait_blocked("u199@example.org")
     daemon.wait_blocked("direct199@example.org")
+    assert "private" in daemon.wait_feed("inside", state="failed")["last_error"]
     paths = [path for path, _ in proxy.requests]
     assert sorted(paths) == ["http://lists.example.org/inside", "http://lists.example.org/list"]
     assert all("proxy-authorization" in headers for _, headers in proxy.requests)
-    assert "private" in daemon.wait_feed("inside", state="failed")["last_error"]
     assert_nowhere(daemon, "geheim")
 
 

@@ -206,7 +206,7 @@ def rule_headers_of_tests(tree):
 
 def rule_opening_comment(tree):
     """every source opens with what it is for"""
-    for name in tree.sources("src", "include", "tests"):
+    for name in tree.sources("src", "include", "tests", "man"):
         if not tree.text(name).startswith("/*"):
             yield f"{name}: no opening comment"
 
@@ -222,7 +222,7 @@ def rule_format(tree):
     """clang-format 19 changes nothing"""
     if not shutil.which(CLANG_FORMAT):
         raise Skip(f"{CLANG_FORMAT} is not here")
-    sources = tree.sources("src", "include", "tests")
+    sources = tree.sources("src", "include", "tests", "man")
     result = subprocess.run(
         [CLANG_FORMAT, "--dry-run", "-Werror", *sources], cwd=tree.root, capture_output=True, text=True
     )
@@ -276,7 +276,8 @@ HOSTS = re.compile(r"\bhttps?://([^\s/:'\"`>)\\]+)")
 # Names that nobody owns, this machine, and those whose documents are cited.
 FINE_HOSTS = re.compile(
     r"(.*\.)?example(\.(org|net|com|edu))?|.*\.invalid|127\.0\.0\.1|\[?::1\]?|localhost"
-    r"|(www\.)?(postfix\.org|rfc-editor\.org|publicsuffix\.org|spdx\.org|unicode\.org)"
+    r"|(www\.)?(debian\.org|postfix\.org|json-schema\.org|rfc-editor\.org|publicsuffix\.org|spdx\.org)"
+    r"|(www\.)?(unicode\.org|w3\.org)"
     r"|.*[{$<%@].*|[^.]*|[\d.]+"
 )
 # The cookbook is there to name lists: their own hosts, and no others.
@@ -308,13 +309,31 @@ def rule_places(tree):
                 yield f"{name}: {match.group()}"
 
 
+FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def anchors(text):
+    """What `#...` may name: the headings, in the form that forges give them."""
+    found = set()
+    for heading in re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        found.add(re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-"))
+    return found
+
+
 def rule_links(tree):
-    """links between the documents lead somewhere"""
+    """links between the documents lead somewhere, to the heading too"""
     for name, text in tree.texts():
-        if name.endswith(".md") and text:
-            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-                if "://" not in target and not (tree.root / name).parent.joinpath(target).exists():
-                    yield f"{name}: {target} is not there"
+        if not name.endswith(".md") or not text:
+            continue
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", FENCED.sub("", text)):
+            file = (tree.root / name).parent.joinpath(target) if target else tree.root / name
+            if "://" in target:
+                continue
+            if not file.exists():
+                yield f"{name}: {target} is not there"
+            elif anchor and file.suffix == ".md" and anchor not in anchors(file.read_text(encoding="utf-8")):
+                yield f"{name}: {target}#{anchor}: no such heading"
 
 
 RULES = [value for name, value in list(globals().items()) if name.startswith("rule_")]

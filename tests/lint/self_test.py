@@ -7,7 +7,7 @@ import tempfile
 GOOD = {
     ".clang-format": "BasedOnStyle: LLVM\n",
     "docs/architecture.md": """# House
-[read me](../README.md)
+[read me](../README.md), [its house](../README.md#the-house-its-rooms), [here](#house)
 ```arrows
 base:
 low: base
@@ -21,7 +21,7 @@ event2/*
 rcptguard/base/log.h
 ```
 """,
-    "README.md": "# House\n",
+    "README.md": "# House\n## The `house`: its rooms\n",
     "include/rcptguard/base/log.h": "/* Log. */\n#ifndef LOG_H\n#define LOG_H\n#endif\n",
     "include/rcptguard/base/view.h": "/* Views. */\n#ifndef VIEW_H\n#define VIEW_H\n#endif\n",
     "include/rcptguard/low.h": '/* Low. */\n#ifndef LOW_H\n#define LOW_H\n#include "rcptguard/base/view.h"\n#endif\n',
@@ -87,7 +87,12 @@ BAD = {
         ("docs/feeds.md", "see https://packages.somewhere.io/simple\n"),
         ("scripts/go", "#!/bin/sh\ncd /wor" + "k/house\n"),
     ],
-    "rule_links": [("README.md", "[gone](docs/gone.md)\n")],
+    "rule_links": [
+        ("README.md", "[gone](docs/gone.md)\n"),
+        ("README.md", "[gone](docs/gone.md#house)\n"),
+        ("README.md", "[no room](docs/architecture.md#rooms)\n"),
+        ("README.md", "# House\n[no room](#rooms)\n"),
+    ],
 }
 
 
