@@ -1,11 +1,9 @@
 """What every test needs: deadlines instead of sleeps, free ports, directories that a dropped
 user can enter, children that cannot outlive us."""
 
-import ctypes
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -28,17 +26,9 @@ IS_ROOT = os.geteuid() == 0
 # The user that the daemon drops to in the tests: present on every Debian, owns nothing.
 DROP_USER, DROP_GROUP = "nobody", "nogroup"
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent():
-    """For preexec_fn: the child goes when we go, even by SIGKILL."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-# That does not hold for a child that changes its user. So a process that outlives us in any case
-# reads a pipe from us, and ends when we do: by then it has killed what was still running.
+# A parent's death signal needs code of ours in the child, and so a copy of this whole process for each (no
+# vfork), and does not hold for a child that changes its user. So a process that outlives us in any case reads
+# a pipe from us, and ends when we do: by then it has killed what was still running.
 _WATCHER = """
 import os, sys
 children = set()
@@ -63,7 +53,6 @@ def start_process(arguments, **more):
     process = subprocess.Popen(
         [str(a) for a in arguments],
         stdin=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,
         **more,
     )
     _tell_watcher("+", process.pid)
@@ -153,13 +142,16 @@ def give_to_drop_user(path):
 
 
 def run(*arguments, timeout=30, **more):
+    """
+    A command that ends by itself. `make check` takes it along should we be killed; no preexec_fn, since
+    without one the command needs no copy of this whole process (vfork).
+    """
     return subprocess.run(
         [str(a) for a in arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         timeout=timeout,
-        preexec_fn=die_with_parent,
         **more,
     )
 

@@ -46,16 +46,28 @@ def edit_as_an_editor(path, lock_directory, stop, problems):
             fresh.rename(path)
         finally:
             os.close(directory)
-        stop.wait(0.002)
+        stop.wait(0.01)
 
 
 def run_edits(server, begin, count, failures):
     for i in range(begin, begin + count):
         # Every third stays, the others are taken out again.
         for verb in ("exclude", "unexclude")[: 1 if i % 3 == 0 else 2]:
-            done = run(COMMAND, "-s", server.admin, verb, f"u{i}@example.org", timeout=60)
-            if done.returncode != 0:
-                failures.append((verb, i, done.stdout, done.stderr))
+            failure = edit(server, verb, f"u{i}@example.org", by_command=i % 4 == 0)
+            if failure:
+                failures.append((verb, i, failure))
+
+
+def edit(server, verb, what, by_command):
+    """Starting the command costs more than the edit does, so most go the way that it goes."""
+    if by_command:
+        done = run(COMMAND, "-s", server.admin, verb, what, timeout=60)
+        return None if done.returncode == 0 else (done.stdout, done.stderr)
+    if verb == "exclude":
+        status, answer = server.api("POST", "/v1/exclusions", body={"what": what}, timeout=60)
+        return None if status == 201 else (status, answer)
+    status, answer = server.api("DELETE", "/v1/exclusions", what=what, timeout=60)
+    return None if status == 200 else (status, answer)
 
 
 @pytest.mark.seconds(150)

@@ -202,7 +202,7 @@ def test_another_column(daemon, server):
     daemon.feed("main", server.url("/list"), format="csv", column="1")
     daemon.start()
     daemon.wait_blocked("x99@example.org")
-    assert daemon.feed_status("main")["entries"] == 120
+    daemon.wait_feed("main", entries=120)
     daemon.config["feed main"]["column"] = "2"
     daemon.reload()
     daemon.wait_blocked("u999@example.org")

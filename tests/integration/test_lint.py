@@ -2,12 +2,11 @@
 
 import json
 import os
-import subprocess
 import threading
 
 import pytest
 
-from support import COMMAND, REAL_LISTS, die_with_parent, make_directory, remove_directory, run
+from support import COMMAND, REAL_LISTS, make_directory, remove_directory, run
 from webserver import HTML
 
 APER = "a@example.org,A,20200101\nb@example.org,BE,20210301\n"
@@ -124,10 +123,7 @@ def test_standard_input(directory):
 
     writer = threading.Thread(target=feed)
     writer.start()
-    said = subprocess.run(
-        [COMMAND, "lint", "--format", "entries", "-"], stdin=read_end, capture_output=True,
-        text=True, timeout=30, preexec_fn=die_with_parent, check=False,
-    )
+    said = run(COMMAND, "lint", "--format", "entries", "-", stdin=read_end)
     os.close(read_end)
     writer.join()
     assert said.returncode == 0 and "2000 unique" in said.stdout

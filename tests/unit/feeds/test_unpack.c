@@ -134,7 +134,11 @@ static void test_cut_at_every_byte(void **state)
 /* What is not content (names, times, the operating system) may be anything. */
 static void test_every_byte_wrong(void **state)
 {
+#ifdef __SANITIZE_ADDRESS__ /* six times as slow: fewer ways to be wrong */
+    static const char flips[] = {1, (char)0xff};
+#else
     static const char flips[] = {1, 2, 0x10, 0x40, (char)0x80, (char)0xff};
+#endif
     struct buf got = BUF_INIT(0);
 
     (void)state;
