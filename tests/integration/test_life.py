@@ -143,7 +143,7 @@ def test_hold_that_ran_out_while_nobody_looked(daemon, server, mended):
     """Whether the size persisted, only a look tells."""
     poison = GOOD + rows(300, "victim")
     server.pages["/list"] = conditional(GOOD, '"good"')
-    daemon.feed("main", server.url("/list"), hold="2s", refresh="1s")
+    daemon.feed("main", server.url("/list"), hold="4s", refresh="1s")
     daemon.start()
     daemon.wait_blocked("u199@example.org")
     server.pages["/list"] = conditional(poison, '"poison"')

@@ -357,7 +357,8 @@ static void test_names_that_are_no_directories(void **state)
 }
 
 /* Three blocks, cut at every byte: what is whole stays, and what comes next is found. */
-#ifdef __SANITIZE_ADDRESS__ /* opens and closes some 400 times; every byte has its turn without it */
+#ifdef __SANITIZE_ADDRESS__ /* opens and closes some 400 times; every byte has its turn without it \
+                             */
 #define TEAR_STEP 3
 #else
 #define TEAR_STEP 1
