@@ -195,6 +195,7 @@ def stopped(pid):
 RESTARTS = 200
 
 
+@pytest.mark.seconds(240)
 def test_restarts_under_load(manager):
     """Not one question is lost or answered wrongly, and Postfix has nothing to say."""
     if not postfix.installed():

@@ -72,6 +72,7 @@ def test_max_clients(server):
     wait_until("a place is free", lambda: asks_well(server))
     for client in inside:
         client.close()
+    server.wait_log("max_clients")
     assert len([x for x in server.log().splitlines() if "max_clients" in x]) == 1  # once a minute
 
 
