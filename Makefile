@@ -9,7 +9,9 @@ CC      ?= cc
 OPT     ?= -O2 -g
 PYTHON  ?= /usr/bin/python3
 
-LIBS := libevent libcurl jansson libidn2 libpsl libcrypto libxxhash zlib libarchive
+# TLS to Redis is a library of its own, from hiredis 1.0 on.
+REDIS_TLS = $(eval REDIS_TLS := $(shell pkg-config --exists hiredis_ssl libssl && echo hiredis_ssl libssl))$(REDIS_TLS)
+LIBS  = libevent libcurl jansson libidn2 libpsl libcrypto libxxhash zlib libarchive hiredis $(REDIS_TLS)
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla \
         -Wformat=2 -Wundef -Wwrite-strings
 HARD ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
@@ -19,7 +21,8 @@ WERROR ?=
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(LIBS)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $(shell pkg-config --libs $(LIBS)))$(PKG_LIBS)
 
-ALL_CPPFLAGS = -D_GNU_SOURCE -DRCPTGUARD_VERSION='"$(VERSION)"' -Iinclude $(PKG_CFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -DRCPTGUARD_VERSION='"$(VERSION)"' -Iinclude $(if $(REDIS_TLS),-DRCPTGUARD_REDIS_TLS) \
+               $(PKG_CFLAGS) $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 $(OPT) $(WARN) $(HARD) $(WERROR) $(SAN) $(CFLAGS)
 ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 

@@ -1,0 +1,112 @@
+/* Addresses of Redis, one after the other, and sockets that never block. */
+#include "connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hiredis.h>
+#include <limits.h>
+#include <netdb.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "rcptguard/base/clock.h"
+#include "tls.h"
+
+static int look_up(const struct redis_url *url, struct addrinfo **list, struct error *why)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+
+    if (getaddrinfo(url->host, NULL, &hints, list) == 0)
+        return 0;
+    hints.ai_flags = AI_ADDRCONFIG;
+    int rc = getaddrinfo(url->host, NULL, &hints, list);
+    /* A machine that has but loopback has no address that AI_ADDRCONFIG would count. */
+    if (rc != 0 && rc != EAI_AGAIN) {
+        hints.ai_flags = 0;
+        rc = getaddrinfo(url->host, NULL, &hints, list);
+    }
+    return rc == 0 ? 0 : error_set(why, ERR_IO, "no address: %s", gai_strerror(rc));
+}
+
+int redis_places_of(const struct redis_url *url, struct redis_places *out, struct error *why)
+{
+    struct addrinfo *list;
+
+    *out = (struct redis_places){.n = 0};
+    if (url->path[0] != '\0') {
+        out->n = 1;
+        return 0;
+    }
+    int rc = look_up(url, &list, why);
+    if (rc != 0)
+        return rc;
+    for (const struct addrinfo *a = list; a != NULL && out->n < REDIS_PLACES_MAX; a = a->ai_next)
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, out->text[out->n], REDIS_PLACE_MAX, NULL, 0,
+                        NI_NUMERICHOST) == 0)
+            out->n++;
+    freeaddrinfo(list);
+    return out->n > 0 ? 0 : error_set(why, ERR_IO, "no address that can be written");
+}
+
+int redis_wait(int fd, short events, int64_t until, struct error *why)
+{
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = events};
+        int64_t left = until - clock_mono_ms();
+        if (left <= 0)
+            return error_set(why, ERR_TIMEOUT, "no answer in time");
+        int n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return error_errno(why, "poll");
+    }
+}
+
+static int finish_connecting(const redisContext *c, int64_t until, struct error *why)
+{
+    int failed = 0;
+    socklen_t len = sizeof failed;
+    int rc = redis_wait((int)c->fd, POLLOUT, until, NULL);
+
+    if (rc == ERR_TIMEOUT)
+        return error_set(why, ERR_TIMEOUT, "cannot connect in time");
+    if (rc != 0 || getsockopt((int)c->fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0)
+        return error_errno(why, "cannot connect");
+    if (failed == 0)
+        return 0;
+    errno = failed;
+    return error_errno(why, "cannot connect");
+}
+
+static int prepare(const struct redis_url *url, redisContext *c, int64_t until, struct error *why)
+{
+    if (c->err != 0)
+        return error_set(why, ERR_IO, "cannot connect: %s", c->errstr);
+    fcntl((int)c->fd, F_SETFD, FD_CLOEXEC);
+    int rc = finish_connecting(c, until, why);
+    if (rc != 0)
+        return rc;
+    /* Who waits for messages only would not hear that a machine has gone. */
+    if (url->path[0] == '\0')
+        redisEnableKeepAlive(c);
+    return url->tls ? redis_tls_start(c, url->host, until, why) : 0;
+}
+
+int redis_connect(const struct redis_url *url, const char *place, int64_t until,
+                  struct redisContext **out, struct error *why)
+{
+    redisContext *c = url->path[0] != '\0' ? redisConnectUnixNonBlock(url->path)
+                                           : redisConnectNonBlock(place, url->port);
+
+    *out = NULL;
+    if (c == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    int rc = prepare(url, c, until, why);
+    if (rc == 0)
+        *out = c;
+    else
+        redisFree(c);
+    return rc;
+}
