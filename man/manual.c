@@ -293,8 +293,6 @@ static void print_key(const struct key *key)
     key_value(key);
     if ((key->flags & KEY_RESTART) != 0)
         words("A change needs a restart.");
-    if ((key->flags & KEY_LATER) != 0)
-        words("Accepted, but without effect in this version.");
     end_line();
 }
 

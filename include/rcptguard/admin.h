@@ -13,6 +13,7 @@
 #include "rcptguard/base/passed.h"
 #include "rcptguard/dnsbl.h"
 #include "rcptguard/feeds.h"
+#include "rcptguard/fleet.h"
 #include "rcptguard/local.h"
 #include "rcptguard/policy.h"
 #include "rcptguard/record.h"
@@ -30,6 +31,13 @@ struct admin_config {
     const char *http;        /* "127.0.0.1:9340": /v1/status and /metrics for anybody; "": off */
 };
 
+/* A file of the fleet. */
+struct admin_shared {
+    struct local *local; /* NULL: not shared */
+    const struct local_state *state;
+    const char *file;
+};
+
 /* What it looks at. All borrowed; the daemon keeps exclusions_state and reloaded_at fresh. */
 struct admin_house {
     struct verdict *verdict;
@@ -41,6 +49,8 @@ struct admin_house {
     struct local *exclusions, *blocks; /* to edit them */
     const struct local_state *exclusions_state, *blocks_state;
     const char *exclusions_file, *blocks_file;
+    struct fleet *fleet;                     /* NULL: off */
+    struct admin_shared shared[2];           /* by enum local_kind */
     const struct address_options *addresses; /* of the configuration in force */
     const struct protect *protect;           /* the same */
     struct disk *disk;                       /* for what is searched in files */

@@ -18,6 +18,7 @@
 #include "rcptguard/decision.h"
 #include "rcptguard/dnsbl.h"
 #include "rcptguard/feeds.h"
+#include "rcptguard/fleet.h"
 #include "rcptguard/local.h"
 #include "rcptguard/policy.h"
 
@@ -68,6 +69,8 @@ struct config {
     const char *dns_servers; /* "": the system's */
     uint64_t dns_cache_bytes;
     unsigned dns_max_questions;
+    struct fleet_config fleet;
+    const char *fleet_share;       /* as written */
     const char *const *list_names; /* names of all lists: feeds, zones, local blocks */
     size_t n_list_names;
 };

@@ -34,6 +34,7 @@ struct local_config {
     enum local_kind kind;
     const char *file;
     const char *state_dir; /* keeps the last good copy */
+    bool shared;           /* the fleet's: what several relays agree on, kept by the room `fleet` */
 };
 
 enum local_subject {
@@ -52,6 +53,7 @@ struct local_line {
     struct view ticket, by, at, note, until_text; /* note: note= or the comment behind */
     int64_t until; /* last second it holds, since 1970; INT64_MAX: for ever */
     unsigned line; /* in the file, from 1 */
+    bool shared;   /* the file is the fleet's */
 };
 
 /* Does it hold against the list of that name? */
@@ -226,6 +228,19 @@ struct local_what {
 };
 int local_what_parse(enum local_kind kind, struct view what, const struct address_options *options,
                      struct local_what *out, struct error *why);
+
+/* On the disk thread, when FRESH is in the file and in force (or will be, behind what the loop's
+ * queue holds already): CODE 0. ERR_CONFLICT: the file does not hold OLD any more; else *WHY says
+ * it. */
+typedef void local_replaced(int code, const struct error *why, void *arg);
+
+/*
+ * Puts FRESH in the place of OLD, for who keeps the file in step with others: all or nothing, and
+ * only if it still holds OLD. Both are copied. After local_watch; any thread. 0 and DONE comes once
+ * (unless the disk thread stops before), or ERR_LIMIT/ERR_NOMEM and it does not.
+ */
+int local_replace(struct local *l, struct view old, struct view fresh, local_replaced *done,
+                  void *arg);
 
 /* Frees a table that the loop no longer uses, on the disk thread; NULL is fine. Before disk_stop:
  * after it, local_table_free. */

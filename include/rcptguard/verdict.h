@@ -101,9 +101,14 @@ struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table
 
 struct local_table *verdict_set_blocks(struct verdict *v, struct local_table *blocks);
 
+/* The fleet's table of that kind, beside this site's own: an exclusion of either frees. */
+struct local_table *verdict_set_shared(struct verdict *v, enum local_kind kind,
+                                       struct local_table *table);
+
 const struct blocklist *verdict_blocklist(const struct verdict *v);
 const struct local_table *verdict_exclusions(const struct verdict *v);
 const struct local_table *verdict_blocks(const struct verdict *v);
+const struct local_table *verdict_shared(const struct verdict *v, enum local_kind kind);
 
 /*
  * Calls DONE exactly once, within [policy] deadline. Never fails: what breaks on the way is DUNNO.

@@ -42,9 +42,14 @@ static json_t *keys_json(const struct address *address, bool *cut)
 }
 
 /* A line of one of our files, into an object that says more. */
-static void put_line(json_t *object, const struct local_line *e, const char *file)
+static void put_line(json_t *object, const struct check_view *view, enum local_kind kind,
+                     const struct local_line *e)
 {
-    json_put(object, "file", json_text(view_of(file)));
+    const char *own = kind == LOCAL_BLOCKS ? view->blocks_file : view->file;
+    const char *file = e->shared ? view->shared_files[kind] : own;
+
+    json_put(object, "file", file == NULL ? json_null() : json_text(view_of(file)));
+    json_put(object, "shared", json_boolean(e->shared));
     json_put(object, "line", json_count(e->line));
     json_put(object, "until", json_text_or_null(e->until_text));
     json_put(object, "ticket", json_text_or_null(e->ticket));
@@ -52,13 +57,13 @@ static void put_line(json_t *object, const struct local_line *e, const char *fil
     json_put(object, "note", json_text_or_null(e->note));
 }
 
-static json_t *exclusion_json(const struct local_line *e, const char *file)
+static json_t *exclusion_json(const struct check_view *view, const struct local_line *e)
 {
     if (e == NULL)
         return json_null();
     json_t *object = json_object();
     json_put(object, "what", json_text(e->what));
-    put_line(object, e, file);
+    put_line(object, view, LOCAL_EXCLUSIONS, e);
     if (e->lists.len > 0)
         json_put(object, "list", json_text(e->lists));
     return object;
@@ -106,12 +111,12 @@ static json_t *listing_json(const struct check_view *view, const struct decision
     json_put(object, "decides", json_boolean(listing == view->answer->decision.decided_by));
     if (listing->excluded)
         json_put(object, "excluded_by",
-                 exclusion_json(freed_by(view->answer, listing->list), view->file));
+                 exclusion_json(view, freed_by(view->answer, listing->list)));
     put_unknown(object);
     if (listing->said[0] != '\0')
         put_zone(object, listing);
     if (listing->rank == 0 && view->answer->block != NULL)
-        put_line(object, view->answer->block, view->blocks_file);
+        put_line(object, view, LOCAL_BLOCKS, view->answer->block);
     if (feed != NULL) {
         json_put(object, "list_accepted", json_time(feed->accepted_at));
         json_put(object, "list_checked", json_time(feed->last_success));
@@ -150,7 +155,7 @@ json_t *check_json(const struct check_view *view)
     json_put(object, "mode", json_string(answer->mode == MODE_OBSERVE ? "observe" : "enforce"));
     if (observed)
         json_put(object, "would", json_string(outcome_text(decision->outcome)));
-    json_put(object, "exclusion", exclusion_json(answer->exclusion, view->file));
+    json_put(object, "exclusion", exclusion_json(view, answer->exclusion));
     for (unsigned i = 0; i < answer->n_listings; i++)
         json_array_append_new(listings, listing_json(view, &answer->listings[i]));
     json_put(object, "listings", listings);

@@ -14,6 +14,7 @@ struct check_view {
     struct dnsbl *dnsbl;       /* or NULL */
     const char *file;          /* of exclusions */
     const char *blocks_file;
+    const char *shared_files[2]; /* the fleet's, by enum local_kind; NULL: none */
 };
 
 /* "listings" are in the order of the answer's; what must be searched for is null in them. */

@@ -36,9 +36,22 @@ struct edit {
     struct admin *admin;     /* NULL: stopped */
     struct request *request; /* NULL: the client has gone */
     const struct edit_order *order;
-    bool of_list; /* a line of all lists is none of those that are meant */
+    bool of_list;       /* a line of all lists is none of those that are meant */
+    bool shared;        /* of the fleet's file, which goes first */
+    struct local *then; /* the file that may have such lines too; NULL: none */
+    struct buf what, lists;
+    struct buf before; /* what went out of the first file */
+    uint64_t lines;
     struct change_words words;
 };
+
+static void edit_free(struct edit *e)
+{
+    buf_free(&e->what);
+    buf_free(&e->lists);
+    buf_free(&e->before);
+    free(e);
+}
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
@@ -53,31 +66,50 @@ static json_t *lines_json(struct view lines)
     return array;
 }
 
-static json_t *edited_json(const struct edit *e, const struct local_edited *result)
+static bool has_changed(const struct local_edited *result)
+{
+    return result->outcome == LOCAL_EDIT_ADDED || result->outcome == LOCAL_EDIT_CHANGED;
+}
+
+static const char *file_of(const struct edit *e)
 {
     const struct admin_house *house = e->request->admin->house;
-    bool changed = result->outcome == LOCAL_EDIT_ADDED || result->outcome == LOCAL_EDIT_CHANGED;
-    json_t *object = json_object();
 
+    if (e->shared || e->lines > 0)
+        return house->shared[e->order->kind].file;
+    return e->order->kind == LOCAL_BLOCKS ? house->blocks_file : house->exclusions_file;
+}
+
+static json_t *edited_json(const struct edit *e, const struct local_edited *result)
+{
+    bool changed = has_changed(result);
+    json_t *object = json_object();
     if (e->order->action != LOCAL_PRUNE)
         json_put(object, "what", json_text(result->what));
-    json_put(object, "file",
-             json_text(view_of(e->order->kind == LOCAL_BLOCKS ? house->blocks_file
-                                                              : house->exclusions_file)));
+    json_put(object, "file", json_text(view_of(file_of(e))));
+    json_put(object, "shared", json_boolean(e->shared || e->lines > 0));
     if (e->order->action == LOCAL_ADD) {
         json_put(object, "line", result->line == 0 ? json_null() : json_count(result->line));
         json_put(object, "changed", json_boolean(changed));
         json_put(object, "after", json_text_or_null(result->after));
     } else {
-        json_put(object, "removed", json_count(changed ? result->lines : 0));
+        json_put(object, "removed", json_count(e->lines + (changed ? result->lines : 0)));
     }
-    json_put(object, "before", lines_json(result->before));
+    json_t *before = lines_json(buf_view(&e->before)), *more = lines_json(result->before);
+    json_array_extend(before, more);
+    json_decref(more);
+    json_put(object, "before", before);
     return object;
 }
 
 static void answer(struct edit *e, const struct local_edited *result)
 {
     struct request *r = e->request;
+
+    if (e->lines > 0 && result->outcome == LOCAL_EDIT_ABSENT) {
+        request_reply(r, 200, edited_json(e, result));
+        return;
+    }
 
     switch (result->outcome) {
     case LOCAL_EDIT_ADDED:
@@ -129,16 +161,40 @@ static void unlink_edit(struct edit *e)
     *link = e->next;
 }
 
+static void edit_done(const struct local_edited *result, void *arg);
+
+/* True: the other file is looked at too, and says when it is done. */
+static bool go_on(struct edit *e, const struct local_edited *result)
+{
+    struct local *then = e->then;
+    const struct local_edit edit = {.action = e->order->action,
+                                    .what = buf_view(&e->what),
+                                    .lists = buf_view(&e->lists),
+                                    .now = clock_now()};
+
+    e->then = NULL;
+    if (then == NULL || result->outcome == LOCAL_EDIT_BAD || result->outcome == LOCAL_EDIT_FAILED)
+        return false;
+    buf_add_view(&e->before, result->before);
+    e->lines = has_changed(result) ? result->lines : 0;
+    e->shared = false;
+    return local_edit(then, &edit, edit_done, e) == 0;
+}
+
 static void edit_done(const struct local_edited *result, void *arg)
 {
     struct edit *e = arg;
 
     log_edit(e, result);
+    if (e->shared && has_changed(result) && e->admin != NULL)
+        fleet_edited(e->admin->house->fleet, e->order->kind);
+    if (e->admin != NULL && go_on(e, result))
+        return;
     if (e->admin != NULL)
         unlink_edit(e);
     if (e->request != NULL)
         answer(e, result);
-    free(e);
+    edit_free(e);
 }
 
 static void edit_gone(void *work)
@@ -171,6 +227,44 @@ static void fail_busy(struct request *r)
     request_fail(r, 503, "too many edits are under way; try again in a moment");
 }
 
+/* Has this site's own file a line of WHAT, in canonical print, or one that is over? Where it has
+ * not, it is left alone: it need not be the daemon's own. */
+static bool own_has(const struct admin *a, const struct edit_order *order, struct view what)
+{
+    const struct local_table *table = order->kind == LOCAL_BLOCKS
+                                          ? verdict_blocks(a->house->verdict)
+                                          : verdict_exclusions(a->house->verdict);
+    struct local_what asked, held;
+
+    if (order->action == LOCAL_PRUNE)
+        return local_table_expired(table, clock_now()) > 0;
+    if (local_what_parse(order->kind, what, a->house->addresses, &asked, NULL) < 0)
+        return true;
+    for (size_t i = 0; i < local_table_count(table); i++) {
+        const struct local_line *e = local_table_at(table, i);
+        held = (struct local_what){.subject = e->subject, .kind = e->kind};
+        if (held.subject == asked.subject && view_eq(e->key, asked.key) &&
+            (e->subject == LOCAL_LOGIN || held.kind == asked.kind))
+            return true;
+    }
+    return false;
+}
+
+/* New lines go to the fleet's file where there is one; old ones are taken out wherever they are. */
+static struct local *choose_file(struct edit *e)
+{
+    const struct admin_house *house = e->admin->house;
+    struct local *own = e->order->kind == LOCAL_BLOCKS ? house->blocks : house->exclusions;
+    struct local *shared = house->shared[e->order->kind].local;
+
+    if (shared == NULL)
+        return own;
+    e->shared = true;
+    if (e->order->action != LOCAL_ADD && own_has(e->admin, e->order, buf_view(&e->what)))
+        e->then = own;
+    return shared;
+}
+
 static void start(struct request *r, const struct edit_order *order, const struct edit_body *body)
 {
     struct admin *a = r->admin;
@@ -195,14 +289,16 @@ static void start(struct request *r, const struct edit_order *order, const struc
     *e = (struct edit){
         .next = a->edits, .admin = a, .request = r, .order = order, .of_list = body->lists.len > 0};
     request_change(r, order->action == LOCAL_PRUNE ? view_of("all") : body->what, &e->words);
+    buf_add_view(&e->what, body->what);
+    buf_add_view(&e->lists, body->lists);
     a->edits = e;
     request_wait(r, edit_gone, NULL, e);
-    struct local *l = order->kind == LOCAL_BLOCKS ? a->house->blocks : a->house->exclusions;
-    int code = local_edit(l, &edit, edit_done, e);
+    int code = e->what.failed || e->lists.failed ? ERR_NOMEM
+                                                 : local_edit(choose_file(e), &edit, edit_done, e);
     if (code == 0)
         return;
     unlink_edit(e);
-    free(e);
+    edit_free(e);
     if (code == ERR_LIMIT)
         fail_busy(r);
     else

@@ -227,6 +227,7 @@ static void judged(const struct answer *answer, void *arg)
         .dnsbl = house->dnsbl,
         .file = house->exclusions_file,
         .blocks_file = house->blocks_file,
+        .shared_files = {house->shared[0].file, house->shared[1].file},
     };
     e->wait = NULL;
     e->check = check_json(&view);

@@ -11,6 +11,10 @@
 #define SHOWN_LINES 10000
 #define SHOWN_BYTES (1u << 20)
 
+/* Added to the number of a line of the fleet's file, in `from` and `next`: one listing goes over
+ * both files, this site's own first. No file has so many lines (LOCAL_MAX_FILE_BYTES). */
+#define SHARED_FROM (UINT64_C(1) << 31)
+
 static json_t *lists_json(struct view lists)
 {
     json_t *array = json_array();
@@ -28,6 +32,7 @@ static json_t *line_json(enum local_kind kind, const struct local_line *e, int64
 
     json_put(object, "what", json_text(e->what));
     json_put(object, "line", json_count(e->line));
+    json_put(object, "shared", json_boolean(e->shared));
     if (kind == LOCAL_EXCLUSIONS)
         json_put(object, "list", lists_json(e->lists));
     json_put(object, "until", json_text_or_null(e->until_text));
@@ -45,44 +50,55 @@ static size_t bytes_of(const struct local_line *e)
            e->note.len;
 }
 
-static void put_lines(json_t *object, enum local_kind kind, const struct local_table *table,
-                      uint64_t from)
+/* What one answer holds so far. */
+struct page {
+    json_t *object, *array;
+    enum local_kind kind;
+    uint64_t from;
+    size_t bytes;
+    bool full;
+};
+
+static void put_lines(struct page *p, const struct local_table *table, uint64_t offset)
 {
-    json_t *array = json_array();
-    size_t n = local_table_count(table), shown = 0, bytes = 0;
+    size_t n = local_table_count(table);
     int64_t now = clock_now();
 
-    json_put(object, local_kind_text(kind), array);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !p->full; i++) {
         const struct local_line *e = local_table_at(table, i);
-        if (e->line < from)
+        if (e->line + offset < p->from)
             continue;
-        if (shown == SHOWN_LINES || bytes >= SHOWN_BYTES) {
-            json_put(object, "next", json_count(e->line));
+        p->full = json_array_size(p->array) == SHOWN_LINES || p->bytes >= SHOWN_BYTES;
+        if (p->full) {
+            json_put(p->object, "next", json_count(e->line + offset));
             break;
         }
-        json_array_append_new(array, line_json(kind, e, now));
-        shown++;
-        bytes += bytes_of(e);
+        json_array_append_new(p->array, line_json(p->kind, e, now));
+        p->bytes += bytes_of(e);
     }
 }
 
 static void show(struct request *r, enum local_kind kind, const char *file,
                  const struct local_table *table)
 {
+    const struct admin_house *house = r->admin->house;
+    struct page page = {.kind = kind};
     struct view text;
-    uint64_t from = 0;
-    json_t *object;
 
-    if (target_get(&r->target, "from", &text) && !view_to_uint(text, UINT32_MAX, &from)) {
+    if (target_get(&r->target, "from", &text) && !view_to_uint(text, UINT32_MAX, &page.from)) {
         request_fail(r, 400, "from: must be the number of a line");
         return;
     }
-    object = json_object();
-    json_put(object, "file", json_text(view_of(file)));
-    put_lines(object, kind, table, from);
-    json_put(object, "errors", status_errors_json(table));
-    request_reply(r, 200, object);
+    page.object = json_object();
+    page.array = json_array();
+    json_put(page.object, "file", json_text(view_of(file)));
+    if (house->shared[kind].file != NULL)
+        json_put(page.object, "shared_file", json_text(view_of(house->shared[kind].file)));
+    json_put(page.object, local_kind_text(kind), page.array);
+    put_lines(&page, table, 0);
+    put_lines(&page, verdict_shared(house->verdict, kind), SHARED_FROM);
+    json_put(page.object, "errors", status_errors_json(table));
+    request_reply(r, 200, page.object);
 }
 
 void admin_exclusions(struct request *r)

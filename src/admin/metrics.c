@@ -118,6 +118,7 @@ static void count_reasons(const struct admin_house *house, uint64_t counts[DEGRA
             counts[r] += status_file_is(r, verdict_blocks(house->verdict), house->blocks_state);
     }
     counts[DEGRADED_ZONE_OFF] = count_zones_off(house->dnsbl);
+    counts[DEGRADED_REDIS_AWAY] = fleet_status_is_away(house->fleet, now);
 }
 
 static void put_degraded(struct metrics_page *page, const struct admin_house *house)
@@ -126,7 +127,7 @@ static void put_degraded(struct metrics_page *page, const struct admin_house *ho
         [DEGRADED_FEED_HELD] = "feed_held",       [DEGRADED_FEED_NEVER] = "feed_never_accepted",
         [DEGRADED_FEED_REFUSED] = "feed_refused", [DEGRADED_FEED_FAILING] = "feed_failing",
         [DEGRADED_FILE_MISSING] = "file_missing", [DEGRADED_FILE_ERRORS] = "file_errors",
-        [DEGRADED_ZONE_OFF] = "zone_off",
+        [DEGRADED_ZONE_OFF] = "zone_off",         [DEGRADED_REDIS_AWAY] = "redis_away",
     };
     uint64_t counts[DEGRADED_REASONS], all = 0;
 

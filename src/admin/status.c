@@ -6,6 +6,7 @@
 
 #include "json.h"
 #include "rcptguard/base/clock.h"
+#include "rcptguard/base/hash.h"
 #include "rcptguard/base/log.h"
 #include "request.h"
 #include "zones.h"
@@ -163,6 +164,20 @@ static json_t *decisions_json(const struct record *record, bool brief)
     return object;
 }
 
+/* What anybody may know of it has no path, host or words of Redis. */
+static void fleet_reasons(json_t *reasons, const struct fleet *fleet, int64_t now, bool brief)
+{
+    struct fleet_status status;
+    char since[21];
+
+    if (!fleet_status_is_away(fleet, now))
+        return;
+    fleet_look(fleet, &status);
+    add_reason(reasons, "redis: away since %s%s%s%s%s", clock_time_text(status.since, since),
+               brief ? "" : ": ", brief ? "" : status.where, brief ? "" : ": ",
+               brief ? "" : status.why);
+}
+
 static json_t *reasons_json(const struct admin_house *house, int64_t now, bool brief)
 {
     json_t *reasons = json_array();
@@ -176,6 +191,11 @@ static json_t *reasons_json(const struct admin_house *house, int64_t now, bool b
     if (house->blocks_state != NULL)
         status_local_reasons(reasons, LOCAL_BLOCKS, verdict_blocks(house->verdict),
                              house->blocks_state, house->blocks_file, brief);
+    for (enum local_kind i = LOCAL_EXCLUSIONS; i <= LOCAL_BLOCKS; i++)
+        if (house->shared[i].local != NULL)
+            status_local_reasons(reasons, i, verdict_shared(house->verdict, i),
+                                 house->shared[i].state, house->shared[i].file, brief);
+    fleet_reasons(reasons, house->fleet, now, brief);
     return reasons;
 }
 
@@ -188,6 +208,43 @@ size_t admin_degraded(const struct admin_house *house, char *first, size_t size)
     snprintf(first, size, "%s", text == NULL ? "" : text);
     json_decref(reasons);
     return n;
+}
+
+static json_t *kind_json(const struct admin_house *house, const struct fleet_status *status,
+                         enum local_kind kind)
+{
+    const struct fleet_kind_status *k = &status->kinds[kind];
+    const struct admin_shared *shared = &house->shared[kind];
+    char digest[2 * sizeof k->digest + 1];
+
+    if (shared->local == NULL)
+        return json_null();
+    json_t *object = local_json(verdict_shared(house->verdict, kind), shared->state, shared->file);
+    json_put(object, "version", json_count(k->version));
+    json_put(object, "digest", json_string(hex_text(k->digest, sizeof k->digest, digest)));
+    json_put(object, "waiting", json_count(k->waiting));
+    json_put(object, "agreed", json_time(k->agreed_at));
+    json_put(object, "refused", json_count(k->refused));
+    return object;
+}
+
+static json_t *fleet_json(const struct admin_house *house)
+{
+    struct fleet_status status;
+    json_t *object;
+
+    if (house->fleet == NULL)
+        return json_null();
+    fleet_look(house->fleet, &status);
+    object = json_object();
+    json_put(object, "state", json_string(fleet_state_text(status.state)));
+    json_put(object, "since", json_time(status.since));
+    json_put(object, "where", json_text(view_of(status.where)));
+    json_put(object, "relay", json_text(view_of(status.relay)));
+    json_put(object, "problem", json_text_or_null(view_of(status.why)));
+    json_put(object, "exclusions", kind_json(house, &status, LOCAL_EXCLUSIONS));
+    json_put(object, "blocks", kind_json(house, &status, LOCAL_BLOCKS));
+    return object;
 }
 
 /* What anybody may know. */
@@ -223,6 +280,7 @@ void admin_status(struct request *r)
 
     json_put(object, "pid", json_integer(getpid()));
     json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
+    json_put(object, "fleet", fleet_json(house));
     json_put(object, "dns", zones_totals_json(house->dnsbl, verdict_waiting(house->verdict)));
     json_put(object, "exclusions",
              local_json(verdict_exclusions(house->verdict), house->exclusions_state,

@@ -17,6 +17,7 @@ enum degraded {
     DEGRADED_FILE_MISSING,
     DEGRADED_FILE_ERRORS,
     DEGRADED_ZONE_OFF, /* of these dnsbl_status says it all */
+    DEGRADED_REDIS_AWAY,
     DEGRADED_REASONS,
 };
 

@@ -73,7 +73,9 @@ static void add_line(const struct show *s, struct show_table *t, const struct lo
     char number[32], lists[1100];
     struct text joined = text_on(lists, sizeof lists);
 
-    snprintf(number, sizeof number, "%lld", (long long)show_number(line, "line"));
+    bool shared = json_is_true(json_object_get(line, "shared"));
+    snprintf(number, sizeof number, "%s%lld", shared ? "fleet " : "",
+             (long long)show_number(line, "line"));
     show_table_add(t, view_of(number), SHOW_PLAIN);
     show_table_add(t, show_field(line, "what"), expired ? SHOW_YELLOW : SHOW_BOLD);
     if (w->lists)

@@ -80,6 +80,47 @@ static void show_decisions(const struct show *s, const json_t *log)
     fputc('\n', s->to);
 }
 
+static void show_shared(const struct show *s, const char *name, const json_t *kind)
+{
+    char age[SHOW_SPAN_MAX];
+
+    if (!json_is_object(kind))
+        return;
+    show_label(s, "");
+    fprintf(s->to, "%s: %lld, version %lld", name, (long long)show_number(kind, "count"),
+            (long long)show_number(kind, "version"));
+    if (show_is_set(kind, "agreed"))
+        fprintf(s->to, ", agreed %s", show_field_age(s, kind, "agreed", age));
+    if (show_number(kind, "waiting") > 0)
+        fprintf(s->to, ", %lld wait to be told", (long long)show_number(kind, "waiting"));
+    if (show_number(kind, "refused") > 0)
+        fprintf(s->to, ", %lld in Redis not believed", (long long)show_number(kind, "refused"));
+    fputc('\n', s->to);
+}
+
+static void show_fleet(const struct show *s, const json_t *fleet)
+{
+    char age[SHOW_SPAN_MAX];
+
+    if (!json_is_object(fleet))
+        return;
+    bool up = view_is(show_field(fleet, "state"), "up");
+    show_label(s, "fleet");
+    show_words(s, up ? SHOW_GREEN : SHOW_YELLOW, up ? "up" : "away");
+    fprintf(s->to, " since %s, ", show_field_age(s, fleet, "since", age));
+    show_view(s, show_field(fleet, "where"));
+    fputs(", here as ", s->to);
+    show_view(s, show_field(fleet, "relay"));
+    fputc('\n', s->to);
+    if (show_is_set(fleet, "problem")) {
+        show_label(s, "");
+        show_view(s, show_field(fleet, "problem"));
+        fputc('\n', s->to);
+    }
+    show_shared(s, "exclusions", json_object_get(fleet, "exclusions"));
+    show_shared(s, "blocks", json_object_get(fleet, "blocks"));
+}
+
 static bool is_ok(const json_t *status)
 {
     return view_is(show_field(status, "status"), "ok");
@@ -117,6 +158,7 @@ static void show_status(const struct show *s, const json_t *status)
     show_dns(s, json_object_get(status, "dns"));
     show_file(s, "exclusions", json_object_get(status, "exclusions"));
     show_file(s, "blocks", json_object_get(status, "blocks"));
+    show_fleet(s, json_object_get(status, "fleet"));
     show_decisions(s, json_object_get(status, "decisions"));
     if (show_number(status, "log_dropped") > 0) {
         show_label(s, "log");

@@ -213,11 +213,8 @@ static void check_secret(const struct key *key, const char *text, const struct p
                  source->path);
     if (key->type != VALUE_SECRET || !view_starts(view_of(text), "@/"))
         return;
-    int rc = secret_file_check(text + 1, &why);
-    /* A secret that nothing uses yet need not be there yet. */
-    if (rc < 0)
-        complain(c, rc == ERR_REFUSED || (key->flags & KEY_LATER) == 0 ? ERROR : WARNING, place,
-                 "%s", why.text);
+    if (secret_file_check(text + 1, &why) < 0)
+        complain(c, ERROR, place, "%s", why.text);
 }
 
 static void check_secrets(const struct loaded *l, const struct config_source *source,
@@ -300,6 +297,7 @@ int config_check(struct loaded *l, const struct config_source *source, struct co
     check_feeds(l, c);
     check_zones(l, c);
     config_check_dns(l, c);
+    config_check_fleet(l, c);
     check_files(l, c);
     check_http(l, c);
     check_secrets(l, source, c);

@@ -79,8 +79,6 @@ static int set_written(struct loaded *l, struct part *part, const struct key *ke
             return rc;
         if (rc < 0)
             complain(complaints, ERROR, &place, "%s", why.text);
-        else if ((key->flags & KEY_LATER) != 0 && setting->text[0] != '\0')
-            complain(complaints, WARNING, &place, "not in this version; it has no effect");
         good = good && rc == 0;
     }
     if (good && part->base != NULL)
@@ -95,7 +93,7 @@ static int set_key(struct loaded *l, struct part *part, const struct key *key,
         return ERR_NOMEM;
     if (part->settings[key_index(part->section, key)].line != 0)
         return set_written(l, part, key, complaints);
-    if ((key->flags & (KEY_REQUIRED | KEY_LATER)) == KEY_REQUIRED) {
+    if ((key->flags & KEY_REQUIRED) != 0) {
         struct place place = part_place(part, key->name);
         complain(complaints, ERROR, &place, "is missing; write for example %s = %s", key->name,
                  key->example);

@@ -49,7 +49,6 @@ static void print_setting(const struct key *key, const struct setting *setting, 
                           FILE *to)
 {
     struct buf masked = BUF_INIT(0);
-    const char *later = (key->flags & KEY_LATER) != 0 ? ", not in this version" : "";
 
     fprintf(to, "%s =%s", key->name, setting->text[0] != '\0' ? " " : "");
     if ((key->flags & KEY_SECRET) != 0 && setting->text[0] != '\0') {
@@ -62,13 +61,13 @@ static void print_setting(const struct key *key, const struct setting *setting, 
     }
     buf_free(&masked);
     if (setting->line == 0) {
-        fprintf(to, "    # default%s\n", later);
+        fprintf(to, "    # default\n");
         return;
     }
     char shown[ESCAPE_MAX_BYTES + 1];
     struct text t = text_on(shown, sizeof shown);
     escape_to(&t, view_of(path), ESCAPE_TERMINAL);
-    fprintf(to, "    # %s:%u%s\n", shown, setting->line, later);
+    fprintf(to, "    # %s:%u\n", shown, setting->line);
 }
 
 static void dump_part(const struct part *part, const char *path, FILE *to)
@@ -116,8 +115,6 @@ static void sample_key(const struct key *key, FILE *to)
         fprintf(to, "; %s", words);
     if ((key->flags & KEY_RESTART) != 0)
         fputs("; needs a restart", to);
-    if ((key->flags & KEY_LATER) != 0)
-        fputs("; not in this version", to);
     if (key->text[0] == '\0' && key->example != NULL)
         fputs((key->flags & KEY_REQUIRED) != 0 ? "; must be there" : "; an example", to);
     fprintf(to, "\n#%s = ", key->name);

@@ -178,5 +178,6 @@ bool key_same(const struct key *key, const void *old, const void *fresh)
     fresh = const_field(fresh, key->at);
     if (key->type == VALUE_MODE)
         return *(const mode_t *)old == *(const mode_t *)fresh;
-    return strcmp(*(const char *const *)old, *(const char *const *)fresh) == 0;
+    const char *a = *(const char *const *)old, *b = *(const char *const *)fresh;
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }

@@ -16,8 +16,7 @@ enum {
     KEY_EMPTY = 2,    /* may be empty */
     KEY_RESTART = 4,  /* a running daemon cannot change it */
     KEY_SECRET = 8,   /* shown as *** */
-    KEY_LATER = 16,   /* of the contract, but not in this version */
-    KEY_REQUIRED = 32 /* has no default: must be written */
+    KEY_REQUIRED = 16 /* has no default: must be written */
 };
 
 struct key {

@@ -76,6 +76,9 @@ int config_check(struct loaded *l, const struct config_source *source, struct co
 void config_check_source(struct loaded *l, const struct part *part, struct feed_config *feed,
                          struct complaints *c);
 
+/* [redis]: reads its secret into the arena, and checks that it fits together. */
+void config_check_fleet(struct loaded *l, struct complaints *c);
+
 /* A zone: puts its secret in place, into the arena, and checks that it can be asked. */
 void config_check_zone(struct loaded *l, const struct part *part, struct config_zone *zone,
                        struct complaints *c);

@@ -42,8 +42,7 @@ static void on_status(const struct feed_status *status, void *arg)
     daemon_confirm(d->setup, status);
 }
 
-/* At the end the disk thread is gone. */
-static void retire(struct daemon *d, struct local *l, struct local_table *old)
+void daemon_retire(struct daemon *d, struct local *l, struct local_table *old)
 {
     if (d->disk != NULL)
         local_retire(l, old);
@@ -56,7 +55,7 @@ static void on_exclusions(struct local_table *table, const struct local_state *s
     struct daemon *d = arg;
 
     d->exclusions_state = *state;
-    retire(d, d->exclusions, verdict_set_exclusions(d->verdict, table));
+    daemon_retire(d, d->exclusions, verdict_set_exclusions(d->verdict, table));
 }
 
 static void on_blocks(struct local_table *table, const struct local_state *state, void *arg)
@@ -64,7 +63,7 @@ static void on_blocks(struct local_table *table, const struct local_state *state
     struct daemon *d = arg;
 
     d->blocks_state = *state;
-    retire(d, d->blocks, verdict_set_blocks(d->verdict, table));
+    daemon_retire(d, d->blocks, verdict_set_blocks(d->verdict, table));
 }
 
 static void on_zone_changed(const char *list, enum entry_kind kind, struct view key, bool listed,
@@ -198,7 +197,7 @@ static int load_files(struct daemon *d, const struct config *c, struct error *wh
     if (d->blocks == NULL)
         return why->code;
     verdict_set_blocks(d->verdict, blocks);
-    return 0;
+    return daemon_load_fleet(d, c, why);
 }
 
 /* With the rights of the user, as at reload: what the configuration (taken) names, and what was
@@ -251,6 +250,9 @@ static int bind_sockets(struct daemon *d, struct error *why)
         .blocks = d->blocks,
         .exclusions_state = &d->exclusions_state,
         .blocks_state = &d->blocks_state,
+        .fleet = d->fleet,
+        .shared = {{d->shared[0], &d->shared_state[0], fleet_file(d->fleet, LOCAL_EXCLUSIONS)},
+                   {d->shared[1], &d->shared_state[1], fleet_file(d->fleet, LOCAL_BLOCKS)}},
         .reload_failed = &d->reload.changed_nothing,
         .loop = d->queue,
         .started_at = clock_now(),
@@ -314,7 +316,7 @@ static int start_rooms(struct daemon *d, struct error *why)
         (rc = dnsbl_start(d->dnsbl, d->disk, d->queue, why)) < 0 ||
         (rc = local_watch(d->exclusions, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
         (rc = local_watch(d->blocks, d->disk, d->queue, on_blocks, d, why)) < 0 ||
-        (rc = policy_start(d->policy, why)) < 0)
+        (rc = daemon_start_fleet(d, why)) < 0 || (rc = policy_start(d->policy, why)) < 0)
         return rc;
     return admin_start(d->admin, why);
 }
@@ -338,6 +340,7 @@ static void say_started(const struct daemon *d)
 /* The threads first; then what they still had for the loop is taken, while all of it stands. */
 static void stop_threads(struct daemon *d)
 {
+    fleet_stop(d->fleet); /* it waits for the disk thread */
     if (d->feeds != NULL)
         feeds_stop(d->feeds);
     if (d->record != NULL)
@@ -361,6 +364,9 @@ static void stop_rooms(struct daemon *d)
     setup_release(d->reload.fresh);
     local_free(d->exclusions);
     local_free(d->blocks);
+    local_free(d->shared[0]);
+    local_free(d->shared[1]);
+    fleet_free(d->fleet);
     history_free(d->history);
     verdict_free(d->verdict);
     dnsbl_free(d->dnsbl);

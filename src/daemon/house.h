@@ -6,6 +6,7 @@
 #include "privileges.h"
 #include "rcptguard/base/disk.h"
 #include "rcptguard/base/passed.h"
+#include "rcptguard/fleet.h"
 #include "setup.h"
 #include "systemd.h"
 
@@ -38,6 +39,9 @@ struct daemon {
     struct history *history;
     struct local *exclusions, *blocks;
     struct local_state exclusions_state, blocks_state;
+    struct fleet *fleet;     /* NULL: [redis] is off */
+    struct local *shared[2]; /* its files, by kind; NULL: not shared */
+    struct local_state shared_state[2];
     struct policy *policy;
     struct admin *admin;
     struct admin_house house;
@@ -57,6 +61,16 @@ int daemon_tell_systemd(struct daemon *d, struct error *why);
 
 /* The log of decisions, as C wants it; without it mail goes on, and a warning says so. */
 void daemon_log_decisions(struct daemon *d, const struct config *c);
+
+/* The fleet, where [redis] says so: its files are loaded, and then watched and brought together. */
+int daemon_load_fleet(struct daemon *d, const struct config *c, struct error *why);
+int daemon_start_fleet(struct daemon *d, struct error *why);
+
+/* Its files under new settings of addresses. */
+int daemon_configure_fleet(struct daemon *d, const struct config *c);
+
+/* Gives a table that is not in force any more back; at the end the disk thread is gone. */
+void daemon_retire(struct daemon *d, struct local *l, struct local_table *old);
 
 /* Reads the configuration again and puts it into force, all of it or nothing; returns at once. */
 void daemon_reload(struct daemon *d);

@@ -46,9 +46,9 @@ static int configure_local(struct daemon *d, const struct config *c)
     int rc = local_configure(d->exclusions, &c->exclusions, &c->addresses, c->list_names,
                              c->n_list_names);
 
-    return rc < 0 ? rc
-                  : local_configure(d->blocks, &c->blocks, &c->addresses, c->list_names,
-                                    c->n_list_names);
+    if (rc == 0)
+        rc = local_configure(d->blocks, &c->blocks, &c->addresses, c->list_names, c->n_list_names);
+    return rc < 0 ? rc : daemon_configure_fleet(d, c);
 }
 
 /* What can fail comes first, and is undone when the other fails. */

@@ -31,8 +31,13 @@ struct change {
 static struct local_table *parse(const struct local *l, const struct buf *text)
 {
     const struct settings *s = l->settings;
-    return local_table_parse(s->kind, buf_view(text), &s->options,
-                             s->lists_known ? (const char *const *)s->lists : NULL, s->n_lists);
+    struct local_table *table =
+        local_table_parse(s->kind, buf_view(text), &s->options,
+                          s->lists_known ? (const char *const *)s->lists : NULL, s->n_lists);
+
+    if (table != NULL && s->shared)
+        local_table_mark_shared(table);
+    return table;
 }
 
 /* ---- reading ---- */

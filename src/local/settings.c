@@ -44,6 +44,7 @@ struct settings *local_settings_new(const struct local_config *config,
     s->lists_known = lists != NULL;
     s->file = view_dup(view_of(config->file));
     s->kind = config->kind;
+    s->shared = config->shared;
     s->good_file = good_path(config);
     s->lists = calloc(n_lists + 1, sizeof *s->lists);
     bool good = s->file != NULL && s->good_file != NULL && s->lists != NULL;

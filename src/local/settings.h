@@ -9,6 +9,7 @@ struct settings {
     struct task task; /* on its way to the disk thread */
     struct local *local;
     enum local_kind kind;
+    bool shared;
     char *file, *good_file;
     struct address_options options;
     char **lists;

@@ -275,6 +275,12 @@ struct task *local_table_retire_task(struct local_table *table)
 
 /* ---- reading ---- */
 
+void local_table_mark_shared(struct local_table *table)
+{
+    for (size_t i = 0; i < table->n_lines; i++)
+        table->lines[i].shared = true;
+}
+
 size_t local_table_count(const struct local_table *table)
 {
     return table == NULL ? 0 : table->n_lines;

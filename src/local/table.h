@@ -5,6 +5,9 @@
 #include "rcptguard/base/task.h"
 #include "rcptguard/local.h"
 
+/* All lines are the fleet's. */
+void local_table_mark_shared(struct local_table *table);
+
 /* The table's own task, to be posted once, by whoever gives it up; its run frees the table. */
 struct task *local_table_retire_task(struct local_table *table);
 

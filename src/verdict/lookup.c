@@ -235,6 +235,21 @@ static int32_t day_of(struct view at)
                                                              : 0;
 }
 
+/* The more specific of this site's own and the fleet's; of two on one name its own. */
+static const struct local_line *find_block(const struct verdict *v, int64_t now, unsigned *number)
+{
+    unsigned shared_number = 0;
+    const struct local_line *own = local_table_block(v->blocks, &v->recipient, now, number);
+    const struct local_line *shared =
+        local_table_block(v->shared_blocks, &v->recipient, now, &shared_number);
+
+    if (shared == NULL || (own != NULL && specificity_of(*number, (uint8_t)own->kind) <=
+                                              specificity_of(shared_number, (uint8_t)shared->kind)))
+        return own;
+    *number = shared_number;
+    return shared;
+}
+
 /*
  * A local block stands before the listings that are not more specific (rule 7): it is the first of
  * the lists, no list's exception frees from it, and where there is no room the last listing goes.
@@ -243,7 +258,7 @@ static void add_local_block(struct verdict *v, int64_t now)
 {
     unsigned number = 0, at = 0;
 
-    v->block = local_table_block(v->blocks, &v->recipient, now, &number);
+    v->block = find_block(v, now, &number);
     if (v->block == NULL)
         return;
     struct decision_listing listing = {

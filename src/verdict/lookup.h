@@ -20,6 +20,7 @@ struct verdict {
     const struct verdict_rules *rules;
     struct blocklist *blocklist;
     struct local_table *exclusions, *blocks;
+    struct local_table *shared_exclusions, *shared_blocks; /* the fleet's; NULL: none */
     const struct local_line *block; /* the local block of this recipient, or NULL */
     /* For each list of the blocklist: its place in the rules, or LOOKUP_NOT_CONFIGURED. */
     uint32_t rule_of[BLOCKLIST_MAX_LISTS];

@@ -32,6 +32,8 @@ void verdict_free(struct verdict *v)
     blocklist_free(v->blocklist);
     local_table_free(v->exclusions);
     local_table_free(v->blocks);
+    local_table_free(v->shared_exclusions);
+    local_table_free(v->shared_blocks);
     free(v->lists);
     free(v);
 }
@@ -51,18 +53,27 @@ struct blocklist *verdict_set_blocklist(struct verdict *v, struct blocklist *bl)
     return old;
 }
 
+static struct local_table *set(struct local_table **at, struct local_table *table)
+{
+    struct local_table *old = *at;
+    *at = table;
+    return old;
+}
+
 struct local_table *verdict_set_exclusions(struct verdict *v, struct local_table *table)
 {
-    struct local_table *old = v->exclusions;
-    v->exclusions = table;
-    return old;
+    return set(&v->exclusions, table);
 }
 
 struct local_table *verdict_set_blocks(struct verdict *v, struct local_table *blocks)
 {
-    struct local_table *old = v->blocks;
-    v->blocks = blocks;
-    return old;
+    return set(&v->blocks, blocks);
+}
+
+struct local_table *verdict_set_shared(struct verdict *v, enum local_kind kind,
+                                       struct local_table *table)
+{
+    return set(kind == LOCAL_BLOCKS ? &v->shared_blocks : &v->shared_exclusions, table);
 }
 
 const struct blocklist *verdict_blocklist(const struct verdict *v)
@@ -80,6 +91,11 @@ const struct local_table *verdict_blocks(const struct verdict *v)
     return v->blocks;
 }
 
+const struct local_table *verdict_shared(const struct verdict *v, enum local_kind kind)
+{
+    return kind == LOCAL_BLOCKS ? v->shared_blocks : v->shared_exclusions;
+}
+
 const struct histogram *verdict_latency(const struct verdict *v, enum verdict_way way)
 {
     return &v->latency[way];
@@ -91,13 +107,15 @@ static void match_exclusions(struct verdict *v, const struct question *q, int64_
 
     v->match.whole = NULL;
     v->match.n_partial = 0;
-    if (v->exclusions == NULL)
-        return;
-    if (q->sender.len > 0 && local_table_wants_sender(v->exclusions) &&
+    bool wanted =
+        local_table_wants_sender(v->exclusions) || local_table_wants_sender(v->shared_exclusions);
+    if (q->sender.len > 0 && wanted &&
         address_parse(q->sender, &v->rules->addresses, &v->sender) == ADDRESS_OK)
         sender = &v->sender;
     local_table_match(v->exclusions, &v->recipient, sender, q->sender.len == 0, q->sasl_username,
                       now, &v->match);
+    local_table_match(v->shared_exclusions, &v->recipient, sender, q->sender.len == 0,
+                      q->sasl_username, now, &v->match);
 }
 
 static struct view print_entry(const struct decision_listing *l, char *dst, size_t size)

@@ -40,10 +40,15 @@ static struct {
         local_edit_done *done[32];
         void *arg[32];
         enum local_action action;
-        char words[512]; /* of the last one */
+        const struct local *local; /* of the last one */
+        char words[512];           /* of the last one */
     } edit;
+    struct fleet_status fleet;
+    unsigned fleet_edited;          /* how often */
     const struct local_line *lines; /* of both tables */
     size_t n_lines;
+    const struct local_line *shared_lines; /* the fleet's */
+    size_t n_shared;
     bool protects; /* protect_covers says yes to big.example */
 
     record_found *why;
@@ -189,10 +194,14 @@ static inline void fake_feed(const char *name, enum feed_state state)
     snprintf(feed->name, sizeof feed->name, "%s", name);
 }
 
+static const struct local_table *fake_shared(void)
+{
+    return (const struct local_table *)(const void *)&fake.shared_lines;
+}
+
 size_t local_table_count(const struct local_table *ex)
 {
-    (void)ex;
-    return fake.n_lines;
+    return ex == fake_shared() ? fake.n_shared : fake.n_lines;
 }
 
 size_t local_table_expired(const struct local_table *ex, int64_t now)
@@ -230,7 +239,8 @@ const char *local_kind_text(enum local_kind kind)
 
 const struct local_line *local_table_at(const struct local_table *ex, size_t i)
 {
-    (void)ex;
+    if (ex == fake_shared())
+        return i < fake.n_shared ? &fake.shared_lines[i] : NULL;
     return i < fake.n_lines ? &fake.lines[i] : NULL;
 }
 
@@ -258,7 +268,7 @@ int local_what_parse(enum local_kind kind, struct view what, const struct addres
 
 int local_edit(struct local *l, const struct local_edit *edit, local_edit_done *done, void *arg)
 {
-    (void)l;
+    fake.edit.local = l;
     if (fake.edit.code != 0)
         return fake.edit.code;
     fake.edit.action = edit->action;
@@ -280,6 +290,34 @@ static inline void fake_edited(const struct local_edited *result)
     for (size_t i = 0; i < fake.edit.waiting; i++)
         fake.edit.done[i](result, fake.edit.arg[i]);
     fake.edit.waiting = 0;
+}
+
+void fleet_look(const struct fleet *f, struct fleet_status *out)
+{
+    (void)f;
+    *out = fake.fleet;
+}
+
+const char *fleet_state_text(enum fleet_state state)
+{
+    return state == FLEET_UP ? "up" : "away";
+}
+
+bool fleet_status_is_away(const struct fleet *f, int64_t now)
+{
+    return f != NULL && fake.fleet.state == FLEET_AWAY && now - fake.fleet.since > FLEET_AWAY_S;
+}
+
+void fleet_edited(struct fleet *f, enum local_kind kind)
+{
+    (void)f, (void)kind;
+    fake.fleet_edited++;
+}
+
+const struct local_table *verdict_shared(const struct verdict *v, enum local_kind kind)
+{
+    (void)v, (void)kind;
+    return fake_shared();
 }
 
 bool protect_covers(const struct protect *p, enum entry_kind kind, struct view domain)

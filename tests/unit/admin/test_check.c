@@ -112,9 +112,10 @@ static void test_excluded(void **state)
     (void)state;
     memset(&fake, 0, sizeof fake);
     char *text = check(V("jane@example.org"), &answer);
-    assert_non_null(strstr(text, "\"exclusion\":{\"by\":\"ann\",\"file\":\"/x\",\"line\":4,"
-                                 "\"note\":\"phoned \\\\xFF\",\"ticket\":\"INC4711\","
-                                 "\"until\":\"2026-12-31\",\"what\":\".example.org\"}"));
+    assert_non_null(strstr(text,
+                           "\"exclusion\":{\"by\":\"ann\",\"file\":\"/x\",\"line\":4,"
+                           "\"note\":\"phoned \\\\xFF\",\"shared\":false,\"ticket\":\"INC4711\","
+                           "\"until\":\"2026-12-31\",\"what\":\".example.org\"}"));
     assert_non_null(strstr(text, "\"excluded\":true,\"excluded_by\":{"));
     assert_non_null(strstr(text, "\"line\":2,\"list\":\"aper\""));
     assert_non_null(strstr(text, "\"entry\":\"*.example.org\""));

@@ -89,7 +89,8 @@ static void test_done(void **state)
           .after = V("a@example.org <x>")},
          "a@example.org|aper,local|2027-01-01|T1|n|ann",
          "201",
-         "{\"what\":\"a@example.org\",\"file\":\"/x/exclusions\",\"line\":4,\"changed\":true,"
+         "{\"what\":\"a@example.org\",\"file\":\"/x/"
+         "exclusions\",\"shared\":false,\"line\":4,\"changed\":true,"
          "\"after\":\"a@example.org <x>\",\"before\":[]}",
          "by=<ann> old=<> new=<a@example.org \\x3Cx\\x3E>"},
         {"POST",
@@ -153,7 +154,8 @@ static void test_done(void **state)
           .before = V("x\ny")},
          "a@example.org|gone||||ann",
          "200",
-         "{\"what\":\"a@example.org\",\"file\":\"/x/exclusions\",\"removed\":2,\"before\":[\"x\","
+         "{\"what\":\"a@example.org\",\"file\":\"/x/"
+         "exclusions\",\"shared\":false,\"removed\":2,\"before\":[\"x\","
          "\"y\"]}",
          "unexclude: a@example.org: changed uid="},
         {"DELETE",
@@ -186,7 +188,7 @@ static void test_done(void **state)
          {.outcome = LOCAL_EDIT_CHANGED, .lines = 1, .before = V("x")},
          "|||||",
          "200",
-         "{\"file\":\"/x/exclusions\",\"removed\":1,\"before\":[\"x\"]}",
+         "{\"file\":\"/x/exclusions\",\"shared\":false,\"removed\":1,\"before\":[\"x\"]}",
          "prune exclusions: all: changed"},
         {"DELETE",
          "/v1/blocks?expired=yes",
@@ -194,7 +196,7 @@ static void test_done(void **state)
          {.outcome = LOCAL_EDIT_NOTHING},
          "|||||",
          "200",
-         "{\"file\":\"/x/blocks\",\"removed\":0,\"before\":[]}",
+         "{\"file\":\"/x/blocks\",\"shared\":false,\"removed\":0,\"before\":[]}",
          "prune blocks"},
     };
 
@@ -300,6 +302,59 @@ static void test_roles(void **state)
     unlink(path); /* changed by us, it is not the server's to remove */
 }
 
+/* New lines go to the fleet's file; old ones are taken out of both, and of this site's own only
+ * where it has one: it need not be the daemon's. */
+static void test_shared(void **state)
+{
+    static const struct local_line own[] = {
+        {.what = V("b@example.org"), .key = V("b@example.org"), .line = 7, .until = INT64_MAX}};
+    static const struct local_edited added = {.outcome = LOCAL_EDIT_ADDED, .line = 3},
+                                     removed = {.outcome = LOCAL_EDIT_CHANGED,
+                                                .lines = 1,
+                                                .before = V("from the fleet")},
+                                     own_removed = {.outcome = LOCAL_EDIT_CHANGED,
+                                                    .lines = 2,
+                                                    .before = V("one\ntwo")},
+                                     absent = {.outcome = LOCAL_EDIT_ABSENT};
+    struct local *const fleets = (struct local *)&fake.fleet; /* only looked at */
+    char answer[4096];
+
+    (void)state;
+    house.exclusions = (struct local *)&fake.edit;
+    house.shared[LOCAL_EXCLUSIONS] = (struct admin_shared){fleets, NULL, "/s/exclusions"};
+    int fd = send_body("POST", "/v1/exclusions", "{\"what\":\"a@example.org\"}");
+    until_waiting(1);
+    assert_ptr_equal(fake.edit.local, fleets);
+    fake_edited(&added);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_non_null(strstr(answer, "\"file\":\"/s/exclusions\",\"shared\":true"));
+    assert_int_equal(fake.fleet_edited, 1);
+
+    fd = send_body("DELETE", "/v1/exclusions?what=a%40example.org", "");
+    until_waiting(1);
+    fake_edited(&absent);
+    assert_int_equal(fake.edit.waiting, 0);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_non_null(strstr(answer, "404"));
+
+    fake.lines = own;
+    fake.n_lines = 1;
+    fd = send_body("DELETE", "/v1/exclusions?what=b%40example.org", "");
+    until_waiting(1);
+    assert_ptr_equal(fake.edit.local, fleets);
+    local_edit_done *done = fake.edit.done[0];
+    fake.edit.waiting = 0;
+    done(&removed, fake.edit.arg[0]);
+    assert_int_equal(fake.edit.waiting, 1);
+    assert_ptr_equal(fake.edit.local, house.exclusions);
+    assert_string_equal(fake.edit.words, "b@example.org|||||");
+    fake_edited(&own_removed);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_non_null(
+        strstr(answer, "\"removed\":3,\"before\":[\"from the fleet\",\"one\",\"two\"]"));
+    house.shared[LOCAL_EXCLUSIONS] = (struct admin_shared){NULL};
+}
+
 /* The edit is logged whether its client, or the whole API, is there or not. */
 static void test_gone(void **state)
 {
@@ -337,10 +392,11 @@ static void test_lines(void **state)
     fake.lines = lines;
     fake.n_lines = 2;
     ask("GET /v1/exclusions HTTP/1.1\r\n\r\n", answer, sizeof answer);
-    assert_non_null(
-        strstr(answer, "{\"file\":\"/x/exclusions\",\"exclusions\":[{\"what\":\"a@example.org\","
-                       "\"line\":1,\"list\":[\"aper\",\"x\"],\"until\":null,\"ticket\":\"T\","
-                       "\"by\":null,\"at\":null,\"note\":null,\"expired\":true},"));
+    assert_non_null(strstr(
+        answer,
+        "{\"file\":\"/x/exclusions\",\"exclusions\":[{\"what\":\"a@example.org\","
+        "\"line\":1,\"shared\":false,\"list\":[\"aper\",\"x\"],\"until\":null,\"ticket\":\"T\","
+        "\"by\":null,\"at\":null,\"note\":null,\"expired\":true},"));
     assert_non_null(strstr(answer, "\"expired\":false}],\"errors\":[]}"));
     ask("GET /v1/blocks HTTP/1.1\r\n\r\n", answer, sizeof answer);
     assert_non_null(strstr(answer, "{\"file\":\"/x/blocks\",\"blocks\":[{\"what\":"));
@@ -378,8 +434,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_refused), TEST(test_done), TEST(test_busy),  TEST(test_not_taken),
-        TEST(test_roles),   TEST(test_gone), TEST(test_lines), TEST(test_long_lines),
+        TEST(test_refused), TEST(test_done),       TEST(test_busy),  TEST(test_not_taken),
+        TEST(test_roles),   TEST(test_shared),     TEST(test_roles), TEST(test_gone),
+        TEST(test_lines),   TEST(test_long_lines),
     };
 
     return RUN("admin/edits", tests);

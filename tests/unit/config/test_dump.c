@@ -45,7 +45,7 @@ static void test_dump(void **state)
         "\nrefresh = 60m    # t.conf:12\n",
         "\n[feed a]\nurl = file:/a    # t.conf:14\n",
         "\nuserpwd =    # default\n",
-        "\nurl = redis://***@127.0.0.1/0    # t.conf:17, not in this version\n",
+        "\nurl = redis://***@127.0.0.1/0    # t.conf:17\n",
         "\n[dnsbl e]\nzone = ${secret}.e.example    # t.conf:24\n"
         "query = email-sha1    # t.conf:25\ncodes = 127.0.0.2    # t.conf:27\n",
         "\nsecret = ***    # t.conf:26\nprobe_listed =    # default\n"
@@ -182,6 +182,7 @@ static const struct {
     {"client.pem", "-----BEGIN CERTIFICATE-----\n"},
     {"client.key", "-----BEGIN PRIVATE KEY-----\n"},
     {"zone.key", "geheim\n"},
+    {"fleet.key", "geheim\n"},
     {"feed.pub", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\n"},
 };
 #define N_SAMPLE_FILES (sizeof sample_files / sizeof sample_files[0])

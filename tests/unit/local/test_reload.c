@@ -29,7 +29,7 @@
 static const struct address_options options = {"+", true};
 
 static char dir[64], file[80], good_file[96];
-static struct local_config config = {LOCAL_EXCLUSIONS, file, dir};
+static struct local_config config = {LOCAL_EXCLUSIONS, file, dir, false};
 static struct disk *disk;
 static struct queue *loop;
 static struct local *local;

@@ -1,0 +1,105 @@
+/*
+ * The fleet: what several relays share through Redis. Redis is other people's machine, so all that
+ * comes from it is looked at as what a stranger sent, and nothing waits for it: a thread of its own
+ * talks with it, the loop only reads what that thread left. Without Redis each relay goes on with
+ * what it has.
+ *
+ * Exclusions and blocks that are shared are lines of files under state_dir/fleet, of the same
+ * grammar as this site's own, kept in force by the room `local`. Edits change the file; the thread
+ * compares the file, what the fleet last agreed on, and Redis, and brings them together.
+ *
+ * Order of use (loop thread): fleet_new (at start; makes the files) → the files are loaded and
+ * watched (local_new, local_watch) → fleet_start → fleet_edited, fleet_look at will → fleet_stop →
+ * fleet_free.
+ */
+#ifndef RCPTGUARD_FLEET_H
+#define RCPTGUARD_FLEET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rcptguard/address.h"
+#include "rcptguard/base/error.h"
+#include "rcptguard/feeds.h"
+#include "rcptguard/local.h"
+
+/* [redis] share */
+enum fleet_share {
+    FLEET_LISTS = 1,
+    FLEET_EXCLUSIONS = 2,
+    FLEET_BLOCKS = 4,
+    FLEET_EVENTS = 8,
+};
+
+/* "lists exclusions", in any order, blanks or commas between; "": nothing. ERR_SYNTAX with *why. */
+int fleet_share_parse(struct view text, unsigned *share, struct error *why);
+
+/* [redis] of the configuration; strings are borrowed. */
+struct fleet_config {
+    const char *url;               /* "": off */
+    const char *secret;            /* read already, never a file name; "": none */
+    const char *prefix;            /* begins every key and channel */
+    unsigned share;                /* enum fleet_share */
+    const char *sentinel, *master; /* "": URL is Redis itself */
+    const char *state_dir;
+    const struct address_options *addresses;
+    const char *protect_file; /* what a block from Redis never covers; NULL: the built-in */
+};
+
+/* What is wrong with it, for -t: ERR_SYNTAX or ERR_REFUSED with *why ("url: ..."), or 0. */
+int fleet_config_check(const struct fleet_config *config, struct error *why);
+
+struct fleet;
+
+/*
+ * Copies CONFIG, reads what this relay knows of the fleet and makes the files under state_dir/fleet
+ * that are not there yet. NULL with *why: they cannot be made, or there is no memory.
+ */
+struct fleet *fleet_new(const struct fleet_config *config, struct error *why);
+
+/* The file of that kind, to be loaded like this site's own; NULL: it is not shared. */
+const char *fleet_file(const struct fleet *f, enum local_kind kind);
+
+/* Starts the thread. KEPT: by kind, the files in force (NULL where not shared). */
+int fleet_start(struct fleet *f, struct local *const kept[2], struct error *why);
+
+/* Somebody changed the file of that kind: the others are to know. Any thread; NULL is fine. */
+void fleet_edited(struct fleet *f, enum local_kind kind);
+
+enum fleet_state {
+    FLEET_CONNECTING, /* not yet, or again */
+    FLEET_UP,
+    FLEET_AWAY,
+};
+const char *fleet_state_text(enum fleet_state state);
+
+/* A copy for the loop. */
+struct fleet_kind_status {
+    size_t entries;           /* that are set */
+    size_t waiting;           /* changed here, and not yet told */
+    uint64_t version;         /* the newest that is known */
+    unsigned char digest[16]; /* of all that is set: two relays that agree have it alike */
+    int64_t agreed_at; /* when it was last compared with Redis, seconds since 1970; 0: never */
+    uint64_t refused;  /* objects in Redis that could not be believed, at the last look */
+};
+struct fleet_status {
+    enum fleet_state state;
+    int64_t since;   /* in this state, seconds since 1970 */
+    char where[160]; /* host and port or path; no secret */
+    char relay[80];  /* what this relay is called */
+    char why[256];   /* what went wrong last, escaped; "": nothing */
+    unsigned share;
+    struct fleet_kind_status kinds[2]; /* by enum local_kind */
+};
+void fleet_look(const struct fleet *f, struct fleet_status *out);
+
+/* Redis is configured and away for so long that a person should look (rule 27). */
+#define FLEET_AWAY_S 60
+bool fleet_status_is_away(const struct fleet *f, int64_t now); /* NULL: no */
+
+/* Ends the thread: at once, or after a second where the system hangs in a name. NULL is fine. */
+void fleet_stop(struct fleet *f);
+void fleet_free(struct fleet *f); /* NULL is fine */
+
+#endif

@@ -1,0 +1,521 @@
+/*
+ * The fleet's thread: connects, listens for news, and compares what is shared when somebody changed
+ * it, here or elsewhere, and every minute. It waits with its own deadlines for a Redis that may
+ * hang; nobody waits for it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "parts.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/file.h"
+#include "rcptguard/base/log.h"
+#include "sentinel.h"
+
+#define LOOK_MS      60000 /* though nobody said that anything changed */
+#define AGAIN_MS     10000 /* Redis did not take it: full, no rights */
+#define GATHER_MS    200   /* between two comparisons because others changed something */
+#define RETRY_MS     500   /* doubled, to at most RETRY_MAX_MS, with a quarter of jitter */
+#define RETRY_MAX_MS 8000
+#define STOP_MS      1000
+
+/* ---- what the loop may see ------------------------------------------------------------------ */
+
+const char *fleet_state_text(enum fleet_state state)
+{
+    static const char *const texts[] = {"connecting", "up", "away"};
+
+    return texts[state];
+}
+
+void fleet_look(const struct fleet *f, struct fleet_status *out)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&f->lock;
+
+    pthread_mutex_lock(lock);
+    *out = f->status;
+    pthread_mutex_unlock(lock);
+}
+
+bool fleet_status_is_away(const struct fleet *f, int64_t now)
+{
+    struct fleet_status status;
+
+    if (f == NULL)
+        return false;
+    fleet_look(f, &status);
+    return status.state != FLEET_UP && now - status.since > FLEET_AWAY_S;
+}
+
+static void set_why(struct fleet *f, const struct error *why)
+{
+    struct text t = text_on(f->status.why, sizeof f->status.why);
+
+    if (why != NULL)
+        escape_to_max(&t, view_of(why->text), ESCAPE_TERMINAL, sizeof f->status.why);
+}
+
+/* True: it is another state than before. */
+static bool set_state(struct fleet *f, enum fleet_state state, const struct error *why)
+{
+    pthread_mutex_lock(&f->lock);
+    bool changed = f->status.state != state;
+    if (changed)
+        f->status.since = clock_now();
+    f->status.state = state;
+    set_why(f, why);
+    pthread_mutex_unlock(&f->lock);
+    return changed;
+}
+
+static void show_kind(struct fleet *f, const struct kept *k)
+{
+    struct fleet_kind_status fresh = {
+        .entries = k->entries,
+        .waiting = k->waiting,
+        .version = records_version(k->base),
+        .agreed_at = k->agreed_at,
+        .refused = k->refused,
+    };
+
+    records_digest(k->base, fresh.digest);
+    pthread_mutex_lock(&f->lock);
+    f->status.kinds[k->kind] = fresh;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
+/* As whom and what for says the URL; where, one of the Sentinels. */
+static int find_redis(struct fleet *f, struct redis_url *where, struct error *why)
+{
+    *where = f->url;
+    if (f->n_sentinels == 0)
+        return 0;
+    return sentinel_find(f->sentinels, f->n_sentinels, view_of(f->master), FLEET_CONNECT_MS, where,
+                         why);
+}
+
+static int subscribe(struct fleet *f, struct error *why)
+{
+    struct redisReply *reply = NULL;
+    char channel[128];
+    struct text t = text_on(channel, sizeof channel);
+
+    text_addf(&t, "%snews", f->prefix);
+    const struct view words[] = {view_of("SUBSCRIBE"), text_view(&t)};
+    int rc = redis_call(f->news, words, 2, FLEET_CALL_MS, &reply, why);
+    redis_reply_free(reply);
+    return rc;
+}
+
+static int connect_both(struct fleet *f, struct error *why)
+{
+    struct redis_url where;
+    int rc = find_redis(f, &where, why);
+
+    if (rc == 0)
+        rc = redis_open(f->redis, &where, FLEET_CONNECT_MS, why);
+    if (rc == 0)
+        rc = redis_open(f->news, &where, FLEET_CONNECT_MS, why);
+    if (rc == 0)
+        rc = subscribe(f, why);
+    return rc;
+}
+
+static void disconnect(struct fleet *f)
+{
+    redis_close(f->redis);
+    redis_close(f->news);
+}
+
+static void went_away(struct fleet *f, const struct error *why)
+{
+    int64_t wait = RETRY_MS << (f->failures < 5 ? f->failures : 5);
+
+    disconnect(f);
+    f->failures++;
+    if (wait > RETRY_MAX_MS)
+        wait = RETRY_MAX_MS;
+    f->retry_ms = clock_mono_ms() + wait + (int64_t)(random_u64() % (uint64_t)(wait / 4));
+    if (set_state(f, FLEET_AWAY, why))
+        log_warning("fleet", "%s: %s; each relay goes on with what it has", f->status.where,
+                    why->text);
+}
+
+static void connect_now(struct fleet *f)
+{
+    struct error why = {0};
+
+    if (connect_both(f, &why) < 0) {
+        went_away(f, &why);
+        return;
+    }
+    f->failures = 0;
+    if (set_state(f, FLEET_UP, NULL))
+        log_notice("fleet", "%s: connected as %s", f->status.where, f->relay);
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        f->kept[i].due_ms = 0;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+/* Redis is up and does not take it: what was changed here waits, and is in force all the same. */
+static void not_taken(struct fleet *f, struct kept *k, const struct error *why)
+{
+    k->due_ms = clock_mono_ms() + AGAIN_MS;
+    pthread_mutex_lock(&f->lock);
+    bool is_new = f->status.why[0] == '\0';
+    set_why(f, why);
+    pthread_mutex_unlock(&f->lock);
+    if (is_new)
+        log_warning("fleet", "%s: not told to the other relays: %s; tried again every %d s",
+                    local_kind_text(k->kind), why->text, AGAIN_MS / 1000);
+}
+
+static void taken(struct fleet *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool was_bad = f->status.why[0] != '\0';
+    f->status.why[0] = '\0';
+    pthread_mutex_unlock(&f->lock);
+    if (was_bad)
+        log_notice("fleet", "the other relays are told again");
+}
+
+static bool is_replica(const struct error *why)
+{
+    return strstr(why->text, "READONLY") != NULL;
+}
+
+/* False: the connection is broken. */
+static bool compare(struct fleet *f, struct kept *k)
+{
+    struct error why = {0};
+    int64_t begun = clock_mono_ms();
+
+    k->edited = k->told = false;
+    int rc = sync_kind(f, k, &why);
+    k->looked_ms = clock_mono_ms();
+    /* Comparing what others change without pause must not take more than a part of a CPU. */
+    int64_t took = k->looked_ms - begun;
+    k->looked_ms += took > GATHER_MS ? took : 0;
+    k->due_ms = k->looked_ms + LOOK_MS;
+    kept_save(k);
+    show_kind(f, k);
+    if (rc == ERR_REFUSED && is_replica(&why))
+        rc = ERR_IO; /* it was the master once; another one is now */
+    if (rc == ERR_REFUSED)
+        not_taken(f, k, &why);
+    else if (rc == 0)
+        taken(f);
+    else
+        went_away(f, &why);
+    return rc == 0 || rc == ERR_REFUSED;
+}
+
+static int64_t kept_due(const struct kept *k)
+{
+    int64_t due = k->due_ms;
+
+    if (k->told && k->looked_ms + GATHER_MS < due)
+        due = k->looked_ms + GATHER_MS;
+    return k->edited ? 0 : due;
+}
+
+static void compare_due(struct fleet *f)
+{
+    for (unsigned i = 0; i < FLEET_KINDS; i++) {
+        struct kept *k = &f->kept[i];
+        if (k->shared && clock_mono_ms() >= kept_due(k) && !compare(f, k))
+            return;
+    }
+}
+
+/* ---- news ----------------------------------------------------------------------------------- */
+
+/* "exclusions RELAY": RELAY changed some. */
+static void hear(struct fleet *f, struct view message)
+{
+    struct view kind, relay;
+
+    if (!view_word(&message, &kind) || !view_word(&message, &relay) || view_is(relay, f->relay))
+        return;
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if (f->kept[i].shared && view_is(kind, local_kind_text(f->kept[i].kind)))
+            f->kept[i].told = true;
+}
+
+static void take_news(struct fleet *f)
+{
+    struct redisReply *reply;
+    struct error why = {0};
+    struct view text;
+    int rc;
+
+    while ((rc = redis_message(f->news, &reply, &why)) > 0) {
+        if (reply_published(reply, &text))
+            hear(f, text);
+        redis_reply_free(reply);
+    }
+    if (rc < 0)
+        went_away(f, &why);
+}
+
+/* ---- the thread ----------------------------------------------------------------------------- */
+
+static void clear_fd(int fd)
+{
+    uint64_t count;
+
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
+        ;
+}
+
+static void signal_fd(int fd)
+{
+    uint64_t one = 1;
+
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+static int wait_ms(const struct fleet *f)
+{
+    int64_t now = clock_mono_ms(), due = f->retry_ms;
+
+    if (redis_is_up(f->redis)) {
+        due = now + LOOK_MS;
+        for (unsigned i = 0; i < FLEET_KINDS; i++)
+            if (f->kept[i].shared && kept_due(&f->kept[i]) < due)
+                due = kept_due(&f->kept[i]);
+    }
+    return due <= now ? 0 : (int)(due - now);
+}
+
+static void wait_for_work(struct fleet *f)
+{
+    struct pollfd fds[] = {{.fd = f->wake_fd, .events = POLLIN},
+                           {.fd = redis_fd(f->news), .events = POLLIN}};
+
+    poll(fds, 2, wait_ms(f));
+    clear_fd(f->wake_fd);
+    unsigned edited = atomic_exchange(&f->edited, 0);
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if ((edited & 1u << i) != 0)
+            f->kept[i].edited = true;
+}
+
+static void *fleet_main(void *arg)
+{
+    struct fleet *f = arg;
+
+    while (!atomic_load(&f->stop)) {
+        if (redis_is_up(f->redis))
+            take_news(f);
+        else if (clock_mono_ms() >= f->retry_ms)
+            connect_now(f);
+        if (redis_is_up(f->redis))
+            compare_due(f);
+        if (!atomic_load(&f->stop))
+            wait_for_work(f);
+    }
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if (f->kept[i].shared)
+            kept_save(&f->kept[i]);
+    disconnect(f);
+    signal_fd(f->ended_fd);
+    return NULL;
+}
+
+void fleet_edited(struct fleet *f, enum local_kind kind)
+{
+    if (f == NULL)
+        return;
+    atomic_fetch_or(&f->edited, 1u << kind);
+    signal_fd(f->wake_fd);
+}
+
+/* ---- start and end -------------------------------------------------------------------------- */
+
+static bool is_of_name(char c)
+{
+    return ascii_alnum(c) || c == '.' || c == '-' || c == '_';
+}
+
+/*
+ * A name for people: the host's, and behind it a few digits of this state directory's own, since
+ * several daemons may be on one host, and two hosts may be called localhost.
+ */
+static int name_relay(struct fleet *f, struct error *why)
+{
+    char path[4096], host[256] = "", id[9];
+    struct text file = text_on(path, sizeof path), name = text_on(f->relay, sizeof f->relay);
+    struct buf text = BUF_INIT(64);
+
+    text_addf(&file, "%s/fleet/relay", f->state_dir);
+    gethostname(host, sizeof host - 1);
+    for (char *c = host; *c != '\0'; c++)
+        if (!is_of_name(*c))
+            *c = '-';
+    if (file_read(path, 64, &text, NULL) == 0 && text.len >= 8)
+        snprintf(id, sizeof id, "%.8s", text.data);
+    else
+        snprintf(id, sizeof id, "%08x", (unsigned)random_u64());
+    for (char *c = id; *c != '\0'; c++)
+        if (!is_of_name(*c))
+            *c = '0';
+    buf_free(&text);
+    text_addf(&name, "%.40s.%s", host[0] == '\0' ? "relay" : host, id);
+    struct file_part part = {id, strlen(id)};
+    return file_replace(path, 0640, &part, 1, why);
+}
+
+static void show_where(struct fleet *f)
+{
+    struct text t = text_on(f->status.where, sizeof f->status.where);
+    char where[REDIS_WHERE_MAX];
+
+    if (f->n_sentinels > 0)
+        text_addf(&t, "%s (of Sentinel)", f->master);
+    else
+        text_add(&t, redis_url_where(&f->url, where));
+}
+
+static int copy_config(struct fleet *f, const struct fleet_config *c, struct error *why)
+{
+    int rc = redis_url_parse(view_of(c->url), &f->url, why);
+
+    if (rc == 0 && c->sentinel[0] != '\0')
+        rc = fleet_sentinels_parse(view_of(c->sentinel), f->sentinels, &f->n_sentinels, why);
+    if (rc < 0)
+        return rc;
+    f->share = f->status.share = c->share;
+    f->addresses = *c->addresses;
+    f->prefix = view_dup(view_of(c->prefix));
+    f->master = view_dup(view_of(c->master));
+    f->state_dir = view_dup(view_of(c->state_dir));
+    f->redis = redis_new();
+    f->news = redis_new();
+    f->suffixes = suffixes_new();
+    f->protect = protect_load(c->protect_file, NULL);
+    f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    f->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (f->prefix == NULL || f->master == NULL || f->state_dir == NULL || f->redis == NULL ||
+        f->news == NULL || f->suffixes == NULL || f->protect == NULL || f->wake_fd < 0 ||
+        f->ended_fd < 0 || seal_key_make(view_of(c->secret), &f->key) < 0)
+        return error_set(why, ERR_NOMEM, "no memory, or no list of public suffixes");
+    return 0;
+}
+
+static int open_kept(struct fleet *f, struct error *why)
+{
+    static const unsigned bits[] = {
+        [LOCAL_EXCLUSIONS] = FLEET_EXCLUSIONS, [LOCAL_BLOCKS] = FLEET_BLOCKS};
+    char dir[4096];
+    struct text t = text_on(dir, sizeof dir);
+    int rc;
+
+    text_addf(&t, "%s/fleet", f->state_dir);
+    if ((rc = file_make_dir(dir, 0750, why)) < 0 || (rc = name_relay(f, why)) < 0)
+        return rc;
+    memcpy(f->status.relay, f->relay, sizeof f->relay);
+    for (unsigned i = 0; rc == 0 && i < FLEET_KINDS; i++)
+        if ((f->share & bits[i]) != 0)
+            rc = kept_open(f, &f->kept[i], (enum local_kind)i, why);
+    return rc;
+}
+
+struct fleet *fleet_new(const struct fleet_config *config, struct error *why)
+{
+    struct fleet *f = calloc(1, sizeof *f);
+
+    if (f == NULL) {
+        error_set(why, ERR_NOMEM, "no memory");
+        return NULL;
+    }
+    pthread_mutex_init(&f->lock, NULL);
+    atomic_init(&f->stop, false);
+    atomic_init(&f->edited, 0);
+    f->wake_fd = f->ended_fd = -1;
+    f->status.since = clock_now();
+    if (copy_config(f, config, why) < 0 || open_kept(f, why) < 0) {
+        fleet_free(f);
+        return NULL;
+    }
+    show_where(f);
+    return f;
+}
+
+const char *fleet_file(const struct fleet *f, enum local_kind kind)
+{
+    return f != NULL && f->kept[kind].shared ? f->kept[kind].file : NULL;
+}
+
+/* Signals belong to the loop. */
+static int start_thread(struct fleet *f)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&f->thread, NULL, fleet_main, f);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        pthread_setname_np(f->thread, "fleet");
+    return rc;
+}
+
+int fleet_start(struct fleet *f, struct local *const kept[2], struct error *why)
+{
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        f->kept[i].local = kept[i];
+    int rc = start_thread(f);
+    if (rc != 0)
+        return error_set(why, ERR_IO, "cannot start the fleet's thread: %s", strerrordesc_np(rc));
+    f->running = true;
+    return 0;
+}
+
+void fleet_stop(struct fleet *f)
+{
+    if (f == NULL || !f->running)
+        return;
+    struct pollfd ended = {.fd = f->ended_fd, .events = POLLIN};
+    atomic_store(&f->stop, true);
+    signal_fd(f->wake_fd);
+    if (poll(&ended, 1, STOP_MS + FLEET_BIG_MS / 2) == 1) {
+        pthread_join(f->thread, NULL);
+        f->running = false;
+    }
+}
+
+void fleet_free(struct fleet *f)
+{
+    /* A thread that hangs in a name, at the end of the process, keeps what it looks at. */
+    if (f == NULL || f->running)
+        return;
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        kept_close(&f->kept[i]);
+    redis_free(f->redis);
+    redis_free(f->news);
+    suffixes_free(f->suffixes);
+    protect_release(f->protect);
+    free(f->prefix);
+    free(f->master);
+    free(f->state_dir);
+    if (f->wake_fd >= 0)
+        close(f->wake_fd);
+    if (f->ended_fd >= 0)
+        close(f->ended_fd);
+    explicit_bzero(&f->key, sizeof f->key);
+    explicit_bzero(&f->url, sizeof f->url);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}

@@ -1,0 +1,285 @@
+/*
+ * One shared file: what is in it by WHAT, changing it, and what the fleet agreed on beside it. The
+ * file itself is put into force by the room `local`, which also edits it; whoever looks at it finds
+ * lines as in this site's own.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parts.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/file.h"
+#include "rcptguard/base/log.h"
+
+#define DELETED_KEPT_S (90 * 86400) /* a relay that was away for longer may bring a line back */
+
+static const char head[] =
+    "# The fleet's %s: this file is kept by rcptguardd and the same on all relays.\n"
+    "# Change it with `rcptguard`; this site's own lines are in its own file.\n";
+
+/* ---- start ---------------------------------------------------------------------------------- */
+
+static int make_file(const struct kept *k, struct error *why)
+{
+    struct buf text = BUF_INIT(0);
+    struct stat st;
+
+    if (stat(k->file, &st) == 0)
+        return 0;
+    buf_addf(&text, head, local_kind_text(k->kind));
+    struct file_part part = {text.data, text.len};
+    int rc = text.failed ? error_set(why, ERR_NOMEM, "no memory")
+                         : file_replace(k->file, 0640, &part, 1, why);
+    buf_free(&text);
+    return rc;
+}
+
+/* Without it all of the file is told anew: nothing is lost but deletions nobody heard of. */
+static void read_base(struct kept *k)
+{
+    struct buf text = BUF_INIT(0);
+    struct error why = {0};
+    int rc = file_read(k->base_file, RECORDS_FILE_MAX, &text, &why);
+
+    if (rc == 0)
+        rc = records_read(k->base, buf_view(&text), &why);
+    if (rc < 0 && rc != ERR_ABSENT)
+        log_warning("fleet", "%s: %s; what is in %s is told to the others again", k->base_file,
+                    why.text, k->file);
+    buf_free(&text);
+}
+
+int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct error *why)
+{
+    struct text file = text_on(k->file, sizeof k->file),
+                base = text_on(k->base_file, sizeof k->base_file);
+
+    k->kind = kind;
+    k->shared = true;
+    text_addf(&file, "%s/fleet/%s", f->state_dir, local_kind_text(kind));
+    text_addf(&base, "%s/fleet/%s.agreed", f->state_dir, local_kind_text(kind));
+    k->base = records_new();
+    if (k->base == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    int rc = make_file(k, why);
+    if (rc == 0)
+        read_base(k);
+    return rc;
+}
+
+void kept_close(struct kept *k)
+{
+    records_free(k->base);
+    k->base = NULL;
+}
+
+/* ---- what is in the file -------------------------------------------------------------------- */
+
+static struct kept_group *group_of(struct kept_text *t, struct view what)
+{
+    bool is_new;
+    uint64_t *at = map_put(t->by_what, what, &is_new);
+
+    if (at == NULL)
+        return NULL;
+    if (is_new) {
+        *at = ++t->n;
+        t->groups[t->n - 1].what = what;
+    }
+    return &t->groups[*at - 1];
+}
+
+/* Lines of a text by their number, from 1, which only grows. */
+struct walk {
+    struct view rest, line;
+    unsigned number;
+};
+
+static struct view walk_to(struct walk *w, unsigned number)
+{
+    while (w->number < number && view_split(&w->rest, '\n', &w->line))
+        w->number++;
+    return w->number == number ? w->line : VIEW_NONE;
+}
+
+static int group_lines(struct kept_text *t)
+{
+    struct walk w = {.rest = buf_view(&t->text)};
+    size_t n = local_table_count(t->table);
+
+    t->by_what = map_new();
+    t->groups = calloc(n + 1, sizeof *t->groups);
+    if (t->by_what == NULL || t->groups == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        const struct local_line *e = local_table_at(t->table, i);
+        struct kept_group *g = group_of(t, e->what);
+        if (g == NULL)
+            return ERR_NOMEM;
+        buf_add_view(&g->text, walk_to(&w, e->line));
+        if (buf_add_text(&g->text, "\n") < 0)
+            return ERR_NOMEM;
+    }
+    return 0;
+}
+
+int kept_read(struct fleet *f, const struct kept *k, struct kept_text *out, struct error *why)
+{
+    *out = (struct kept_text){.text = BUF_INIT(0)};
+    int rc = file_read(k->file, LOCAL_MAX_FILE_BYTES, &out->text, why);
+
+    if (rc < 0)
+        return rc;
+    out->table = local_table_parse(k->kind, buf_view(&out->text), &f->addresses, NULL, 0);
+    if (out->table != NULL && group_lines(out) == 0)
+        return 0;
+    kept_text_free(out);
+    return error_set(why, ERR_NOMEM, "no memory for %s", k->file);
+}
+
+void kept_text_free(struct kept_text *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        buf_free(&t->groups[i].text);
+    free(t->groups);
+    map_free(t->by_what);
+    local_table_free(t->table);
+    buf_free(&t->text);
+    *t = (struct kept_text){.text = BUF_INIT(0)};
+}
+
+struct view kept_lines(const struct kept_text *t, struct view what)
+{
+    const uint64_t *at = map_get(t->by_what, what);
+
+    return at == NULL ? view_of("") : buf_view(&t->groups[*at - 1].text);
+}
+
+/* ---- changing it ---------------------------------------------------------------------------- */
+
+static int put_changes(const struct kept_text *t, const struct kept_change *changes, size_t n,
+                       struct buf *out)
+{
+    struct map *changed = map_new();
+    struct walk w = {.rest = buf_view(&t->text)};
+    struct view rest = buf_view(&t->text), line;
+    bool is_new;
+
+    for (size_t i = 0; changed != NULL && i < n; i++)
+        if (map_put(changed, changes[i].what, &is_new) == NULL)
+            out->failed = true;
+    /* Lines that are no entries (remarks, errors) stay where they are. */
+    size_t entry = 0, entries = local_table_count(t->table);
+    for (unsigned number = 1; rest.len > 0 && view_split(&rest, '\n', &line); number++) {
+        const struct local_line *e = NULL;
+        if (entry < entries && local_table_at(t->table, entry)->line == number)
+            e = local_table_at(t->table, entry++);
+        if (e != NULL && changed != NULL && map_get(changed, e->what) != NULL)
+            continue;
+        buf_add_view(out, walk_to(&w, number));
+        buf_add_text(out, "\n");
+    }
+    for (size_t i = 0; i < n; i++)
+        buf_add_view(out, changes[i].text);
+    bool failed = changed == NULL || out->failed;
+    map_free(changed);
+    return failed ? ERR_NOMEM : 0;
+}
+
+/* The disk thread answers a thread that waits. */
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t came;
+    bool done;
+    int code;
+    struct error why;
+};
+
+static void replaced(int code, const struct error *why, void *arg)
+{
+    struct waiting *w = arg;
+
+    pthread_mutex_lock(&w->lock);
+    w->code = code;
+    w->why = *why;
+    w->done = true;
+    pthread_cond_signal(&w->came);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int kept_write(struct kept *k, const struct kept_text *t, const struct kept_change *changes,
+               size_t n, struct error *why)
+{
+    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
+    struct buf fresh = BUF_INIT(LOCAL_MAX_FILE_BYTES);
+    int rc = put_changes(t, changes, n, &fresh);
+
+    if (rc == 0)
+        rc = local_replace(k->local, buf_view(&t->text), buf_view(&fresh), replaced, &w);
+    buf_free(&fresh);
+    if (rc < 0)
+        return error_set(why, rc, "%s cannot be changed now", k->file);
+    /* The disk thread outlives this one, and has a second for each job. */
+    pthread_mutex_lock(&w.lock);
+    while (!w.done)
+        pthread_cond_wait(&w.came, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    *why = w.why;
+    return w.code;
+}
+
+/* ---- what was agreed ------------------------------------------------------------------------ */
+
+void kept_save(struct kept *k)
+{
+    struct buf text = BUF_INIT(0);
+    struct error why;
+
+    if (!k->base_changed)
+        return;
+    records_forget_deleted(k->base, clock_now() - DELETED_KEPT_S);
+    if (records_write(k->base, &text) < 0) {
+        log_error("fleet", "no memory to save what the relays agreed on");
+        buf_free(&text);
+        return;
+    }
+    struct file_part part = {text.data, text.len};
+    if (file_replace_lazily(k->base_file, 0640, &part, 1, &why) < 0)
+        log_warning("fleet", "%s; after a restart without Redis the fleet's %s may be older",
+                    why.text, local_kind_text(k->kind));
+    else
+        k->base_changed = false;
+    buf_free(&text);
+}
+
+/* ---- what comes from others ----------------------------------------------------------------- */
+
+/* What a person may force here with `block --force`, no other relay may. */
+static bool covers_too_much(const struct fleet *f, const struct local_line *e)
+{
+    if (e->kind != ENTRY_DOMAIN && e->kind != ENTRY_TREE && e->kind != ENTRY_BELOW)
+        return false;
+    return suffixes_is_public(f->suffixes, e->key) || protect_covers(f->protect, e->kind, e->key);
+}
+
+bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text)
+{
+    if (text.len == 0)
+        return true;
+    size_t lines = 0;
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.ptr[i] == '\n';
+    if (text.len > RECORD_TEXT_MAX || text.ptr[text.len - 1] != '\n')
+        return false;
+    struct local_table *table = local_table_parse(kind, text, &f->addresses, NULL, 0);
+    size_t n = local_table_count(table);
+    bool good = n > 0 && n == lines && local_table_left_out(table) == 0;
+    for (size_t i = 0; good && i < n; i++) {
+        const struct local_line *e = local_table_at(table, i);
+        good = view_eq(e->what, what) && !(kind == LOCAL_BLOCKS && covers_too_much(f, e));
+    }
+    local_table_free(table);
+    return good;
+}

@@ -1,0 +1,125 @@
+/*
+ * The fleet's inside. fleet.c has the thread and the connection, kept.c one shared file and what
+ * was agreed of it, sync.c brings file, agreement and Redis together; settings.c reads the
+ * configuration. Fleet thread, but for what says otherwise.
+ */
+#ifndef FLEET_PARTS_H
+#define FLEET_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rcptguard/base/buf.h"
+#include "rcptguard/base/map.h"
+#include "rcptguard/fleet.h"
+#include "records.h"
+#include "redis.h"
+#include "reply.h"
+#include "seal.h"
+
+#define FLEET_KINDS         2 /* enum local_kind */
+#define FLEET_MAX_SENTINELS 8
+
+/* One call; a Redis that takes longer is as good as away. */
+#define FLEET_CALL_MS    1000
+#define FLEET_BIG_MS     5000 /* one that may move megabytes */
+#define FLEET_CONNECT_MS 2000
+
+/* One shared file, and what the fleet agreed on. */
+struct kept {
+    enum local_kind kind;
+    bool shared;
+    char file[4096], base_file[4096];
+    struct records *base;
+    bool base_changed; /* and not written yet */
+    struct local *local;
+    bool edited;       /* here, since the last comparison: it is due at once */
+    bool told;         /* by another relay */
+    int64_t due_ms;    /* the next comparison at the latest; mono */
+    int64_t looked_ms; /* the last one; mono */
+    size_t entries, waiting;
+    uint64_t refused;
+    int64_t agreed_at;
+    bool warned; /* of objects that cannot be believed */
+};
+
+struct fleet {
+    char *prefix, *master, *state_dir;
+    struct redis_url url, sentinels[FLEET_MAX_SENTINELS];
+    size_t n_sentinels;
+    unsigned share;
+    struct seal_key key;
+    struct address_options addresses;
+    struct suffixes *suffixes;
+    struct protect *protect;
+    char relay[SEAL_RELAY_MAX];
+
+    struct kept kept[FLEET_KINDS];
+    struct redis *redis, *news;
+    int64_t retry_ms; /* mono */
+    unsigned failures;
+
+    pthread_t thread;
+    bool running;
+    int wake_fd, ended_fd;
+    atomic_bool stop;
+    atomic_uint edited; /* a bit by kind */
+
+    pthread_mutex_t lock; /* of what stands below; never held while anything is waited for */
+    struct fleet_status status;
+};
+
+/* ---- settings.c */
+
+/* OUT has room for FLEET_MAX_SENTINELS. */
+int fleet_sentinels_parse(struct view text, struct redis_url *out, size_t *n, struct error *why);
+
+/* ---- kept.c */
+
+/* One shared file as it is now: its lines by WHAT. */
+struct kept_group {
+    struct view what;
+    struct buf text; /* its lines, each with its end */
+};
+struct kept_text {
+    struct buf text;
+    struct local_table *table;
+    struct map *by_what; /* → index + 1 in groups */
+    struct kept_group *groups;
+    size_t n;
+};
+
+/* Makes the directory and the file where they are missing, and reads what was agreed. */
+int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct error *why);
+void kept_close(struct kept *k);
+
+int kept_read(struct fleet *f, const struct kept *k, struct kept_text *out, struct error *why);
+void kept_text_free(struct kept_text *t);
+
+/* The lines of WHAT, "" when there are none. */
+struct view kept_lines(const struct kept_text *t, struct view what);
+
+/* What is to be in the file in the place of the lines of WHAT; "": nothing. */
+struct kept_change {
+    struct view what, text;
+};
+
+/* ERR_CONFLICT: somebody edited the file meanwhile. Waits for the disk thread. */
+int kept_write(struct kept *k, const struct kept_text *t, const struct kept_change *changes,
+               size_t n, struct error *why);
+
+void kept_save(struct kept *k); /* what was agreed; a warning when it cannot be written */
+
+/* Are these lines what others may put into force here? They come from outside. */
+bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text);
+
+/* ---- sync.c */
+
+/*
+ * Compares and brings together, once. 0: as far as others did not change something at the same
+ * moment (k->told: once more). ERR_REFUSED: Redis does not take it (full, rights), and the
+ * connection is good; other codes: it is broken.
+ */
+int sync_kind(struct fleet *f, struct kept *k, struct error *why);
+
+#endif

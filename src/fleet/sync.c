@@ -1,0 +1,440 @@
+/*
+ * Bringing one shared file, what the fleet agreed on, and Redis together. In Redis each kind is one
+ * hash: WHAT → a sealed object. Nothing is written there but by a script that compares first, so of
+ * two relays that change the same WHAT at the same moment one is told to look again. Versions are a
+ * counter of Redis, raised to what this relay knows when it was emptied: no clock of any relay
+ * decides.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "merge.h"
+#include "parts.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/log.h"
+
+#define A_CALL 100 /* objects put at once, so that Redis is never kept busy for long */
+
+/* The body of an object: a word and a line end, and lines. */
+#define SET     "set\n"
+#define DELETED "deleted\n"
+
+/* KEYS: hash. ARGV: channel, message, then WHAT, the object that must be there ("": none), the new
+ * one. Answers 1 or 0 for each. */
+static struct redis_script put_script = {
+    .text = "local r, any = {}, false\n"
+            "for i = 3, #ARGV, 3 do\n"
+            "  local now = redis.call('HGET', KEYS[1], ARGV[i]) or ''\n"
+            "  if now == ARGV[i + 1] then\n"
+            "    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) r[#r + 1] = 1 any = true\n"
+            "  else r[#r + 1] = 0 end\n"
+            "end\n"
+            "if any then redis.call('PUBLISH', ARGV[1], ARGV[2]) end\n"
+            "return r\n",
+};
+
+/* KEYS: counter. ARGV: the highest version known, how many are wanted. Answers the last of them; as
+ * text, since Lua's numbers are exact to 2^53 only, and what is beyond is none of ours. */
+static struct redis_script count_script = {
+    .text =
+        "local now = tonumber(redis.call('GET', KEYS[1]) or '0') or 0\n"
+        "local known = tonumber(ARGV[1])\n"
+        "if now < known or now > 9007199254740000 then redis.call('SET', KEYS[1], ARGV[1]) end\n"
+        "return redis.call('INCRBY', KEYS[1], ARGV[2])\n",
+};
+
+/* What is to be put into Redis. */
+struct put {
+    struct buf what;      /* copied: what was agreed on moves when it grows */
+    struct view expected; /* what is there; borrowed from the answer */
+    struct buf text;      /* told: the lines, "" when deleted */
+    struct buf sealed;
+    uint64_t version;
+    bool offer;     /* SEALED is the base's, and stays its */
+    bool also_here; /* the file becomes TEXT as well */
+    bool stands;
+};
+
+/* What is to be taken from it. */
+struct take {
+    struct record_of record;
+    bool in_file; /* says so already */
+};
+
+struct round {
+    struct fleet *f;
+    struct kept *k;
+    struct kept_text now;
+    struct redisReply *hash;
+    struct map *seen; /* WHATs that Redis has */
+    struct put *puts;
+    struct take *takes;
+    size_t n_puts, n_takes;
+    uint64_t highest; /* version of all that Redis has and this relay knows */
+    char key[128], counter[136], channel[80], message[128];
+};
+
+static int no_memory(struct error *why)
+{
+    return error_set(why, ERR_NOMEM, "no memory to compare what relays share");
+}
+
+/* ---- deciding ------------------------------------------------------------------------------- */
+
+static bool make_room(struct round *r, size_t wanted)
+{
+    r->puts = calloc(wanted + 1, sizeof *r->puts);
+    r->takes = calloc(wanted + 1, sizeof *r->takes);
+    return r->puts != NULL && r->takes != NULL;
+}
+
+static struct put *add_put(struct round *r, struct view what, struct view expected)
+{
+    struct put *p = &r->puts[r->n_puts++];
+
+    *p = (struct put){.expected = expected};
+    buf_add_view(&p->what, what);
+    return p;
+}
+
+static int decide(struct round *r, struct view what, struct view raw,
+                  const struct record_of *remote)
+{
+    const struct record_of *base = records_find(r->k->base, what);
+    const struct merge_side ours = {base == NULL ? 0 : base->version,
+                                    base == NULL ? view_of("") : base->text},
+                            theirs = {remote == NULL ? 0 : remote->version,
+                                      remote == NULL ? view_of("") : remote->text};
+    struct view file = kept_lines(&r->now, what);
+    struct put *p;
+
+    switch (merge_decide(&ours, file, &theirs)) {
+    case MERGE_NOTHING:
+        break;
+    case MERGE_TAKE:
+        r->takes[r->n_takes++] =
+            (struct take){.record = *remote, .in_file = view_eq(file, remote->text)};
+        break;
+    case MERGE_TELL:
+        p = add_put(r, what, raw);
+        return p->what.failed ? ERR_NOMEM : buf_add_view(&p->text, file);
+    case MERGE_BOTH:
+        p = add_put(r, what, raw);
+        p->also_here = true;
+        return p->what.failed || merge_lines(file, theirs.text, &p->text) == ERR_NOMEM ? ERR_NOMEM
+                                                                                       : 0;
+    case MERGE_OFFER:
+        p = add_put(r, what, raw);
+        p->offer = true;
+        return p->what.failed ? ERR_NOMEM : buf_add_view(&p->sealed, base->sealed);
+    }
+    return 0;
+}
+
+/* What an object of Redis says; false: nothing that can be believed. */
+static bool open_object(const struct round *r, struct view what, struct view raw,
+                        struct record_of *out)
+{
+    struct error why;
+    struct sealed sealed;
+    const char *kind = local_kind_text(r->k->kind);
+
+    if (what.len == 0 || what.len > RECORD_WHAT_MAX ||
+        seal_open(&r->f->key, kind, what, raw, &sealed, &why) < 0 || sealed.version == 0)
+        return false;
+    bool is_set = view_starts(sealed.body, SET);
+    if (!is_set && !view_is(sealed.body, DELETED))
+        return false;
+    *out = (struct record_of){
+        .what = what,
+        .version = sealed.version,
+        .text = is_set ? view_from(sealed.body, sizeof SET - 1) : view_of(""),
+        .sealed = raw,
+        .at = clock_now(),
+    };
+    return (!is_set || out->text.len > 0) && kept_allows(r->f, r->k->kind, what, out->text);
+}
+
+/* Blocks are only believed with a secret (an exclusion of a forger frees; a block refuses mail). */
+static bool may_believe(const struct round *r)
+{
+    return r->f->key.secret || r->k->kind == LOCAL_EXCLUSIONS;
+}
+
+static int decide_object(struct round *r, struct view what, struct view raw)
+{
+    const struct record_of *base = records_find(r->k->base, what);
+    struct record_of remote;
+    bool is_new;
+
+    if (map_put(r->seen, what, &is_new) == NULL)
+        return ERR_NOMEM;
+    if (base != NULL && view_eq(base->sealed, raw))
+        remote = *base;
+    else if (!may_believe(r) || !open_object(r, what, raw, &remote)) {
+        r->k->refused++;
+        /* Something of ours takes its place, if there is any; else it is left alone. */
+        bool ours = base != NULL || kept_lines(&r->now, what).len > 0;
+        return ours ? decide(r, what, raw, NULL) : 0;
+    }
+    if (remote.version > r->highest)
+        r->highest = remote.version;
+    return decide(r, what, raw, &remote);
+}
+
+static int decide_all(struct round *r)
+{
+    size_t n = reply_pairs(r->hash), n_base = records_count(r->k->base);
+    struct view what, raw;
+    int rc = 0;
+
+    r->highest = records_version(r->k->base);
+    if (!make_room(r, n + n_base + r->now.n) || (r->seen = map_new()) == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        if (reply_pair(r->hash, i, &what, &raw))
+            rc = decide_object(r, what, raw);
+    for (size_t i = 0; rc == 0 && i < n_base; i++) {
+        const struct record_of *base = records_at(r->k->base, i);
+        if (map_get(r->seen, base->what) == NULL)
+            rc = decide(r, base->what, view_of(""), NULL);
+    }
+    for (size_t i = 0; rc == 0 && i < r->now.n; i++) {
+        what = r->now.groups[i].what;
+        if (map_get(r->seen, what) == NULL && records_find(r->k->base, what) == NULL)
+            rc = decide(r, what, view_of(""), NULL);
+    }
+    return rc;
+}
+
+/* ---- telling -------------------------------------------------------------------------------- */
+
+static int seal_put(struct round *r, struct put *p, uint64_t version)
+{
+    struct buf body = BUF_INIT(0);
+
+    buf_add_text(&body, p->text.len > 0 ? SET : DELETED);
+    buf_add_view(&body, buf_view(&p->text));
+    const struct sealed what = {
+        .kind = local_kind_text(r->k->kind),
+        .name = buf_view(&p->what),
+        .relay = view_of(r->f->relay),
+        .version = version,
+        .body = buf_view(&body),
+    };
+    p->version = version;
+    int rc = body.failed ? ERR_NOMEM : seal_make(&r->f->key, &what, &p->sealed);
+    buf_free(&body);
+    return rc;
+}
+
+/* Versions for all that is told. */
+static int number_puts(struct round *r, struct error *why)
+{
+    struct redisReply *reply = NULL;
+    char known[24], wanted[24];
+    int64_t last;
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_puts; i++)
+        n += !r->puts[i].offer;
+    if (n == 0)
+        return 0;
+    snprintf(known, sizeof known, "%llu", (unsigned long long)r->highest);
+    snprintf(wanted, sizeof wanted, "%zu", n);
+    const struct view key = view_of(r->counter), args[] = {view_of(known), view_of(wanted)};
+    int rc = redis_run(r->f->redis, &count_script, &key, 1, args, 2, FLEET_CALL_MS, &reply, why);
+    if (rc == 0 && (!redis_number(reply, &last) || last < (int64_t)n))
+        rc = error_set(why, ERR_REFUSED, "%s is no counter; delete that key", r->counter);
+    redis_reply_free(reply);
+    uint64_t version = rc == 0 ? (uint64_t)last - n : 0;
+    for (size_t i = 0; rc == 0 && i < r->n_puts; i++)
+        if (!r->puts[i].offer && seal_put(r, &r->puts[i], ++version) < 0)
+            rc = no_memory(why);
+    return rc;
+}
+
+/* What Redis took is agreed on; the rest was changed there meanwhile. */
+static int put_some(struct round *r, struct put *puts, size_t n, struct error *why)
+{
+    struct view args[2 + 3 * A_CALL] = {view_of(r->channel), view_of(r->message)};
+    struct redisReply *reply = NULL;
+    const struct view key = view_of(r->key);
+
+    for (size_t i = 0; i < n; i++) {
+        args[2 + 3 * i] = buf_view(&puts[i].what);
+        args[3 + 3 * i] = puts[i].expected;
+        args[4 + 3 * i] = buf_view(&puts[i].sealed);
+    }
+    int rc =
+        redis_run(r->f->redis, &put_script, &key, 1, args, 2 + 3 * n, FLEET_BIG_MS, &reply, why);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        int64_t stands = 0;
+        redis_number(reply_element(reply, i), &stands);
+        puts[i].stands = stands == 1;
+        if (!puts[i].stands)
+            r->k->told = true;
+    }
+    redis_reply_free(reply);
+    return rc;
+}
+
+static int put_all(struct round *r, struct error *why)
+{
+    int rc = number_puts(r, why);
+
+    for (size_t i = 0; rc == 0 && i < r->n_puts; i += A_CALL)
+        rc = put_some(r, &r->puts[i], r->n_puts - i < A_CALL ? r->n_puts - i : A_CALL, why);
+    return rc;
+}
+
+/* ---- agreeing ------------------------------------------------------------------------------- */
+
+static int agree(struct round *r, const struct record_of *record, struct error *why)
+{
+    int rc = records_put(r->k->base, record);
+
+    if (rc == ERR_LIMIT)
+        return error_set(why, ERR_REFUSED,
+                         "more than %d lines, or %zu MiB, cannot be shared; take out what is over",
+                         RECORDS_MAX, RECORDS_MAX_BYTES >> 20);
+    r->k->base_changed |= rc == 0;
+    return rc == 0 ? 0 : no_memory(why);
+}
+
+/* The file first, then what was agreed (merge.h). */
+static int take_all(struct round *r, struct error *why)
+{
+    struct kept_change *changes = calloc(r->n_takes + r->n_puts + 1, sizeof *changes);
+    size_t n = 0;
+
+    if (changes == NULL)
+        return no_memory(why);
+    for (size_t i = 0; i < r->n_takes; i++)
+        if (!r->takes[i].in_file)
+            changes[n++] = (struct kept_change){r->takes[i].record.what, r->takes[i].record.text};
+    for (size_t i = 0; i < r->n_puts; i++)
+        if (r->puts[i].stands && r->puts[i].also_here)
+            changes[n++] =
+                (struct kept_change){buf_view(&r->puts[i].what), buf_view(&r->puts[i].text)};
+    int rc = n == 0 ? 0 : kept_write(r->k, &r->now, changes, n, why);
+    free(changes);
+    for (size_t i = 0; rc == 0 && i < r->n_takes; i++)
+        rc = agree(r, &r->takes[i].record, why);
+    return rc;
+}
+
+static int agree_on_puts(struct round *r, bool also_here, struct error *why)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < r->n_puts; i++) {
+        const struct put *p = &r->puts[i];
+        if (!p->stands || p->offer || p->also_here != also_here)
+            continue;
+        const struct record_of record = {buf_view(&p->what), p->version, buf_view(&p->text),
+                                         buf_view(&p->sealed), clock_now()};
+        rc = agree(r, &record, why);
+    }
+    return rc;
+}
+
+/* ---- one round ------------------------------------------------------------------------------ */
+
+static int ask(struct round *r, struct error *why)
+{
+    const struct view words[] = {view_of("HGETALL"), view_of(r->key)};
+
+    return redis_call(r->f->redis, words, 2, FLEET_BIG_MS, &r->hash, why);
+}
+
+/* Told once an object at the beginning, and once when all is well again. */
+static void warn_of_refused(struct kept *k)
+{
+    if (k->refused > 0 && !k->warned)
+        log_warning(
+            "fleet",
+            "%s: %llu objects in Redis cannot be believed (another [redis] secret, damage, or "
+            "a block that covers too much) and are left out",
+            local_kind_text(k->kind), (unsigned long long)k->refused);
+    k->warned = k->refused > 0;
+}
+
+static size_t still_waiting(const struct round *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_puts; i++)
+        n += !r->puts[i].stands && !r->puts[i].offer;
+    return n;
+}
+
+static int bring_together(struct round *r, struct error *why)
+{
+    int rc = decide_all(r);
+
+    if (rc < 0)
+        return no_memory(why);
+    warn_of_refused(r->k);
+    int told = put_all(r, why);
+    /* What Redis does not take now does not keep us from what others say. */
+    struct error later = {0};
+    if (told < 0 && told != ERR_REFUSED)
+        return told;
+    rc = agree_on_puts(r, false, &later);
+    if (rc == 0)
+        rc = take_all(r, &later);
+    if (rc == 0)
+        rc = agree_on_puts(r, true, &later);
+    if (rc == ERR_CONFLICT) {
+        r->k->edited = true;
+        rc = 0;
+    }
+    if (rc < 0)
+        *why = later;
+    return rc < 0 ? error_set(why, ERR_REFUSED, "%s", later.text) : told;
+}
+
+static void name_keys(struct round *r)
+{
+    const char *prefix = r->f->prefix, *kind = local_kind_text(r->k->kind);
+
+    snprintf(r->key, sizeof r->key, "%s%s", prefix, kind);
+    snprintf(r->counter, sizeof r->counter, "%s%s:version", prefix, kind);
+    snprintf(r->channel, sizeof r->channel, "%snews", prefix);
+    snprintf(r->message, sizeof r->message, "%s %s", kind, r->f->relay);
+}
+
+static void round_free(struct round *r)
+{
+    for (size_t i = 0; i < r->n_puts; i++) {
+        buf_free(&r->puts[i].what);
+        buf_free(&r->puts[i].text);
+        buf_free(&r->puts[i].sealed);
+    }
+    free(r->puts);
+    free(r->takes);
+    map_free(r->seen);
+    redis_reply_free(r->hash);
+    kept_text_free(&r->now);
+}
+
+int sync_kind(struct fleet *f, struct kept *k, struct error *why)
+{
+    struct round r = {.f = f, .k = k};
+
+    k->refused = 0;
+    name_keys(&r);
+    int rc = kept_read(f, k, &r.now, why);
+    if (rc < 0)
+        return error_set(why, ERR_REFUSED, "%s", why->text);
+    k->entries = r.now.n;
+    rc = ask(&r, why);
+    if (rc == 0)
+        rc = bring_together(&r, why);
+    k->waiting = still_waiting(&r);
+    if (rc == 0)
+        k->agreed_at = clock_now();
+    round_free(&r);
+    return rc;
+}

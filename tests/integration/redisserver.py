@@ -1,0 +1,53 @@
+"""A real redis-server in a directory of its own, on a unix socket and a loopback port."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from support import end_process, free_port, make_directory, remove_directory, run, start_process, wait_until
+
+needs_redis = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not here")
+
+
+class Redis:
+    def __init__(self, **settings):
+        self.directory = make_directory()
+        self.port = free_port()
+        self.socket = self.directory / "redis.sock"
+        self.settings = settings
+        self.process = None
+        self.log = self.directory / "log"
+
+    def start(self):
+        arguments = {
+            "port": self.port, "bind": "127.0.0.1", "unixsocket": self.socket, "unixsocketperm": "777",
+            "dir": self.directory, "save": '""', "appendonly": "no", "logfile": self.log, **self.settings,
+        }
+        words = ["redis-server"]
+        for key, value in arguments.items():
+            words += [f"--{key}", *(value if isinstance(value, list) else [value])]
+        self.process = start_process(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("Redis answers", lambda: self.call("PING", check=False) == "PONG")
+        return self
+
+    @property
+    def unix(self):
+        return f"unix:{self.socket}"
+
+    def call(self, *words, check=True):
+        """redis-cli's answer as text."""
+        done = run("redis-cli", "-s", self.socket, *words)
+        if check:
+            assert done.returncode == 0 and not done.stdout.startswith("ERR"), (words, done.stdout, done.stderr)
+        return done.stdout.rstrip("\n")
+
+    def kill(self):
+        self.process.kill()
+        end_process(self.process, 5)
+        self.process = None
+
+    def close(self):
+        if self.process is not None:
+            end_process(self.process)
+        remove_directory(self.directory)

@@ -1,0 +1,342 @@
+"""Several relays, one truth: exclusions and blocks that are shared through a real Redis."""
+
+import concurrent.futures
+import time
+
+import pytest
+
+from daemon import Daemon
+from redisserver import Redis, needs_redis
+from support import wait_until
+
+pytestmark = needs_redis
+
+SECRET = "a secret that all relays have"
+LISTED = [f"u{i}@example.org" for i in range(50)]
+IN_FORCE_S = 2
+
+
+@pytest.fixture
+def redis():
+    server = Redis().start()
+    yield server
+    server.close()
+
+
+class Fleet(list):
+    """Relays that share; each has the same list."""
+
+    def add(self, redis, **keys):
+        relay = Daemon()
+        relay.list_file("main", "".join(f"{r}\n" for r in LISTED))
+        relay.config["redis"] = dict(
+            {"url": redis.unix, "secret": SECRET, "share": "exclusions blocks"}, **keys
+        )
+        self.append(relay)
+        return relay
+
+    def start(self):
+        for relay in self:
+            relay.start()
+            relay.wait_blocked(LISTED[0])
+            wait_up(relay)
+        return self
+
+    def close(self):
+        errors = []
+        for relay in self:
+            try:
+                relay.close()
+            except AssertionError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+
+@pytest.fixture
+def fleet(redis):
+    relays = Fleet()
+    yield relays
+    relays.close()
+
+
+@pytest.fixture
+def five(fleet, redis):
+    for _ in range(5):
+        fleet.add(redis)
+    return fleet.start()
+
+
+def status(relay):
+    return relay.api("GET", "/v1/status")[1]["fleet"]
+
+
+def wait_up(relay, seconds=15):
+    wait_until("connected", lambda: status(relay)["state"] == "up", seconds)
+
+
+def wait_agree(relays, kind="exclusions", seconds=20):
+    """All have the same, and nothing waits."""
+
+    def agree():
+        seen = [status(relay)[kind] for relay in relays]
+        return len({(s["digest"], s["count"]) for s in seen}) == 1 and not any(s["waiting"] for s in seen)
+
+    try:
+        wait_until("the relays agree", agree, seconds)
+    except AssertionError as late:
+        raise AssertionError(f"{late}: {[status(relay)[kind] for relay in relays]}") from None
+
+
+def lines(relay, kind="exclusions"):
+    text = (relay.state / "fleet" / kind).read_text()
+    return sorted(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def exclude(relay, what, **more):
+    return relay.api("POST", "/v1/exclusions", body={"what": what, **more})[0]
+
+
+def unexclude(relay, what):
+    return relay.api("DELETE", "/v1/exclusions", what=what)[0]
+
+
+def test_one_is_for_all(five):
+    """Typed on one, in force on all, as Postfix would find it; and taken out by another one."""
+    begin = time.monotonic()
+    assert five[1].command("exclude", LISTED[3], "--ticket", "INC1", "--note", "their postmaster").returncode == 0
+    for relay in five:
+        relay.wait_free(LISTED[3], IN_FORCE_S - (time.monotonic() - begin))
+    begin = time.monotonic()
+    assert five[4].command("unexclude", LISTED[3]).returncode == 0
+    for relay in five:
+        relay.wait_blocked(LISTED[3], IN_FORCE_S - (time.monotonic() - begin))
+    wait_agree(five)
+
+
+def test_blocks_too(five):
+    assert five[0].command("block", "thief@example.net", "--note", "stole accounts").returncode == 0
+    for relay in five:
+        relay.wait_blocked("thief@example.net", IN_FORCE_S)
+    assert five[2].command("unblock", "thief@example.net").returncode == 0
+    for relay in five:
+        relay.wait_free("thief@example.net", IN_FORCE_S)
+
+
+def test_it_is_said_where_a_line_is_from(five):
+    exclude(five[0], LISTED[1], ticket="INC7", note="said so")
+    five[3].wait_free(LISTED[1])
+    shown = five[3].api("GET", "/v1/exclusions")[1]["exclusions"]
+    assert [(e["what"], e["shared"], e["ticket"]) for e in shown] == [(LISTED[1], True, "INC7")]
+    found = five[3].api("GET", "/v1/check", recipient=LISTED[1])[1]["exclusion"]
+    assert found["shared"] and found["file"] == str(five[3].state / "fleet" / "exclusions"), found
+    assert "fleet" in five[3].command("exclusions").stdout
+    assert "fleet" in five[3].command("check", LISTED[1]).stdout
+
+
+def test_this_sites_own_file_rules_here(five):
+    """A line that somebody wrote into a relay's own file is nobody else's, and nobody else takes it out."""
+    five[0].exclusions.write_text(f"{LISTED[2]}\n")
+    five[0].wait_free(LISTED[2])
+    exclude(five[1], LISTED[2])
+    for relay in five:
+        relay.wait_free(LISTED[2])
+    assert unexclude(five[1], LISTED[2]) == 200
+    for relay in five[1:]:
+        relay.wait_blocked(LISTED[2])
+    assert not five[0].blocks(LISTED[2])
+    assert unexclude(five[0], LISTED[2]) == 200
+    five[0].wait_blocked(LISTED[2])
+    assert five[0].exclusions.read_text().strip() == ""
+
+
+def test_two_lists_at_once_are_both_kept(five):
+    for relay, name in zip(five, ("main", "local")):
+        exclude(relay, LISTED[4], list=[name])
+    wait_agree(five)
+    held = lines(five[2])
+    assert any("main" in line for line in held) and any("local" in line for line in held), held
+
+
+@pytest.mark.seconds(240)
+def test_a_thousand_edits_on_each(five):
+    """Some take out what others put in; all agree in the end, and nothing is lost."""
+
+    def edit(number):
+        relay = five[number]
+        for i in range(500):
+            assert exclude(relay, f"r{number}-{i}@example.net") == 201
+            if i % 2:
+                assert unexclude(relay, f"r{number}-{i}@example.net") == 200
+            else:
+                exclude(relay, f"common{i}@example.net", note=f"by {number}")
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        list(pool.map(edit, range(5)))
+    wait_agree(five, seconds=60)
+    held = {line.split()[0] for line in lines(five[0])}
+    wanted = {f"r{n}-{i}@example.net" for n in range(5) for i in range(0, 500, 2)}
+    assert held == wanted | {f"common{i}@example.net" for i in range(0, 500, 2)}
+    assert all(lines(relay) == lines(five[0]) for relay in five)
+
+
+# Redis is not well
+
+
+def test_redis_away(five, redis):
+    """Edits count at once where they are made, and everywhere when it is back."""
+    exclude(five[0], LISTED[1])
+    wait_agree(five)
+    redis.kill()
+    wait_until("it is seen", lambda: status(five[0])["state"] == "away")
+    assert exclude(five[1], LISTED[5]) == 201
+    assert unexclude(five[2], LISTED[1]) == 200
+    five[1].wait_free(LISTED[5], 1)
+    five[2].wait_blocked(LISTED[1], 1)
+    assert not five[3].blocks(LISTED[1]) and five[3].blocks(LISTED[5])
+    redis.start()  # empty
+    for relay in five:
+        wait_up(relay)
+        relay.wait_free(LISTED[5], 10)
+        relay.wait_blocked(LISTED[1], 10)
+    wait_agree(five)
+
+
+def test_start_without_redis(five, redis):
+    exclude(five[0], LISTED[6])
+    wait_agree(five)
+    five[4].stop()
+    redis.kill()
+    five[4].start()
+    assert not five[4].blocks(LISTED[6]) and five[4].blocks(LISTED[7])
+
+
+def test_one_that_was_away_undoes_nothing(five, redis):
+    exclude(five[0], LISTED[8])
+    wait_agree(five)
+    five[4].stop()
+    assert unexclude(five[0], LISTED[8]) == 200
+    exclude(five[1], LISTED[9])
+    wait_agree(five[:4])
+    five[4].start()
+    five[4].wait_blocked(LISTED[8], 10)
+    five[4].wait_free(LISTED[9], 10)
+    assert all(relay.blocks(LISTED[8]) for relay in five)
+
+
+def test_emptied_while_they_are_connected(five, redis):
+    exclude(five[0], LISTED[1])
+    exclude(five[0], LISTED[2])
+    five[1].wait_free(LISTED[2])
+    assert unexclude(five[1], LISTED[2]) == 200
+    wait_agree(five)
+    redis.call("FLUSHALL")
+    exclude(five[3], LISTED[3])
+    for relay in five:
+        relay.wait_free(LISTED[3])
+        relay.wait_blocked(LISTED[2])
+        relay.wait_free(LISTED[1])
+    wait_agree(five)
+    assert redis.call("HLEN", "rcptguard:exclusions") == "3"
+
+
+def test_full(five, redis):
+    redis.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    redis.call("CONFIG", "SET", "maxmemory", "1")
+    assert exclude(five[0], LISTED[1]) == 201
+    five[0].wait_free(LISTED[1], 1)
+    wait_until("it is said", lambda: "OOM" in (status(five[0])["problem"] or ""))
+    assert five[1].blocks(LISTED[1])
+    redis.call("CONFIG", "SET", "maxmemory", "0")
+    for relay in five:
+        relay.wait_free(LISTED[1], 15)
+
+
+def test_paused(five, redis):
+    """Verdicts go on without a breath; so do edits."""
+    redis.call("CLIENT", "PAUSE", "4000")
+    assert exclude(five[0], LISTED[1]) == 201
+    with five[0].client() as client:
+        begin = time.monotonic()
+        for _ in range(2000):
+            client.ask(LISTED[0])
+        assert time.monotonic() - begin < 5
+    five[0].wait_free(LISTED[1], 1)
+    for relay in five:
+        relay.wait_free(LISTED[1], 20)
+
+
+@pytest.mark.parametrize("garbage", ["", "x", "rcptguard1 exclusions a 5 " + "0" * 64 + "\nset\n"])
+def test_garbage(five, redis, garbage):
+    exclude(five[0], LISTED[1])
+    wait_agree(five)
+    redis.call("HSET", "rcptguard:exclusions", LISTED[2], garbage)
+    redis.call("HSET", "rcptguard:exclusions", LISTED[1], garbage)
+    redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+    wait_until("its own is put in place again",
+               lambda: LISTED[1] in redis.call("HGET", "rcptguard:exclusions", LISTED[1]))
+    assert all(relay.blocks(LISTED[2]) and not relay.blocks(LISTED[1]) for relay in five)
+    five[0].wait_log("cannot be believed")
+
+
+@pytest.mark.parametrize("key", ["rcptguard:exclusions", "rcptguard:exclusions:version"])
+def test_a_key_of_another_kind(five, redis, key):
+    redis.call("DEL", key)
+    redis.call("SET" if key.endswith("exclusions") else "LPUSH", key, "nonsense")
+    assert exclude(five[0], LISTED[1]) == 201
+    five[0].wait_free(LISTED[1], 1)
+    wait_until("it is said", lambda: status(five[0])["problem"])
+    redis.call("DEL", key)
+    for relay in five:
+        relay.wait_free(LISTED[1], 15)
+
+
+# trust
+
+
+def test_another_secret_is_not_believed(fleet, redis):
+    fleet.add(redis)
+    fleet.add(redis, secret="another one")
+    fleet.start()
+    exclude(fleet[0], LISTED[1])
+    fleet[1].wait_log("cannot be believed")
+    assert fleet[1].blocks(LISTED[1])
+
+
+def test_blocks_without_a_secret(fleet, redis):
+    """Anybody who reaches Redis could refuse all mail; that somebody lets mail through is no harm."""
+    for _ in range(2):
+        fleet.add(redis, secret="")
+    fleet.start()
+    exclude(fleet[0], LISTED[1])
+    fleet[1].wait_free(LISTED[1])
+    fleet[0].api("POST", "/v1/blocks", body={"what": "thief@example.net"})
+    fleet[0].wait_blocked("thief@example.net")
+    fleet[1].wait_log("blocks: .* cannot be believed")
+    assert not fleet[1].blocks("thief@example.net")
+
+
+def test_a_block_that_covers_too_much(five):
+    """What a person forces on one relay is that relay's."""
+    assert five[0].command("block", "gmail.com", "--force").returncode == 0
+    five[0].wait_blocked("anybody@gmail.com")
+    five[1].wait_log("covers too much")
+    assert not any(relay.blocks("anybody@gmail.com") for relay in five[1:])
+
+
+def test_secret_is_never_shown(five, redis):
+    exclude(five[0], LISTED[1])
+    wait_agree(five)
+    shown = five[0].log() + five[0].command("status").stdout + redis.call("HGETALL", "rcptguard:exclusions")
+    assert SECRET not in shown
+
+
+def test_nothing_is_asked_on_the_way_of_a_query(five, redis):
+    before = [int(line.split(":")[1]) for line in redis.call("INFO", "stats").splitlines()
+              if line.startswith("total_commands_processed")][0]
+    with five[0].client() as client:
+        for i in range(20000):
+            client.ask(LISTED[i % 50])
+    after = [int(line.split(":")[1]) for line in redis.call("INFO", "stats").splitlines()
+             if line.startswith("total_commands_processed")][0]
+    assert after - before < 50
