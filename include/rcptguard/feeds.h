@@ -10,6 +10,7 @@
 #ifndef RCPTGUARD_FEEDS_H
 #define RCPTGUARD_FEEDS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -297,6 +298,100 @@ int feed_lint(int fd, const struct feeds_config *config, const struct feed_confi
 
 /* The format that most lines of HEAD, the beginning of a file, look like; NULL: no idea. */
 const struct feed_format_info *feed_looks_like(struct view head);
+
+/* ---- one fetch for several relays ---- */
+
+/*
+ * Whoever knows other relays, and what they fetched (the room `fleet`), gives these calls. Before
+ * the worker fetches from an http(s) URL it begins a look and takes steps until one says what to
+ * do. All are on the WORKER's thread; one step may block for a second or two, and no longer.
+ */
+enum feeds_share_wish {
+    FEEDS_SHARE_NEWS,  /* not due: only what others fetched since, and never LEAD */
+    FEEDS_SHARE_FETCH, /* due: what others fetched within this period, else fetch for all */
+    FEEDS_SHARE_NOW,   /* a person waits: as FETCH, but only what was fetched just now */
+};
+
+enum feeds_share_answer {
+    FEEDS_SHARE_NOTHING, /* the share is out of it: fetch, and tell nobody */
+    FEEDS_SHARE_MORE,    /* step again at once, there is more to do */
+    FEEDS_SHARE_WAIT,    /* another relay fetches it: step again in half a second */
+    FEEDS_SHARE_BODY,    /* another relay fetched it, and TAKE has had all bytes */
+    FEEDS_SHARE_SAME,    /* the same, and it is one of HAVE */
+    FEEDS_SHARE_FAILED,  /* another relay tried a moment ago, in vain */
+    FEEDS_SHARE_LEAD,    /* fetch it and tell what came; go on with steps meanwhile */
+};
+
+#define FEEDS_SHARE_HAVE      2
+#define FEEDS_SHARE_SIGNATURE 256 /* the longest spelling of one is shorter */
+
+struct feeds_share_order {
+    enum feeds_share_wish wish;
+    const char *feed;      /* its name, for the log; borrowed as long as the look */
+    struct view identity;  /* what is fetched, with its secrets; borrowed for the call */
+    int64_t refresh_s;     /* between two fetches of the fleet at the least */
+    int64_t expires_max_s; /* what the server says may make it so much; 0: nothing */
+    uint64_t max_bytes;    /* of the body */
+    const unsigned char *have[FEEDS_SHARE_HAVE]; /* SHA-256 of bodies that are here, or NULL */
+    int64_t have_age_ms;     /* since this relay learned from the publisher what it has */
+    uint64_t seen;           /* the mark of what was taken last; 0: nothing was */
+    bool heed_failures;      /* believe a relay that failed, instead of trying as well */
+    const atomic_bool *stop; /* the worker's: leave all undone */
+    /* Takes bytes of a body, in order; FIRST: whatever came before is void. Not 0: cannot. */
+    int (*take)(struct view bytes, bool first, void *arg);
+    void *arg;
+};
+
+struct feeds_share_found {
+    uint64_t mark;     /* of what is shared, never 0; 0: nothing is known to the share */
+    unsigned same;     /* SAME: which of HAVE */
+    int64_t age_ms;    /* BODY, SAME: since it was fetched */
+    int64_t expires_s; /* as the server said then; 0: it did not */
+    int64_t retry_s;   /* FAILED: leave it alone for so long */
+    char etag[256], last_modified[64];     /* printable ASCII */
+    char signature[FEEDS_SHARE_SIGNATURE]; /* of a signed list */
+    size_t signature_len;
+    struct error why; /* FAILED: may hold bytes from outside */
+};
+
+/* What came of a fetch that LEAD asked for. The bytes are read later, in steps. */
+struct feeds_share_came {
+    bool ok;     /* there is a body; else WHY says what went wrong */
+    bool packed; /* by its publisher: packing it again is in vain */
+    const unsigned char *sha256;
+    uint64_t bytes;
+    const char *etag, *last_modified;
+    struct view signature;
+    bool renew_only; /* only where the share has these bytes: their signature is not here */
+    int64_t expires_s;
+    const char *why;
+    /* Gives the next bytes, none at the end; valid until the next call. */
+    int (*next)(void *from, struct view *bytes, struct error *why);
+    void *from; /* for as long as the look */
+};
+
+struct feeds_share_look;
+
+struct feeds_share {
+    void *arg;
+    /* NULL: there is nobody to ask, or no memory. */
+    struct feeds_share_look *(*begin)(const struct feeds_share_order *order, void *arg);
+    /*
+     * After LEAD: NOTHING: it is not ours any more, the fetch goes on alone; LEAD: still so. After
+     * `came`: MORE until it is NOTHING.
+     */
+    enum feeds_share_answer (*step)(struct feeds_share_look *look, struct feeds_share_found *found);
+    void (*came)(struct feeds_share_look *look, const struct feeds_share_came *came);
+    /* At any time; what was begun and not finished is taken back. */
+    void (*end)(struct feeds_share_look *look);
+};
+
+/* Before feeds_start, once; SHARE is copied, its ARG borrowed until feeds_stop. ERR_NOMEM. */
+int feeds_share(struct feeds *f, const struct feeds_share *share);
+
+/* Others fetched something: lists are looked for now instead of within a minute. Any thread, from
+ * feeds_start until feeds_stop. */
+void feeds_share_news(struct feeds *f);
 
 /* Frees a blocklist on the worker, where it stalls nobody; NULL is fine. */
 void feeds_retire(struct feeds *f, struct blocklist *bl);

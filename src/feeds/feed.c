@@ -8,6 +8,7 @@
 #include "progress.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
+#include "shared_list.h"
 
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
 {
@@ -51,6 +52,7 @@ void feed_text(char *dst, size_t size, const char *src)
 
 void feed_drop_result(struct feed_source *s)
 {
+    shared_list_cancel(s);
     body_free(s->result.body);
     s->result.body = NULL;
     s->arrived = false;

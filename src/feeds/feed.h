@@ -19,7 +19,8 @@ struct feed_house {
     const struct feeds_config *config;
     const struct suffixes *suffixes;
     struct fetcher *fetcher;
-    const atomic_bool *stop; /* set: leave long work undone */
+    const atomic_bool *stop;     /* set: leave long work undone */
+    struct shared_lists *shares; /* shared_list.h; NULL: every relay fetches for itself */
 
     /* Hears what is being done with F, in the middle of long work. NULL: nobody does. */
     void (*tell)(const struct feed *f, const char *words, void *arg);
@@ -44,6 +45,8 @@ struct feed_url {
     char failed[200];                   /* why, in this look; "": it did not */
     bool down;                          /* that it fails was logged */
     int64_t not_before;                 /* Retry-After: not asked while another one can be */
+    uint64_t seen;                      /* what is shared of it, as it was looked at last */
+    unsigned hearsay;                   /* in a row, others said that it fails */
 };
 
 /* What a feed is made of: its list, its cleared list. */
@@ -55,9 +58,17 @@ struct feed_source {
     struct outcome first; /* of those: the first */
     struct feed *feed;    /* whose it is, and what it is fetched by, while a look goes on */
     struct fetcher *fetcher;
-    struct fetch *fetch; /* of the list, then of its signature */
-    bool asked_held;     /* the validators that were sent are those of the held copy */
-    bool arrived;        /* RESULT is there and not judged yet */
+    struct fetch *fetch;        /* of the list, then of its signature */
+    bool asked_held;            /* the validators that were sent are those of the held copy */
+    bool arrived;               /* RESULT is there and not judged yet */
+    struct shared_list *shared; /* while the share is asked, or waits for what comes of FETCH */
+    bool whole;                 /* no validators are to be sent, this time */
+    bool fresh;                 /* of a look for news: RESULT is some */
+    int64_t age_ms;             /* of RESULT: it was true so long ago */
+    int64_t known_ms; /* when the server, or who asked it, said last what is there; mono, 0: before
+                         the start */
+    char signature[FEEDS_SHARE_SIGNATURE]; /* the file that RESULT was signed by */
+    size_t signature_len;
     struct fetch_result result;
     struct body *unsaved[COPY_STATES]; /* taken, not in the store yet */
 };
@@ -77,9 +88,11 @@ struct feed {
     bool adopted;
     unsigned char adopted_copy[SHA256_BYTES];
 
-    bool running; /* a fetch is under way */
-    bool due;     /* now, whatever next_fetch says */
-    bool changed; /* meta is to be saved */
+    bool running;    /* a fetch is under way */
+    bool news;       /* and is none: it only looks for what other relays fetched */
+    int64_t news_ms; /* when it will, at the latest; mono */
+    bool due;        /* now, whatever next_fetch says */
+    bool changed;    /* meta is to be saved */
     int64_t saved_at, save_again_at;
 
     struct feeds_request *waiting; /* for the fetch under way */
@@ -130,7 +143,7 @@ static inline bool feed_has_cleared(const struct feed *f)
 /* SRC into DST, cut where it does not fit. */
 void feed_text(char *dst, size_t size, const char *src);
 
-/* Throws away what arrived and was not judged. */
+/* Throws away what arrived and was not judged, and what the share was asked. */
 void feed_drop_result(struct feed_source *s);
 
 /* Nothing is held any more, and the clock of rule 15 stands. */

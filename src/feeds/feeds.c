@@ -171,6 +171,16 @@ int feeds_start(struct feeds *f, struct error *why)
     return worker_start(f->worker, why);
 }
 
+int feeds_share(struct feeds *f, const struct feeds_share *share)
+{
+    return worker_share(f->worker, share);
+}
+
+void feeds_share_news(struct feeds *f)
+{
+    worker_news(f->worker);
+}
+
 int64_t feeds_silent_ms(const struct feeds *f)
 {
     return worker_silent_ms(f->worker);

@@ -3,6 +3,7 @@
 
 #include "fetch/schedule.h"
 #include "outcome.h"
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
 #include "source.h"
@@ -79,6 +80,8 @@ static void take_source(const struct feed_house *house, struct feed *f, unsigned
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
 
+    if (s->result.kind == FETCH_BODY || s->result.kind == FETCH_SAME)
+        s->known_ms = clock_mono_ms() - s->age_ms;
     if (s->result.kind == FETCH_FAILED)
         outcome_fail(o, &s->result.why);
     else if (s->result.kind == FETCH_UNSIGNED)
@@ -112,6 +115,30 @@ static void heed_servers(const struct feed *f, struct schedule *schedule)
     }
 }
 
+/* How old the news is: what another relay fetched is due again when it is there, and what one of
+ * two sources said longer ago. */
+static int64_t age_s(const struct feed *f)
+{
+    int64_t age_ms = 0;
+
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        if (f->sources[i].url != NULL && f->sources[i].age_ms > age_ms)
+            age_ms = f->sources[i].age_ms;
+    return age_ms / 1000;
+}
+
+static void set_times(struct feed *f, const struct schedule *schedule, int64_t now)
+{
+    int64_t true_at = f->meta.state == FEED_FAILED ? now : now - age_s(f);
+
+    f->meta.last_fetch = now;
+    if (f->meta.state < FEED_HELD && (true_at > f->meta.last_success || f->meta.last_success > now))
+        f->meta.last_success = true_at;
+    f->meta.next_fetch = schedule_next(true_at, schedule, random_u64());
+    if (f->meta.next_fetch <= now)
+        f->meta.next_fetch = now + 1;
+}
+
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
@@ -133,12 +160,9 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     if (atomic_load(house->stop))
         return;
     outcome_conclude(f, &list, &cleared, now);
-    f->meta.last_fetch = now;
-    if (f->meta.state < FEED_HELD)
-        f->meta.last_success = now;
     f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
     schedule.failures = (unsigned)f->meta.failures;
-    f->meta.next_fetch = schedule_next(now, &schedule, random_u64());
+    set_times(f, &schedule, now);
 }
 
 /*

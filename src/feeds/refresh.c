@@ -6,6 +6,7 @@
 #include "fetch/url.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
+#include "shared_list.h"
 #include "signed_list.h"
 #include "source.h"
 
@@ -36,7 +37,7 @@ static void on_fetched(struct fetch_result *result, void *arg)
 static void choose_validators(const struct store_source *stored, struct feed_source *s,
                               struct fetch_order *order, int64_t now)
 {
-    if (now < stored->full_fetch || now - stored->full_fetch >= FULL_FETCH_S)
+    if (s->whole || now < stored->full_fetch || now - stored->full_fetch >= FULL_FETCH_S)
         return;
     if (stored->held.known) {
         s->asked_held = stored->held.on_disk && stored->held.etag[0] != '\0';
@@ -66,7 +67,7 @@ static void ask_file(struct feed *f, struct feed_source *s, const char *spill_pa
     }
 }
 
-static void ask(const struct feed_house *house, struct feed *f, unsigned i)
+static void ask_server(struct feed *f, unsigned i)
 {
     struct feed_source *s = &f->sources[i];
     struct store_source *stored = &f->meta.sources[i];
@@ -79,21 +80,97 @@ static void ask(const struct feed_house *house, struct feed *f, unsigned i)
         .spill_path = store_spill_path(f->store, i),
     };
 
-    s->feed = f;
-    s->fetcher = house->fetcher;
-    s->result = (struct fetch_result){.kind = FETCH_FAILED};
-    s->arrived = true;
-    s->asked_held = false;
-    if (url_is_file(s->url)) {
-        ask_file(f, s, order.spill_path);
-        return;
-    }
     /* Validators are of the URL that the copy is from: another server's may mean anything. */
     if (memcmp(s->urls[s->at].digest, stored->url, SHA256_BYTES) == 0)
         choose_validators(stored, s, &order, clock_now());
-    s->fetch = fetch_start(house->fetcher, &order, on_fetched, s, &s->result.why);
+    s->fetch = fetch_start(s->fetcher, &order, on_fetched, s, &s->result.why);
     s->arrived = s->fetch == NULL;
 }
+
+static void begin(const struct feed_house *house, struct feed *f, struct feed_source *s)
+{
+    s->feed = f;
+    s->fetcher = house->fetcher;
+    s->result = (struct fetch_result){.kind = FETCH_FAILED};
+    s->arrived = s->asked_held = s->whole = s->fresh = false;
+    s->age_ms = 0;
+    s->signature_len = 0;
+}
+
+static void ask(const struct feed_house *house, struct feed *f, unsigned i)
+{
+    struct feed_source *s = &f->sources[i];
+
+    begin(house, f, s);
+    if (url_is_file(s->url)) {
+        s->arrived = true;
+        ask_file(f, s, store_spill_path(f->store, i));
+    } else if (shared_list_begin(house, f, i) == SHARED_FETCH) {
+        ask_server(f, i);
+    }
+}
+
+/* ---- what other relays fetched -------------------------------------------------------------- */
+
+#define NEWS_MS 60000
+
+/* Of a source without news what is here goes on being true, as long as before. */
+static void take_news(struct feed *f, unsigned i, enum shared_answer answer)
+{
+    struct feed_source *s = &f->sources[i];
+
+    s->fresh = answer == SHARED_HERE;
+    if (answer != SHARED_NONE)
+        return;
+    s->result.kind = FETCH_SAME;
+    s->asked_held = f->meta.sources[i].held.known;
+    s->age_ms = shared_list_age_ms(s, &f->meta);
+    s->arrived = true;
+}
+
+/* Nothing to judge: nothing new, or nothing at all of a source that goes with what is new. */
+static bool is_no_news(const struct feed *f)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        const struct feed_source *s = &f->sources[i];
+        const struct store_source *stored = &f->meta.sources[i];
+        if (s->url == NULL)
+            continue;
+        any |= s->fresh;
+        if (!s->fresh && !stored->held.known && !stored->accepted.known)
+            return true;
+    }
+    return !any;
+}
+
+static void end_news(struct feed *f)
+{
+    if (f->news && refresh_arrived(f) && is_no_news(f))
+        refresh_cancel(f);
+}
+
+void refresh_look_for_news(const struct feed_house *house, struct feed *f)
+{
+    int64_t now = clock_mono_ms();
+
+    if (house->shares == NULL || now < f->news_ms)
+        return;
+    f->news_ms = now + NEWS_MS - NEWS_MS / 20 + (int64_t)(random_u64() % (NEWS_MS / 10));
+    f->news = f->running = true;
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        struct feed_source *s = &f->sources[i];
+        if (s->url == NULL)
+            continue;
+        source_begin_at(s, f->meta.sources[i].url);
+        begin(house, f, s);
+        take_news(f, i, url_is_file(s->url) ? SHARED_NONE : shared_list_begin(house, f, i));
+    }
+    end_news(f);
+}
+
+/* ---- all sources ---------------------------------------------------------------------------- */
 
 static void ask_all(const struct feed_house *house, struct feed *f)
 {
@@ -107,8 +184,23 @@ void refresh_start(const struct feed_house *house, struct feed *f)
 {
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         source_begin(&f->sources[i], clock_now(), f->due);
-    f->due = false;
+    f->due = f->news = false;
     ask_all(house, f);
+}
+
+void refresh_step(struct feed *f)
+{
+    for (unsigned i = 0; i < STORE_SOURCES; i++) {
+        struct feed_source *s = &f->sources[i];
+        if (s->shared == NULL)
+            continue;
+        enum shared_answer answer = shared_list_step(s);
+        if (answer == SHARED_FETCH)
+            ask_server(f, i);
+        else if (f->news)
+            take_news(f, i, answer);
+    }
+    end_news(f);
 }
 
 bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct outcome *list,
@@ -116,6 +208,7 @@ bool refresh_next_mirror(const struct feed_house *house, struct feed *f, struct 
 {
     if (atomic_load(house->stop) || !source_next(f, list, now))
         return false;
+    f->news = false; /* from here on it is a look like any other */
     ask_all(house, f);
     return true;
 }

@@ -14,6 +14,13 @@
 /* Starts the fetches of all sources; those of files arrive at once. */
 void refresh_start(const struct feed_house *house, struct feed *f);
 void refresh_cancel(struct feed *f);
+
+/* While a look goes on, each turn: what the other relays say. */
+void refresh_step(struct feed *f);
+
+/* F is not due: have others fetched something newer, though? Once a minute, or when news_ms is 0.
+ * If so f->running, and it is judged as what it brought itself. */
+void refresh_look_for_news(const struct feed_house *house, struct feed *f);
 bool refresh_arrived(const struct feed *f); /* every source has its result */
 
 /*

@@ -47,7 +47,7 @@ static void conclude(struct feed_source *s, int code)
     s->result.kind = refused ? FETCH_UNSIGNED : FETCH_FAILED;
 }
 
-static void check(struct feed_source *s, struct view signature)
+void signed_list_check(struct feed_source *s, struct view signature)
 {
     unsigned char key[FEED_PUBKEY_BYTES];
     struct error *why = &s->result.why;
@@ -57,6 +57,10 @@ static void check(struct feed_source *s, struct view signature)
         rc = error_set(why, ERR_SYNTAX, "the key in pubkey cannot be read");
     if (rc == 0)
         rc = check_body(key, signature, s->result.body, why);
+    if (rc == 0 && signature.len <= sizeof s->signature) {
+        memcpy(s->signature, signature.ptr, signature.len);
+        s->signature_len = signature.len;
+    }
     conclude(s, rc);
 }
 
@@ -68,7 +72,7 @@ static void on_fetched(struct fetch_result *result, void *arg)
 
     s->fetch = NULL;
     if (result->kind == FETCH_BODY) {
-        check(s, buf_view(&result->body->memory));
+        signed_list_check(s, buf_view(&result->body->memory));
         body_free(result->body);
         return;
     }
@@ -109,7 +113,7 @@ void signed_list_read(struct feed_source *s, const char *path)
     if (rc < 0)
         conclude(s, rc);
     else
-        check(s, buf_view(&bytes));
+        signed_list_check(s, buf_view(&bytes));
     free(beside);
     buf_free(&bytes);
 }

@@ -14,6 +14,9 @@ bool signed_list_is(const struct feed *f);
  * checked, or cannot be. */
 void signed_list_ask(struct feed_source *s);
 
+/* The same where the signature is here already, and so is the answer when it returns. */
+void signed_list_check(struct feed_source *s, struct view signature);
+
 /* The same of a list that was read from PATH; s->arrived when it returns. */
 void signed_list_read(struct feed_source *s, const char *path);
 

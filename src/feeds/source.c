@@ -146,6 +146,14 @@ void source_begin(struct feed_source *s, int64_t now, bool impatient)
         ask(s, next_url(s, 0, now));
 }
 
+void source_begin_at(struct feed_source *s, const unsigned char digest[SHA256_BYTES])
+{
+    const struct feed_url *u = source_url(s, digest);
+
+    source_begin(s, 0, false);
+    ask(s, u == NULL ? 0 : (unsigned)(u - s->urls));
+}
+
 /* One warning when it begins and one line when it is over, not one a look. */
 static void tell_mirrors(struct feed *f, struct feed_source *s)
 {

@@ -29,6 +29,9 @@ void source_unwatch(struct feed_source *s);
 /* A look begins. IMPATIENT: Retry-After does not count. */
 void source_begin(struct feed_source *s, int64_t now, bool impatient);
 
+/* The same at the URL of that digest, from which the copy is; the first one, when it is gone. */
+void source_begin_at(struct feed_source *s, const unsigned char digest[SHA256_BYTES]);
+
 /*
  * O is what became of the list. True: it is bad and there is another URL, which is to be asked now.
  * False: the look is over; O is the first failure when all failed, and that others than the first

@@ -1,5 +1,6 @@
 /* The worker's thread. Its turn, in order, is the life of a list. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
+#include "shared_list.h"
 #include "source.h"
 #include "worker_parts.h"
 
@@ -31,7 +33,24 @@ static void begin_what_is_due(struct worker *w, int64_t now)
             schedule_clamp(f->meta.next_fetch, now, &schedule, f->config->honour_expires);
         if (!f->running && (f->due || f->meta.next_fetch <= now))
             refresh_start(&w->house, f);
+        else if (!f->running)
+            refresh_look_for_news(&w->house, f);
     }
+}
+
+static void hear_other_relays(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_feeds && !atomic_load(&w->stop); i++)
+        refresh_step(w->feeds[i]);
+    w->giving = shared_lists_step(w->house.shares);
+}
+
+/* On this thread, where it may wait: the others are not to wait for what does not come. */
+static void leave_other_relays(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_feeds; i++)
+        refresh_cancel(w->feeds[i]);
+    shared_lists_stop(w->house.shares);
 }
 
 static void judge_what_arrived(struct worker *w, int64_t now)
@@ -208,6 +227,7 @@ static void turn(struct worker *w)
     fetcher_run(w->house.fetcher);
     if (atomic_load(&w->stop))
         return;
+    hear_other_relays(w);
     begin_what_is_due(w, now);
     judge_what_arrived(w, now);
     build(w, now);
@@ -260,6 +280,21 @@ static int64_t next_time(const struct worker *w, int64_t now)
     return first;
 }
 
+static bool hurries(const struct worker *w)
+{
+    bool any = w->giving;
+
+    for (size_t i = 0; i < w->n_feeds; i++)
+        for (unsigned k = 0; k < STORE_SOURCES; k++)
+            any |= shared_list_hurries(&w->feeds[i]->sources[k]);
+    return any;
+}
+
+static int64_t news_in_ms(const struct worker *w, const struct feed *f)
+{
+    return w->house.shares == NULL ? INT_MAX : f->news_ms - clock_mono_ms();
+}
+
 static int wait_ms(const struct worker *w)
 {
     int64_t now = clock_now();
@@ -272,6 +307,8 @@ static int wait_ms(const struct worker *w)
         int files_ms = source_watch_ms(w->feeds[i], clock_mono_ms());
         if (w->feeds[i]->running && ms > PROGRESS_MS)
             ms = PROGRESS_MS;
+        if (!w->feeds[i]->running && news_in_ms(w, w->feeds[i]) < ms)
+            ms = news_in_ms(w, w->feeds[i]);
         if (files_ms >= 0 && files_ms < ms)
             ms = files_ms;
     }
@@ -279,7 +316,7 @@ static int wait_ms(const struct worker *w)
         ms = watch_ms;
     if (!post_send(w->post) && ms > RESEND_MS)
         ms = RESEND_MS;
-    return ms < 0 ? 0 : (int)ms;
+    return ms < 0 || hurries(w) ? 0 : (int)ms;
 }
 
 /*
@@ -309,5 +346,6 @@ void *worker_run(void *arg)
         int fds[] = {queue_fd(w->inbox), watcher_fd(w->watcher)};
         fetcher_wait(w->house.fetcher, fds, 2, wait_ms(w));
     }
+    leave_other_relays(w);
     return NULL;
 }

@@ -15,6 +15,7 @@ struct worker;
 struct worker *worker_new(const struct feeds_config *config, struct post *post,
                           const struct feeds_events *events, struct blocklist **first,
                           struct error *why);
+int worker_share(struct worker *w, const struct feeds_share *share); /* before it; ERR_NOMEM */
 int worker_start(struct worker *w, struct error *why);
 int64_t worker_silent_ms(const struct worker *w); /* since its last turn began; any thread */
 void worker_stop(struct worker *w);
@@ -23,6 +24,7 @@ void worker_free(struct worker *w); /* stops it; NULL is fine */
 /* From the loop's thread. */
 int worker_configure(struct worker *w, const struct feeds_config *config);
 void worker_ask(struct worker *w, struct feeds_request *r); /* ends in post_done */
+void worker_news(struct worker *w); /* others fetched something; any thread */
 void worker_retire(struct worker *w, struct blocklist *bl);
 /* Fills in what the worker says of itself: builds, busy. */
 void worker_pulse(const struct worker *w, struct feeds_totals *out);

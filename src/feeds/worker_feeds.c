@@ -1,4 +1,5 @@
 /* The worker's set of feeds, by the configuration, and what the loop asks of it. */
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "origin.h"
@@ -189,6 +190,23 @@ void worker_ask(struct worker *w, struct feeds_request *r)
     r->task.run = run_request;
     r->worker = w;
     queue_post(w->inbox, &r->task); /* without a cap it cannot be refused */
+}
+
+static void run_news(struct task *self)
+{
+    struct worker *w = (struct worker *)((char *)self - offsetof(struct worker, news));
+
+    atomic_store(&w->news_posted, false);
+    for (size_t i = 0; i < w->n_feeds; i++)
+        w->feeds[i]->news_ms = 0;
+}
+
+void worker_news(struct worker *w)
+{
+    if (w->house.shares == NULL || atomic_exchange(&w->news_posted, true))
+        return;
+    w->news.run = run_news;
+    queue_post(w->inbox, &w->news);
 }
 
 struct retire_message {

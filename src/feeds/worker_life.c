@@ -7,6 +7,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "shared_list.h"
 #include "worker_parts.h"
 
 static void run_nothing(struct task *self)
@@ -120,6 +121,12 @@ struct worker *worker_new(const struct feeds_config *config, struct post *post,
     return w;
 }
 
+int worker_share(struct worker *w, const struct feeds_share *share)
+{
+    w->house.shares = shared_lists_new(share);
+    return w->house.shares == NULL ? ERR_NOMEM : 0;
+}
+
 int worker_start(struct worker *w, struct error *why)
 {
     sigset_t all, old;
@@ -157,6 +164,7 @@ void worker_free(struct worker *w)
     for (size_t i = 0; i < w->n_feeds; i++)
         feed_free(w->feeds[i]);
     free(w->feeds);
+    shared_lists_free(w->house.shares);
     shared_release(w->config.owner);
     fetcher_free(w->house.fetcher);
     watcher_free(w->watcher);

@@ -33,6 +33,7 @@ struct worker {
     struct blocklist *current;
     struct swap swap; /* within a turn only */
     char *index_path;
+    bool giving; /* what was fetched for all is not given on yet */
     bool unsaved;
     int64_t build_again_at, save_again_at, counted_day;
     int64_t clock_ahead_s; /* the wall clock, of the one that nobody sets */
@@ -49,6 +50,8 @@ struct worker {
     atomic_bool stop;
     _Atomic int64_t turned_at; /* by clock_mono_ms: when the last turn began */
     struct task nudge;
+    struct task news;
+    atomic_bool news_posted;
 };
 
 /* NULL: no such feed. */

@@ -122,12 +122,22 @@ struct body *body_of_stored_gz(const char *path, const unsigned char digest[SHA2
     return b;
 }
 
+struct body *body_hold(struct body *b)
+{
+    b->holders++;
+    return b;
+}
+
 void body_free(struct body *b)
 {
     unsigned char unused[SHA256_BYTES];
 
     if (b == NULL)
         return;
+    if (b->holders > 0) {
+        b->holders--;
+        return;
+    }
     if (b->digest != NULL)
         digest_end(b->digest, unused);
     if (b->fd >= 0) {

@@ -21,9 +21,10 @@ struct body {
     struct digest *digest;              /* until body_end */
     struct buf memory;                  /* while fd is -1 */
     int fd;
-    char *path;  /* where the file is, or would be */
-    bool ours;   /* the file goes with the body */
-    bool packed; /* the file is pack_file's: what is read of it is what it holds */
+    char *path;       /* where the file is, or would be */
+    bool ours;        /* the file goes with the body */
+    bool packed;      /* the file is pack_file's: what is read of it is what it holds */
+    unsigned holders; /* that have it beside the one who made it */
 };
 
 /* An empty one to be added to; PATH (copied) and a unique ending is where it goes when it grows.
@@ -64,6 +65,10 @@ struct body_reader;
 struct body_reader *body_reader_new(const struct body *b, struct error *why);
 int body_reader_next(struct body_reader *r, struct view *bytes, struct error *why);
 void body_reader_free(struct body_reader *r); /* NULL is fine */
+
+/* One more who reads it, and has to free it too; nobody adds to it any more. The bytes stay what
+ * they are, even when the store takes the file over. Returns B; worker thread. */
+struct body *body_hold(struct body *b);
 
 void body_free(struct body *b); /* NULL is fine */
 
