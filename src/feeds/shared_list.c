@@ -435,7 +435,8 @@ static enum shared_answer ask_step(struct feed_source *s)
         u->seen = found.mark;
     if (answer == FEEDS_SHARE_FAILED)
         return take_failure(s, &found);
-    u->hearsay = 0;
+    if (answer != FEEDS_SHARE_NOTHING || !s->feed->news)
+        u->hearsay = 0;
     if (answer == FEEDS_SHARE_BODY && l->body != NULL)
         return take_body(s, &found);
     if (answer == FEEDS_SHARE_SAME)

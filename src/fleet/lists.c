@@ -80,7 +80,7 @@ void lists_not_taken(struct lists *l, const struct error *why)
 
 /* ---- the connection ------------------------------------------------------------------------- */
 
-bool lists_ready(struct feeds_share_look *look)
+enum lists_where lists_reach(struct feeds_share_look *look)
 {
     struct lists *l = look->lists;
     struct redis_url url;
@@ -88,17 +88,25 @@ bool lists_ready(struct feeds_share_look *look)
     unsigned generation;
 
     if (trouble_waits(&l->away))
-        return false;
-    if (!l->where(&url, &generation, l->arg)) {
+        return LISTS_AWAY;
+    enum lists_where where = l->where(&url, &generation, l->arg);
+    if (where != LISTS_THERE) {
         redis_close(l->redis);
-        return false;
+        return where;
     }
     if (redis_is_up(l->redis) && l->generation == generation)
-        return true;
+        return LISTS_THERE;
     l->generation = generation;
     int rc = redis_open(l->redis, &url, LISTS_CALL_MS, &why);
     /* It may be open and hang: that it is well is said after the first answer. */
-    return rc == 0 || lists_went_well(l, rc == ERR_REFUSED ? ERR_IO : rc, &why);
+    if (rc < 0)
+        lists_went_well(l, rc == ERR_REFUSED ? ERR_IO : rc, &why);
+    return rc < 0 ? LISTS_AWAY : LISTS_THERE;
+}
+
+bool lists_ready(struct feeds_share_look *look)
+{
+    return lists_reach(look) == LISTS_THERE;
 }
 
 int64_t lists_now_ms(const struct feeds_share_look *look)

@@ -27,15 +27,21 @@
 
 struct lists;
 
+enum lists_where {
+    LISTS_AWAY, /* Redis does not answer: each relay fetches for itself */
+    LISTS_SOON, /* nobody knows yet, at the start: a list waits for that, for two seconds at most */
+    LISTS_THERE, /* to be asked */
+};
+
 struct lists_config {
     const char *prefix, *relay; /* copied */
     struct seal_key key;
     /*
-     * Where Redis is, as a path or a numeric host, and a number that is another one after it moved
-     * or its connections are to be made anew. False: not known, or away. On the worker's thread;
-     * must not wait.
+     * Where Redis is, as a path or with a numeric address, so that no name is looked up, and a
+     * number that is another one when connections are to be made anew. On the worker's thread; must
+     * not wait.
      */
-    bool (*where)(struct redis_url *out, unsigned *generation, void *arg);
+    enum lists_where (*where)(struct redis_url *out, unsigned *generation, void *arg);
     void *arg;
 };
 

@@ -9,7 +9,8 @@
 /* Clocks in whole seconds, and what passes between question and answer. */
 #define SLACK_MS   2000
 #define NEWER_MS   100
-#define JUST_NOW_S 5
+#define JUST_NOW_S 2
+#define SOON_MS    2000
 #define GARBAGE_MS (10 * 60 * 1000)
 
 /* ---- the pointer ---------------------------------------------------------------------------- */
@@ -210,7 +211,11 @@ enum feeds_share_answer lists_ask(struct feeds_share_look *look, struct feeds_sh
     struct list_answer answer;
     struct error why;
 
-    if (!lists_ready(look))
+    enum lists_where where = lists_reach(look);
+    if (where == LISTS_SOON && look->order.wish != FEEDS_SHARE_NEWS &&
+        clock_mono_ms() - look->asked_ms < SOON_MS)
+        return FEEDS_SHARE_WAIT;
+    if (where != LISTS_THERE)
         return FEEDS_SHARE_NOTHING;
     int rc = lease_look(look, &answer, &why);
     if (!lists_went_well(look->lists, rc, &why))

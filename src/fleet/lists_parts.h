@@ -34,7 +34,7 @@ struct trouble {
 struct lists {
     char *prefix, *relay;
     struct seal_key key;
-    bool (*where)(struct redis_url *out, unsigned *generation, void *arg);
+    enum lists_where (*where)(struct redis_url *out, unsigned *generation, void *arg);
     void *arg;
     struct redis *redis;
     unsigned generation; /* of the connection */
@@ -95,6 +95,7 @@ struct feeds_share_look {
 /* ---- lists.c */
 
 /* Can Redis be asked, for LOOK? Connects where it has to. */
+enum lists_where lists_reach(struct feeds_share_look *look);
 bool lists_ready(struct feeds_share_look *look);
 
 /* RC is what became of a call: whether it is good. What is not is said, once. */

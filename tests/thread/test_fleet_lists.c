@@ -37,6 +37,7 @@ struct house {
     struct buf list;
     unsigned char sha256[SHA256_BYTES];
     atomic_bool stop;
+    enum lists_where where;
     unsigned warnings;
     char last_warning[512];
 };
@@ -54,11 +55,13 @@ static void on_log(enum log_level level, const char *line, void *arg)
     text_add(&t, line);
 }
 
-static bool where(struct redis_url *out, unsigned *generation, void *arg)
+static enum lists_where where(struct redis_url *out, unsigned *generation, void *arg)
 {
-    *out = ((struct house *)arg)->url;
+    struct house *h = arg;
+
+    *out = h->url;
     *generation = 1;
-    return true;
+    return h->where;
 }
 
 /* ---- Redis by hand -------------------------------------------------------------------------- */
@@ -290,6 +293,7 @@ static int setup(void **state)
     if (redis_open(h->redis, &h->url, 5000, &why) < 0)
         fail_msg("%s", why.text);
     log_set_sink(on_log, h);
+    h->where = LISTS_THERE;
     h->list = BUF_INIT(0);
     set_list(h, 3 << 20);
     for (unsigned i = 0; i < RELAYS; i++) {
@@ -408,7 +412,7 @@ static void test_a_new_copy_takes_the_place(void **state)
     size_t old = keys_like(h, CHUNKS, key);
     set_list(h, 1 << 20);
     order.wish = FEEDS_SHARE_NOW;
-    sleep_ms(5100); /* what was fetched just now would do for a person */
+    sleep_ms(2100); /* what was fetched just now would do for a person */
     assert_int_equal(ask_as(b, &order), FEEDS_SHARE_LEAD);
     give(h, b);
     assert_true(keys_like(h, CHUNKS, key) > old); /* somebody may be reading */
@@ -525,7 +529,7 @@ static void test_ages(void **state)
     /* A person wants what is there now, or was a moment ago. */
     order.wish = FEEDS_SHARE_NOW;
     assert_int_equal(ask_as(b, &order), FEEDS_SHARE_BODY);
-    sleep_ms(5100);
+    sleep_ms(2100);
     assert_int_equal(ask_as(b, &order), FEEDS_SHARE_LEAD);
     end_look(b);
     /* The period, and what the server said. */
@@ -777,6 +781,25 @@ static void test_too_big_for_this_relay(void **state)
     assert_int_equal(ask_as(&h->relays[1], &order), FEEDS_SHARE_LEAD);
 }
 
+static void test_nobody_knows_where_redis_is(void **state)
+{
+    struct house *h = *state;
+    struct relay *a = &h->relays[0];
+
+    h->where = LISTS_SOON;
+    assert_int_equal(ask(h, a), FEEDS_SHARE_WAIT);
+    sleep_ms(1000);
+    assert_int_equal(go_on(a), FEEDS_SHARE_WAIT);
+    sleep_ms(1100);
+    assert_int_equal(go_on(a), FEEDS_SHARE_NOTHING);
+    assert_int_equal(ask(h, a), FEEDS_SHARE_WAIT);
+    h->where = LISTS_THERE;
+    assert_int_equal(go_on(a), FEEDS_SHARE_LEAD);
+    h->where = LISTS_AWAY;
+    assert_int_equal(ask(h, a), FEEDS_SHARE_NOTHING);
+    assert_int_equal(h->warnings, 0); /* who knows that it is away said it */
+}
+
 /* ---- Redis that is not well ----------------------------------------------------------------- */
 
 static void test_full(void **state)
@@ -891,6 +914,7 @@ int main(void)
         T(test_a_lease_that_is_none),
         T(test_secrets),
         T(test_too_big_for_this_relay),
+        T(test_nobody_knows_where_redis_is),
         T(test_full),
         T(test_a_redis_that_hangs),
         T(test_a_redis_that_goes),
