@@ -61,6 +61,10 @@ struct fleet *fleet_new(const struct fleet_config *config, struct error *why);
 /* The file of that kind, to be loaded like this site's own; NULL: it is not shared. */
 const char *fleet_file(const struct fleet *f, enum local_kind kind);
 
+/* Lists are shared, where `share` says so: before feeds_start; the feeds' thread ends before
+ * fleet_free, and the fleet's before that. F may be NULL. */
+int fleet_share_lists(struct fleet *f, struct feeds *feeds, struct error *why);
+
 /* Starts the thread. KEPT: by kind, the files in force (NULL where not shared). */
 int fleet_start(struct fleet *f, struct local *const kept[2], struct error *why);
 

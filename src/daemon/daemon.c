@@ -312,7 +312,8 @@ static int start_rooms(struct daemon *d, struct error *why)
     if (record_start(d->record, d->setup->config->state_dir, d->disk, d->queue, why) < 0)
         log_warning("references", "%s; they are not kept until the next start", why->text);
     daemon_log_decisions(d, d->setup->config);
-    if ((rc = feeds_start(d->feeds, why)) < 0 ||
+    if ((rc = fleet_share_lists(d->fleet, d->feeds, why)) < 0 ||
+        (rc = feeds_start(d->feeds, why)) < 0 ||
         (rc = dnsbl_start(d->dnsbl, d->disk, d->queue, why)) < 0 ||
         (rc = local_watch(d->exclusions, d->disk, d->queue, on_exclusions, d, why)) < 0 ||
         (rc = local_watch(d->blocks, d->disk, d->queue, on_blocks, d, why)) < 0 ||

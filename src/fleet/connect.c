@@ -38,6 +38,11 @@ int redis_places_of(const struct redis_url *url, struct redis_places *out, struc
         out->n = 1;
         return 0;
     }
+    if (url->place[0] != '\0') {
+        out->n = 1;
+        memcpy(out->text[0], url->place, sizeof url->place);
+        return 0;
+    }
     int rc = look_up(url, &list, why);
     if (rc != 0)
         return rc;

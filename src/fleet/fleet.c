@@ -126,6 +126,8 @@ static int connect_both(struct fleet *f, struct error *why)
         rc = redis_open(f->news, &where, FLEET_CONNECT_MS, why);
     if (rc == 0)
         rc = subscribe(f, why);
+    if (rc == 0)
+        share_lists_are_at(f, &where);
     return rc;
 }
 
@@ -140,6 +142,7 @@ static void went_away(struct fleet *f, const struct error *why)
     int64_t wait = RETRY_MS << (f->failures < 5 ? f->failures : 5);
 
     disconnect(f);
+    share_lists_are_away(f);
     f->failures++;
     if (wait > RETRY_MAX_MS)
         wait = RETRY_MAX_MS;
@@ -240,11 +243,16 @@ static void compare_due(struct fleet *f)
 
 /* ---- news ----------------------------------------------------------------------------------- */
 
-/* "exclusions RELAY": RELAY changed some. */
+/* "exclusions RELAY": RELAY changed some; "list ID": one was fetched. */
 static void hear(struct fleet *f, struct view message)
 {
     struct view kind, relay;
 
+    if (view_starts(message, "list ")) {
+        if (f->feeds != NULL)
+            feeds_share_news(f->feeds);
+        return;
+    }
     if (!view_word(&message, &kind) || !view_word(&message, &relay) || view_is(relay, f->relay))
         return;
     for (unsigned i = 0; i < FLEET_KINDS; i++)
@@ -505,6 +513,7 @@ void fleet_free(struct fleet *f)
         kept_close(&f->kept[i]);
     redis_free(f->redis);
     redis_free(f->news);
+    lists_free(f->lists);
     suffixes_free(f->suffixes);
     protect_release(f->protect);
     free(f->prefix);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "lists.h"
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/map.h"
 #include "rcptguard/fleet.h"
@@ -67,6 +68,12 @@ struct fleet {
 
     pthread_mutex_t lock; /* of what stands below; never held while anything is waited for */
     struct fleet_status status;
+    struct redis_url place; /* for the lists */
+    unsigned place_number;
+    enum lists_where place_known;
+
+    struct lists *lists; /* NULL: not shared */
+    struct feeds *feeds;
 };
 
 /* ---- settings.c */
@@ -112,6 +119,11 @@ void kept_save(struct kept *k); /* what was agreed; a warning when it cannot be 
 
 /* Are these lines what others may put into force here? They come from outside. */
 bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text);
+
+/* ---- share_lists.c */
+
+void share_lists_are_at(struct fleet *f, const struct redis_url *where);
+void share_lists_are_away(struct fleet *f);
 
 /* ---- sync.c */
 

@@ -17,6 +17,7 @@
 struct redis_url {
     char path[108];            /* of a unix socket; "": TCP */
     char host[REDIS_HOST_MAX]; /* a name or an address, without the brackets of an IPv6 one */
+    char place[64]; /* its address in numbers, where that is known: HOST is not looked up then */
     uint16_t port;
     bool tls;                                                /* rediss: */
     char user[REDIS_SECRET_MAX], password[REDIS_SECRET_MAX]; /* percent-decoded; "": none */
