@@ -25,13 +25,11 @@ struct script {
     enum feeds_share_answer answers[3]; /* by wish; to every look */
     struct feeds_share_found found;
     char body[4096]; /* BODY */
-    bool cut;        /* and it ends before its end, as MORE for ever */
     unsigned begun[3], ended, came, steps_after_lead;
-    bool came_ok, came_packed, heeds, has_held;
+    bool came_ok, came_packed, heeds;
     char came_body[1 << 17], came_etag[64], came_why[256], identity[256];
     unsigned char came_sha256[SHA256_BYTES], have[SHA256_BYTES];
     bool has;
-    int64_t have_age_ms;
     uint64_t seen;
 };
 
@@ -57,26 +55,31 @@ struct house {
 
 /* ---- the share ------------------------------------------------------------------------------ */
 
+static void note_order(struct script *s, const struct feeds_share_order *order)
+{
+    struct text identity = text_on(s->identity, sizeof s->identity);
+
+    for (size_t i = 0; i < order->identity.len; i++)
+        text_addf(&identity, "%c", order->identity.ptr[i] == '\0' ? '|' : order->identity.ptr[i]);
+    s->has = order->have[0] != NULL;
+    if (s->has)
+        memcpy(s->have, order->have[0], SHA256_BYTES);
+    s->heeds = order->heed_failures;
+}
+
 static struct feeds_share_look *begin(const struct feeds_share_order *order, void *arg)
 {
     struct script *s = arg;
     struct feeds_share_look *look = calloc(1, sizeof *look);
-    struct text identity = text_on(s->identity, sizeof s->identity);
 
     assert_non_null(look);
     look->script = s;
     look->order = *order;
     pthread_mutex_lock(&s->lock);
     s->begun[order->wish]++;
-    for (size_t i = 0; i < order->identity.len; i++)
-        text_addf(&identity, "%c", order->identity.ptr[i] == '\0' ? '|' : order->identity.ptr[i]);
-    s->has = order->have[0] != NULL;
-    s->has_held = order->have[1] != NULL;
-    if (s->has)
-        memcpy(s->have, order->have[0], SHA256_BYTES);
-    s->have_age_ms = order->have_age_ms;
     s->seen = order->seen;
-    s->heeds = order->heed_failures;
+    if (order->wish != FEEDS_SHARE_NEWS)
+        note_order(s, order);
     pthread_mutex_unlock(&s->lock);
     return look;
 }
@@ -212,8 +215,6 @@ static int setup(void **state)
     assert_non_null(mkdtemp(h->dir));
     h->stub = stub_start();
     stub_set(h->stub, "\"server\"", "server@example.org\n");
-    url = text_on(h->url, sizeof h->url);
-    text_addf(&url, "http://127.0.0.1:%d/list?${secret}", h->stub->port);
     url = text_on(h->url, sizeof h->url);
     text_addf(&url, "http://127.0.0.1:%d/list", h->stub->port);
     h->feed = (struct feed_config){
@@ -454,11 +455,18 @@ static void test_who_leads_tells_what_came(void **state)
     assert_int_equal(refresh(h), FEEDS_DONE); /* 304 */
     assert_soon(h, has_come, COUNT(2));
     assert_string_equal(h->script.came_body, "server@example.org\n");
+}
 
+static void test_who_leads_in_vain(void **state)
+{
+    struct house *h = *state;
     struct text url = text_on(strrchr(h->url, '/'), 8);
+
     text_add(&url, "/broken");
-    assert_int_equal(refresh(h), FEEDS_FAILED);
-    assert_soon(h, has_come, COUNT(3));
+    answers(h, FEEDS_SHARE_FETCH, FEEDS_SHARE_LEAD);
+    start(h);
+    assert_soon(h, has_state, STATE(FEED_FAILED));
+    assert_soon(h, has_come, COUNT(1));
     assert_false(h->script.came_ok);
     assert_non_null(strstr(h->script.came_why, "503"));
 }
@@ -505,7 +513,7 @@ static void test_waiting_ends(void **state)
     assert_true(clock_mono_ms() - began >= 1000);
     assert_int_equal(hits(h), 1);
     /* The other relay is quicker. */
-    h->script.answers[FEEDS_SHARE_NOW] = FEEDS_SHARE_WAIT;
+    answers(h, FEEDS_SHARE_NOW, FEEDS_SHARE_WAIT);
     h->result = -1;
     assert_non_null(feeds_refresh(h->feeds, view_of("list"), on_done, h));
     shares(h, "shared@example.org\n", "", 0);
@@ -646,6 +654,7 @@ int main(void)
         T(test_a_body_is_as_good_as_fetched),
         T(test_guards_judge_it),
         T(test_who_leads_tells_what_came),
+        T(test_who_leads_in_vain),
         T(test_what_is_refused_here_is_told),
         T(test_a_lease_is_looked_after_and_given_back),
         T(test_waiting_ends),
