@@ -35,6 +35,7 @@ _rcptguard_options() {
     block) echo --until --for --ticket --note --force ;;
     feeds) echo --names ;;
     events) echo --follow --all ;;
+    status) echo --fleet ;;
     lint) echo --format --set --blocks ;;
     esac
 }

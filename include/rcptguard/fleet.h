@@ -95,8 +95,25 @@ struct fleet_status {
     char why[256];   /* what went wrong last, escaped; "": nothing */
     unsigned share;
     struct fleet_kind_status kinds[2]; /* by enum local_kind */
+    bool drift; /* another relay has said something else for more than a minute */
 };
 void fleet_look(const struct fleet *f, struct fleet_status *out);
+
+/* A list in force here, for the others to compare. Any thread; copied; F may be NULL. */
+struct fleet_list {
+    char name[BLOCKLIST_NAME_MAX];
+    unsigned char digest[8]; /* of what is in force; two relays that agree have it alike */
+    uint64_t entries;
+    int64_t checked_at; /* when its publisher last confirmed it, seconds since 1970 */
+};
+int fleet_tell_lists(struct fleet *f, const struct fleet_list *lists, size_t n);
+
+/*
+ * What all relays said of themselves, this one too: a JSON array of objects {"relay", "version",
+ * "seen_s", "away", "differs", "exclusions", "blocks", "lists"}. It holds bytes from outside. The
+ * caller's to free; NULL: nobody was asked yet, or no memory.
+ */
+char *fleet_relays(const struct fleet *f);
 
 /* Redis is configured and away for so long that a person should look (rule 27). */
 #define FLEET_AWAY_S 60

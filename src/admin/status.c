@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "json.h"
@@ -228,6 +229,16 @@ static json_t *kind_json(const struct admin_house *house, const struct fleet_sta
     return object;
 }
 
+/* Made by this daemon, of what others said. */
+static json_t *relays_json(const struct fleet *fleet)
+{
+    char *text = fleet_relays(fleet);
+    json_t *relays = text == NULL ? json_array() : json_loads(text, 0, NULL);
+
+    free(text);
+    return relays;
+}
+
 static json_t *fleet_json(const struct admin_house *house)
 {
     struct fleet_status status;
@@ -242,6 +253,8 @@ static json_t *fleet_json(const struct admin_house *house)
     json_put(object, "where", json_text(view_of(status.where)));
     json_put(object, "relay", json_text(view_of(status.relay)));
     json_put(object, "problem", json_text_or_null(view_of(status.why)));
+    json_put(object, "drift", json_boolean(status.drift));
+    json_put(object, "relays", relays_json(house->fleet));
     json_put(object, "exclusions", kind_json(house, &status, LOCAL_EXCLUSIONS));
     json_put(object, "blocks", kind_json(house, &status, LOCAL_BLOCKS));
     return object;

@@ -28,6 +28,7 @@ static const struct option_row {
     {ARGS_PRUNE, NULL, "--prune", false, 0},
     {ARGS_FOLLOW, NULL, "--follow", false, 0},
     {ARGS_ALL, NULL, "--all", false, 0},
+    {ARGS_FLEET, NULL, "--fleet", false, 0},
     {ARGS_BLOCKS, NULL, "--blocks", false, 0},
     {ARGS_NAMES, NULL, "--names", false, 0},
 };

@@ -29,6 +29,7 @@ enum args_option {
     ARGS_ALL = 1 << 16,
     ARGS_BLOCKS = 1 << 17,
     ARGS_NAMES = 1 << 18,
+    ARGS_FLEET = 1 << 19,
 };
 #define ARGS_EVERYWHERE (ARGS_SOCKET | ARGS_CONFIG | ARGS_JSON | ARGS_HELP | ARGS_VERSION)
 

@@ -129,10 +129,12 @@ static const struct command commands[] = {
      "\nExamples:\n"
      "  rcptguard rollback aper\n"
      "  rcptguard rollback aper --json | jq .active\n"},
-    {"status", "", "health at a glance", 0, 0, 0, cli_status, false, "The daemon",
+    {"status", "[--fleet]", "health at a glance", ARGS_FLEET, 0, 0, cli_status, false, "The daemon",
+     "  --fleet           of each relay that shares through Redis: what it has, when it was seen\n"
      "Exit status: 0 all is well, 1 degraded (the reasons are shown), 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard status\n"
+     "  rcptguard status --fleet\n"
      "  rcptguard status --json | jq -r '.reasons[]'\n"},
     {"top", "", "most refused recipients, domains, senders and lists", 0, 0, 0, cli_top, false,
      NULL,

@@ -166,10 +166,102 @@ static void show_status(const struct show *s, const json_t *status)
     }
 }
 
+/* ---- all relays ----------------------------------------------------------------------------- */
+
+static void add_kind(struct show_table *t, const json_t *relay, const char *kind)
+{
+    const json_t *k = json_object_get(relay, kind);
+    struct view digest = show_field(k, "digest");
+    char cell[64];
+
+    snprintf(cell, sizeof cell, "%lld", (long long)show_number(k, "count"));
+    if (json_is_object(k) && digest.len > 6)
+        snprintf(cell, sizeof cell, "%lld (%.6s)", (long long)show_number(k, "count"), digest.ptr);
+    show_table_add(t, view_of(json_is_object(k) ? cell : "-"), SHOW_PLAIN);
+}
+
+/* What a relay has in force of one list; the digest's beginning is enough to see who differs. */
+static void show_lists_of(const struct show *s, const json_t *relay)
+{
+    const json_t *list;
+    const char *name;
+    char age[SHOW_SPAN_MAX];
+
+    json_object_foreach(json_object_get(relay, "lists"), name, list)
+    {
+        struct view digest = show_field(list, "digest");
+        fputs("    ", s->to);
+        show_view(s, view_of(name));
+        fprintf(s->to, ": %lld entries", (long long)show_number(list, "entries"));
+        fputs(", digest ", s->to);
+        show_view(s, view_first(digest, digest.len < 6 ? digest.len : 6));
+        if (show_number(list, "checked") > 0)
+            fprintf(s->to, ", checked %s", show_age(s->now, show_number(list, "checked"), age));
+        fputc('\n', s->to);
+    }
+}
+
+static void add_relay(struct show_table *t, const json_t *relay)
+{
+    bool away = json_is_true(json_object_get(relay, "away"));
+    bool differs = show_is_set(relay, "differs");
+    char span[SHOW_SPAN_MAX];
+
+    show_table_add(t, show_field(relay, "relay"), SHOW_BOLD);
+    show_table_add(t, view_of(show_span(show_number(relay, "seen_s"), span)),
+                   away ? SHOW_YELLOW : SHOW_PLAIN);
+    show_table_add(t, show_field(relay, "version"), SHOW_PLAIN);
+    add_kind(t, relay, "exclusions");
+    add_kind(t, relay, "blocks");
+    show_table_add(t, differs ? show_field(relay, "differs") : view_of(away ? "away" : "same"),
+                   differs || away ? SHOW_YELLOW : SHOW_GREEN);
+}
+
+static void show_relays(const struct show *s, const json_t *status)
+{
+    static const char *const heads[] = {"relay", "seen", "version", "exclusions", "blocks", "is"};
+    const json_t *fleet = json_object_get(status, "fleet");
+    const json_t *relays = json_object_get(fleet, "relays"), *relay;
+    struct show_table t = {.columns = 6};
+    size_t i;
+
+    if (!json_is_object(fleet)) {
+        fputs("nothing is shared: [redis] url and share are not set\n", s->to);
+        return;
+    }
+    show_fleet(s, fleet);
+    if (json_array_size(relays) == 0)
+        return;
+    fputc('\n', s->to);
+    for (i = 0; i < sizeof heads / sizeof *heads; i++)
+        show_table_add(&t, view_of(heads[i]), SHOW_PLAIN);
+    json_array_foreach(relays, i, relay) add_relay(&t, relay);
+    show_table_print(s, &t);
+    json_array_foreach(relays, i, relay)
+    {
+        if (json_object_size(json_object_get(relay, "lists")) == 0)
+            continue;
+        fputs("\n", s->to);
+        show_view(s, show_field(relay, "relay"));
+        fputs(":\n", s->to);
+        show_lists_of(s, relay);
+    }
+}
+
+/* Is all well with what relays share? */
+static bool fleet_is_ok(const json_t *status)
+{
+    const json_t *fleet = json_object_get(status, "fleet");
+
+    return json_is_object(fleet) && view_is(show_field(fleet, "state"), "up") &&
+           !json_is_true(json_object_get(fleet, "drift"));
+}
+
 int cli_status(struct cli *cli)
 {
+    bool fleet = (cli->args.given & ARGS_FLEET) != 0;
     struct api_call call;
 
     api_call_begin(&call, API_GET, "/v1/status");
-    return cli_ask(cli, &call, show_status, is_ok);
+    return cli_ask(cli, &call, fleet ? show_relays : show_status, fleet ? fleet_is_ok : is_ok);
 }

@@ -40,6 +40,8 @@ static void on_status(const struct feed_status *status, void *arg)
 {
     struct daemon *d = arg;
     daemon_confirm(d->setup, status);
+    if (status->progress[0] == '\0')
+        daemon_tell_lists(d);
 }
 
 void daemon_retire(struct daemon *d, struct local *l, struct local_table *old)

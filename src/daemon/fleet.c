@@ -1,6 +1,41 @@
 /* The fleet's place in the daemon: its files are two more of the kind that this site has itself. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "house.h"
 #include "rcptguard/base/log.h"
+
+static void describe_list(const struct blocklist *bl, const struct feed_status *status,
+                          struct fleet_list *out)
+{
+    snprintf(out->name, sizeof out->name, "%s", status->name);
+    out->checked_at = status->last_success;
+    for (size_t i = 0; bl != NULL && i < blocklist_lists(bl); i++) {
+        const struct blocklist_list *list = blocklist_list(bl, i);
+        if (strcmp(list->name, status->name) != 0)
+            continue;
+        memcpy(out->digest, list->copy, sizeof out->digest);
+        out->entries = list->entries;
+    }
+}
+
+void daemon_tell_lists(struct daemon *d)
+{
+    const struct blocklist *bl = verdict_blocklist(d->verdict);
+    const struct feed_status *status;
+    size_t n = 0;
+
+    if (d->fleet == NULL)
+        return;
+    while (feeds_status(d->feeds, n) != NULL)
+        n++;
+    struct fleet_list *lists = calloc(n + 1, sizeof *lists);
+    for (size_t i = 0; lists != NULL && (status = feeds_status(d->feeds, i)) != NULL; i++)
+        describe_list(bl, status, &lists[i]);
+    if (lists != NULL)
+        fleet_tell_lists(d->fleet, lists, n);
+    free(lists);
+}
 
 static void take(struct daemon *d, enum local_kind kind, struct local_table *table,
                  const struct local_state *state)

@@ -66,6 +66,9 @@ void daemon_log_decisions(struct daemon *d, const struct config *c);
 int daemon_load_fleet(struct daemon *d, const struct config *c, struct error *why);
 int daemon_start_fleet(struct daemon *d, struct error *why);
 
+/* The lists in force, for the other relays to compare. */
+void daemon_tell_lists(struct daemon *d);
+
 /* Its files under new settings of addresses. */
 int daemon_configure_fleet(struct daemon *d, const struct config *c);
 

@@ -19,6 +19,7 @@
 #include "sentinel.h"
 
 #define LOOK_MS      60000 /* though nobody said that anything changed */
+#define REPORT_MS    10000 /* to the other relays, and a look at them */
 #define AGAIN_MS     10000 /* Redis did not take it: full, no rights */
 #define GATHER_MS    200   /* between two comparisons because others changed something */
 #define RETRY_MS     500   /* doubled, to at most RETRY_MAX_MS, with a quarter of jitter */
@@ -74,10 +75,19 @@ static bool set_state(struct fleet *f, enum fleet_state state, const struct erro
     return changed;
 }
 
+static size_t count_set(const struct records *r)
+{
+    size_t set = 0;
+
+    for (size_t i = 0; i < records_count(r); i++)
+        set += records_at(r, i)->text.len > 0;
+    return set;
+}
+
 static void show_kind(struct fleet *f, const struct kept *k)
 {
     struct fleet_kind_status fresh = {
-        .entries = k->entries,
+        .entries = count_set(k->base),
         .waiting = k->waiting,
         .version = records_version(k->base),
         .agreed_at = k->agreed_at,
@@ -223,6 +233,19 @@ static bool compare(struct fleet *f, struct kept *k)
     return rc == 0 || rc == ERR_REFUSED;
 }
 
+/* What it cannot do is no reason to leave what is shared alone. */
+static void report_due(struct fleet *f)
+{
+    struct error why = {0};
+
+    if (clock_mono_ms() < f->report_ms)
+        return;
+    int rc = relays_round(f, &why);
+    f->report_ms = clock_mono_ms() + REPORT_MS;
+    if (rc < 0 && rc != ERR_REFUSED)
+        went_away(f, &why);
+}
+
 static int64_t kept_due(const struct kept *k)
 {
     int64_t due = k->due_ms;
@@ -299,7 +322,7 @@ static int wait_ms(const struct fleet *f)
     int64_t now = clock_mono_ms(), due = f->retry_ms;
 
     if (redis_is_up(f->redis)) {
-        due = now + LOOK_MS;
+        due = f->report_ms;
         for (unsigned i = 0; i < FLEET_KINDS; i++)
             if (f->kept[i].shared && kept_due(&f->kept[i]) < due)
                 due = kept_due(&f->kept[i]);
@@ -331,6 +354,8 @@ static void *fleet_main(void *arg)
             connect_now(f);
         if (redis_is_up(f->redis))
             compare_due(f);
+        if (redis_is_up(f->redis))
+            report_due(f);
         if (!atomic_load(&f->stop))
             wait_for_work(f);
     }
@@ -514,6 +539,8 @@ void fleet_free(struct fleet *f)
     redis_free(f->redis);
     redis_free(f->news);
     lists_free(f->lists);
+    free(f->relays);
+    free(f->own_lists);
     suffixes_free(f->suffixes);
     protect_release(f->protect);
     free(f->prefix);

@@ -38,7 +38,7 @@ struct kept {
     bool told;         /* by another relay */
     int64_t due_ms;    /* the next comparison at the latest; mono */
     int64_t looked_ms; /* the last one; mono */
-    size_t entries, waiting;
+    size_t waiting;
     uint64_t refused;
     int64_t agreed_at;
     bool warned; /* of objects that cannot be believed */
@@ -71,6 +71,14 @@ struct fleet {
     struct redis_url place; /* for the lists */
     unsigned place_number;
     enum lists_where place_known;
+
+    char *relays; /* what they say of themselves, as JSON; NULL: nobody was asked yet */
+    struct fleet_list *own_lists;
+    size_t n_lists;
+
+    int64_t report_ms; /* the next look at the other relays; mono */
+    int64_t drift_ms;  /* since when one of them says something else; mono, 0: none does */
+    bool drift_warned;
 
     struct lists *lists; /* NULL: not shared */
     struct feeds *feeds;
@@ -119,6 +127,11 @@ void kept_save(struct kept *k); /* what was agreed; a warning when it cannot be 
 
 /* Are these lines what others may put into force here? They come from outside. */
 bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text);
+
+/* ---- relays.c */
+
+/* Says what this relay has, and looks at what the others say. Codes as of sync_kind. */
+int relays_round(struct fleet *f, struct error *why);
 
 /* ---- share_lists.c */
 

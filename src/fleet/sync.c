@@ -428,7 +428,6 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
     int rc = kept_read(f, k, &r.now, why);
     if (rc < 0)
         return error_set(why, ERR_REFUSED, "%s", why->text);
-    k->entries = r.now.n;
     rc = ask(&r, why);
     if (rc == 0)
         rc = bring_together(&r, why);

@@ -340,3 +340,43 @@ def test_nothing_is_asked_on_the_way_of_a_query(five, redis):
     after = [int(line.split(":")[1]) for line in redis.call("INFO", "stats").splitlines()
              if line.startswith("total_commands_processed")][0]
     assert after - before < 50
+
+
+# who else there is
+
+
+def relays(relay):
+    return {r["relay"]: r for r in status(relay)["relays"]}
+
+
+@pytest.mark.seconds(150)
+def test_each_sees_all(five, redis):
+    exclude(five[0], LISTED[1])
+    wait_agree(five)
+    names = {status(relay)["relay"] for relay in five}
+    assert len(names) == 5
+
+    def all_the_same():
+        seen = [relays(relay) for relay in five]
+        return all(
+            set(s) == names and all(r["exclusions"]["count"] == 1 and r["differs"] is None for r in s.values())
+            for s in seen
+        )
+
+    wait_until("all see all, and that they have the same", all_the_same, 40, every=0.2)
+    shown = five[2].command("status", "--fleet")
+    assert shown.returncode == 0 and all(name in shown.stdout for name in names), shown.stdout
+    assert "main: 50 entries" in shown.stdout
+    # One goes, and what it said of itself gets old; it is nobody's any more after a day.
+    name = status(five[4])["relay"]
+    five[4].kill()
+    wait_until("it is away", lambda: relays(five[0])[name]["away"], 90, every=0.5)
+    assert "away" in five[0].command("status", "--fleet").stdout
+
+
+def test_garbage_among_the_relays(fleet, redis):
+    fleet.add(redis)
+    redis.call("HSET", "rcptguard:relays", "x", "nonsense", "y", "rcptguard1 relay y 1 " + "0" * 64 + "\n{}")
+    fleet.start()
+    wait_until("it sees itself", lambda: len(relays(fleet[0])) == 1, 20)
+    assert list(relays(fleet[0])) == [status(fleet[0])["relay"]]

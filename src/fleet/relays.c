@@ -1,0 +1,270 @@
+/*
+ * Who else there is, and whether they say the same: each relay writes a line about itself every ten
+ * seconds, and reads those of the others. What they have is told by digests; how long ago somebody
+ * was seen, by Redis' clock alone.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "parts.h"
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/escape.h"
+#include "rcptguard/base/hash.h"
+#include "rcptguard/base/log.h"
+
+#define GONE_S      60        /* not seen for so long: is away */
+#define FORGET_S    86400     /* and for so long: nobody's any more */
+#define RELAYS_MAX  64        /* shown */
+#define REPORT_MAX  (1 << 18) /* bytes of what a relay says of itself */
+#define DRIFT_S     60        /* lists and lines take a moment to reach all */
+#define REPORT_KIND "relay"
+
+/* What a relay says of itself, and when it did by Redis' clock. */
+static char *describe(struct fleet *f, int64_t at)
+{
+    static const char *const kinds[] = {"exclusions", "blocks"};
+    struct fleet_status status;
+    json_t *report = json_object(), *lists = json_object();
+
+    fleet_look(f, &status);
+    json_object_set_new(report, "at", json_integer(at));
+    json_object_set_new(report, "version", json_string(RCPTGUARD_VERSION));
+    for (unsigned i = 0; i < FLEET_KINDS; i++) {
+        char digest[2 * sizeof status.kinds[i].digest + 1];
+        if (!f->kept[i].shared)
+            continue;
+        hex_text(status.kinds[i].digest, sizeof status.kinds[i].digest, digest);
+        json_object_set_new(report, kinds[i],
+                            json_pack("{s:s, s:I, s:I}", "digest", digest, "count",
+                                      (json_int_t)status.kinds[i].entries, "version",
+                                      (json_int_t)status.kinds[i].version));
+    }
+    pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < f->n_lists; i++) {
+        const struct fleet_list *l = &f->own_lists[i];
+        char digest[2 * sizeof l->digest + 1];
+        hex_text(l->digest, sizeof l->digest, digest);
+        json_object_set_new(lists, l->name,
+                            json_pack("{s:s, s:I, s:I}", "digest", digest, "entries",
+                                      (json_int_t)l->entries, "checked",
+                                      (json_int_t)l->checked_at));
+    }
+    pthread_mutex_unlock(&f->lock);
+    json_object_set_new(report, "lists", lists);
+    char *text = json_dumps(report, JSON_COMPACT);
+    json_decref(report);
+    return text;
+}
+
+static int redis_time(struct fleet *f, int64_t *now, struct error *why)
+{
+    const struct view word = view_of("TIME");
+    struct redisReply *reply = NULL;
+    int rc = redis_call(f->redis, &word, 1, FLEET_CALL_MS, &reply, why);
+
+    if (rc == 0 && !redis_number(reply_element(reply, 0), now))
+        rc = error_set(why, ERR_SYNTAX, "that is no time of Redis'");
+    redis_reply_free(reply);
+    return rc;
+}
+
+static int put_report(struct fleet *f, struct view key, int64_t now, struct error *why)
+{
+    char *text = describe(f, now);
+    struct buf sealed = BUF_INIT(REPORT_MAX);
+    const struct sealed what = {.kind = REPORT_KIND,
+                                .name = view_of(f->relay),
+                                .relay = view_of(f->relay),
+                                .version = 1,
+                                .body = view_of(text == NULL ? "" : text)};
+    struct redisReply *reply = NULL;
+    int rc = text == NULL || seal_make(&f->key, &what, &sealed) < 0
+                 ? error_set(why, ERR_REFUSED, "this relay cannot be described")
+                 : 0;
+    const struct view words[] = {view_of("HSET"), key, what.name, buf_view(&sealed)};
+
+    if (rc == 0)
+        rc = redis_call(f->redis, words, 4, FLEET_CALL_MS, &reply, why);
+    redis_reply_free(reply);
+    buf_free(&sealed);
+    free(text);
+    return rc;
+}
+
+/* NULL: it cannot be believed. */
+static json_t *open_report(const struct fleet *f, struct view name, struct view raw)
+{
+    struct sealed sealed;
+
+    if (raw.len > REPORT_MAX || seal_open(&f->key, REPORT_KIND, name, raw, &sealed, NULL) < 0 ||
+        !view_eq(sealed.relay, name))
+        return NULL;
+    json_t *report = json_loadb(sealed.body.ptr, sealed.body.len, JSON_REJECT_DUPLICATES, NULL);
+    if (json_is_object(report) && json_is_integer(json_object_get(report, "at")))
+        return report;
+    json_decref(report);
+    return NULL;
+}
+
+static bool same_digest(const json_t *a, const json_t *b)
+{
+    const char *x = json_string_value(json_object_get(a, "digest")),
+               *y = json_string_value(json_object_get(b, "digest"));
+
+    return x == NULL || y == NULL || strcmp(x, y) == 0;
+}
+
+/* What both have and have otherwise: its name, or NULL. */
+static const char *difference(const json_t *ours, json_t *theirs)
+{
+    static const char *const kinds[] = {"exclusions", "blocks"};
+    const char *name;
+    json_t *list;
+
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if (!same_digest(json_object_get(ours, kinds[i]), json_object_get(theirs, kinds[i])))
+            return kinds[i];
+    json_object_foreach(json_object_get(theirs, "lists"), name, list)
+    {
+        const json_t *own = json_object_get(json_object_get(ours, "lists"), name);
+        if (own != NULL && !same_digest(own, list))
+            return name;
+    }
+    return NULL;
+}
+
+/* Since when somebody has said something else than this relay: one warning when it lasts, and one
+ * line when it is over. */
+static void judge_drift(struct fleet *f, const char *relay, const char *what)
+{
+    int64_t now = clock_mono_ms();
+    char shown[ESCAPE_MAX_BYTES + 8];
+
+    if (what == NULL) {
+        if (f->drift_warned)
+            log_notice("fleet", "all relays say the same again");
+        f->drift_ms = 0;
+        f->drift_warned = false;
+    } else if (f->drift_ms == 0) {
+        f->drift_ms = now;
+    } else if (now - f->drift_ms > DRIFT_S * 1000 && !f->drift_warned) {
+        struct text t = text_on(shown, sizeof shown);
+        escape_to(&t, view_of(what), ESCAPE_LOG);
+        f->drift_warned = true;
+        log_warning("fleet",
+                    "relay %s has other %s than this one, for more than a minute; see "
+                    "`rcptguard status --fleet`",
+                    relay, shown);
+    }
+}
+
+static void forget_relay(struct fleet *f, struct view key, struct view name)
+{
+    const struct view words[] = {view_of("HDEL"), key, name};
+    struct redisReply *reply = NULL;
+
+    redis_call(f->redis, words, 3, FLEET_CALL_MS, &reply, NULL);
+    redis_reply_free(reply);
+}
+
+/* All of them as the admin API shows them. */
+static json_t *judge_all(struct fleet *f, const struct redisReply *reply, struct view key,
+                         int64_t now)
+{
+    json_t *relays = json_array(), *ours = NULL;
+    const char *differs = NULL;
+    struct view name, raw;
+    char who[SEAL_RELAY_MAX] = "";
+
+    for (size_t i = 0; i < reply_pairs(reply); i++)
+        if (reply_pair(reply, i, &name, &raw) && view_is(name, f->relay))
+            ours = open_report(f, name, raw);
+    for (size_t i = 0; i < reply_pairs(reply) && json_array_size(relays) < RELAYS_MAX; i++) {
+        json_t *report = reply_pair(reply, i, &name, &raw) ? open_report(f, name, raw) : NULL;
+        if (report == NULL)
+            continue;
+        int64_t age = now - json_integer_value(json_object_get(report, "at"));
+        if (age > FORGET_S) {
+            forget_relay(f, key, name);
+            json_decref(report);
+            continue;
+        }
+        const char *what = ours == NULL || age > GONE_S ? NULL : difference(ours, report);
+        json_object_set_new(report, "relay", json_stringn(name.ptr, name.len));
+        json_object_set_new(report, "seen_s", json_integer(age < 0 ? 0 : age));
+        json_object_set_new(report, "away", json_boolean(age > GONE_S));
+        json_object_set_new(report, "differs", what == NULL ? json_null() : json_string(what));
+        json_object_del(report, "at");
+        json_array_append_new(relays, report);
+        if (what != NULL && differs == NULL) {
+            differs = json_string_value(json_object_get(report, "differs"));
+            snprintf(who, sizeof who, "%.*s", (int)name.len, name.ptr);
+        }
+    }
+    judge_drift(f, who, differs);
+    json_decref(ours);
+    return relays;
+}
+
+static void show(struct fleet *f, json_t *relays)
+{
+    char *text = json_dumps(relays, JSON_COMPACT);
+
+    pthread_mutex_lock(&f->lock);
+    char *old = f->relays;
+    f->relays = text;
+    f->status.drift = f->drift_warned;
+    pthread_mutex_unlock(&f->lock);
+    free(old);
+}
+
+int relays_round(struct fleet *f, struct error *why)
+{
+    char memory[128];
+    struct text t = text_on(memory, sizeof memory);
+    struct redisReply *reply = NULL;
+    int64_t now;
+
+    text_addf(&t, "%srelays", f->prefix);
+    struct view key = text_view(&t);
+    const struct view words[] = {view_of("HGETALL"), key};
+    int rc = redis_time(f, &now, why);
+    if (rc == 0)
+        rc = put_report(f, key, now, why);
+    if (rc == 0)
+        rc = redis_call(f->redis, words, 2, FLEET_BIG_MS, &reply, why);
+    if (rc == 0) {
+        json_t *relays = judge_all(f, reply, key, now);
+        show(f, relays);
+        json_decref(relays);
+    }
+    redis_reply_free(reply);
+    return rc;
+}
+
+char *fleet_relays(const struct fleet *f)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&f->lock;
+
+    pthread_mutex_lock(lock);
+    char *text = f->relays == NULL ? NULL : strdup(f->relays);
+    pthread_mutex_unlock(lock);
+    return text;
+}
+
+int fleet_tell_lists(struct fleet *f, const struct fleet_list *lists, size_t n)
+{
+    struct fleet_list *copy = f == NULL ? NULL : calloc(n + 1, sizeof *copy);
+
+    if (copy == NULL)
+        return f == NULL ? 0 : ERR_NOMEM;
+    memcpy(copy, lists, n * sizeof *copy);
+    pthread_mutex_lock(&f->lock);
+    struct fleet_list *old = f->own_lists;
+    f->own_lists = copy;
+    f->n_lists = n;
+    pthread_mutex_unlock(&f->lock);
+    free(old);
+    return 0;
+}
