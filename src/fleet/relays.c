@@ -13,7 +13,7 @@
 #include "rcptguard/base/hash.h"
 #include "rcptguard/base/log.h"
 
-#define GONE_S      60        /* not seen for so long: is away */
+#define GONE_S      30        /* not seen for so long: is away */
 #define FORGET_S    86400     /* and for so long: nobody's any more */
 #define RELAYS_MAX  64        /* shown */
 #define REPORT_MAX  (1 << 18) /* bytes of what a relay says of itself */

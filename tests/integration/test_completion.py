@@ -27,7 +27,7 @@ def takes(command, option):
     return "does not take" not in run(COMMAND, *words).stderr
 
 
-FLAGS = {"--force", "--prune", "--follow", "--all", "--blocks", "--names"}
+FLAGS = {"--force", "--prune", "--follow", "--all", "--fleet", "--blocks", "--names"}
 OPTIONS = sorted(
     FLAGS | {"--sender", "--format", "--set", "--list", "--until", "--for", "--ticket", "--note"}
 )
