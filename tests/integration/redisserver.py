@@ -51,3 +51,36 @@ class Redis:
         if self.process is not None:
             end_process(self.process)
         remove_directory(self.directory)
+
+
+class Sentinel:
+    """One that alone may decide, and soon."""
+
+    def __init__(self, master):
+        self.directory = make_directory()
+        self.port = free_port()
+        (self.directory / "sentinel.conf").write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\n"
+            f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n"
+            "sentinel down-after-milliseconds mymaster 1000\n"
+            "sentinel failover-timeout mymaster 4000\n"
+        )
+        self.process = start_process(
+            ["redis-server", self.directory / "sentinel.conf", "--sentinel"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        wait_until("Sentinel knows the master", lambda: self.master() == master.port)
+
+    def call(self, *words):
+        return run("redis-cli", "-p", self.port, *words).stdout
+
+    def master(self):
+        said = self.call("SENTINEL", "get-master-addr-by-name", "mymaster").split()
+        return int(said[1]) if len(said) == 2 else None
+
+    def knows_replica(self):
+        return "127.0.0.1:" in self.call("SENTINEL", "replicas", "mymaster")
+
+    def close(self):
+        end_process(self.process)
+        remove_directory(self.directory)

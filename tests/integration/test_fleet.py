@@ -6,7 +6,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, needs_redis
+from redisserver import Redis, Sentinel, needs_redis
 from support import wait_until
 
 pytestmark = needs_redis
@@ -380,3 +380,29 @@ def test_garbage_among_the_relays(fleet, redis):
     fleet.start()
     wait_until("it sees itself", lambda: len(relays(fleet[0])) == 1, 20)
     assert list(relays(fleet[0])) == [status(fleet[0])["relay"]]
+
+
+@pytest.mark.seconds(120)
+def test_sentinel(fleet, redis):
+    """The master dies, a replica takes its place, and all relays find it."""
+    replica = Redis(replicaof=["127.0.0.1", redis.port]).start()
+    sentinel = Sentinel(redis)
+    try:
+        wait_until("Sentinel knows the replica", sentinel.knows_replica, 30, every=0.2)
+        for _ in range(3):
+            fleet.add(redis, url="redis://master.example.org/0",
+                      sentinel=f"127.0.0.1:1 127.0.0.1:{sentinel.port}", master="mymaster")
+        fleet.start()
+        exclude(fleet[0], LISTED[1])
+        wait_agree(fleet)
+        redis.kill()
+        assert exclude(fleet[1], LISTED[2]) == 201
+        wait_until("the replica is the master", lambda: sentinel.master() == replica.port, 40, every=0.2)
+        for relay in fleet:
+            wait_up(relay, 40)
+            relay.wait_free(LISTED[2], 20)
+            relay.wait_free(LISTED[1])
+        wait_agree(fleet)
+    finally:
+        sentinel.close()
+        replica.close()
