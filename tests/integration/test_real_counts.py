@@ -180,7 +180,7 @@ def house():
     wait_until(
         "a look at each",
         lambda: all(f["last_fetch"] for f in d.api("GET", "/v1/feeds")[1]["feeds"]),
-        50,
+        170,
         every=0.1,
     )
     yield d
@@ -194,6 +194,7 @@ NEVER_TAKEN = {
 }
 
 
+@pytest.mark.seconds(200)
 @every_list
 def test_daemon_counts(house, i):
     feed = house.feed_status(f"list{i}")

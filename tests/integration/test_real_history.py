@@ -78,6 +78,7 @@ def numbers_of(count, active):
     }
 
 
+@pytest.mark.seconds(180)
 @pytest.mark.parametrize("cleared", [False, True], ids=["list", "list-and-cleared"])
 def test_29_revisions(daemon, web, cleared):
     """A day and a half of 2011: all are taken, in order, and the set in force is that of each."""
