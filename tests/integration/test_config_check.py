@@ -127,10 +127,11 @@ def test_continuation_and_escapes(config):
     assert "inet:[::1]:10040" in shown and "#5" in shown
 
 
-def test_known_but_not_built_yet(config):
-    result = check_config(config(GOOD + "[redis]\nurl = unix:/run/redis/redis.sock\n"))
-    assert result.returncode == 0
-    assert "not in this version" in result.stderr
+def test_what_would_not_be_shared(config):
+    result = check_config(config(GOOD + "[redis]\nurl = unix:/run/redis/redis.sock\nshare = lists\n"))
+    assert result.returncode == 0 and "write secret = @FILE" in result.stderr
+    result = check_config(config(GOOD + "[redis]\nurl = redis://u:geheim@[::1/0\nshare = exclusions\n"))
+    assert result.returncode == 78 and "redis.url" in result.stderr and "geheim" not in result.stderr
 
 
 def test_missing_file(tmp_path):
