@@ -95,6 +95,9 @@ struct fleet_status {
     char why[256];   /* what went wrong last, escaped; "": nothing */
     unsigned share;
     struct fleet_kind_status kinds[2]; /* by enum local_kind */
+    struct {
+        uint64_t taken, same, led, bad; /* since the start: what came of looks for lists */
+    } lists;
     bool drift; /* another relay has said something else for more than a minute */
 };
 void fleet_look(const struct fleet *f, struct fleet_status *out);

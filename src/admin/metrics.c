@@ -152,6 +152,40 @@ static void put_decisions(struct metrics_page *page, const struct admin_house *h
     metrics_one(page, METRIC_DECISIONS_GOOD, log.problem == NULL);
 }
 
+static void put_kinds(struct metrics_page *page, const struct admin_house *house,
+                      const struct fleet_status *status, enum metric_id id)
+{
+    metrics_open(page, id);
+    for (enum local_kind i = LOCAL_EXCLUSIONS; i <= LOCAL_BLOCKS; i++) {
+        const struct fleet_kind_status *k = &status->kinds[i];
+        if (house->shared[i].local == NULL)
+            continue;
+        metrics_put(page, local_kind_text(i), NULL,
+                    id == METRIC_FLEET_LINES     ? k->entries
+                    : id == METRIC_FLEET_WAITING ? k->waiting
+                    : id == METRIC_FLEET_REFUSED ? k->refused
+                                                 : (uint64_t)k->agreed_at);
+    }
+}
+
+static void put_fleet(struct metrics_page *page, const struct admin_house *house)
+{
+    struct fleet_status status;
+
+    if (house->fleet == NULL)
+        return;
+    fleet_look(house->fleet, &status);
+    metrics_one(page, METRIC_FLEET_UP, status.state == FLEET_UP);
+    for (enum metric_id id = METRIC_FLEET_LINES; id <= METRIC_FLEET_AGREED; id++)
+        put_kinds(page, house, &status, id);
+    metrics_one(page, METRIC_FLEET_DRIFT, status.drift);
+    metrics_open(page, METRIC_FLEET_LISTS);
+    metrics_put(page, "taken", NULL, status.lists.taken);
+    metrics_put(page, "same", NULL, status.lists.same);
+    metrics_put(page, "led", NULL, status.lists.led);
+    metrics_put(page, "bad", NULL, status.lists.bad);
+}
+
 static void put_health(struct metrics_page *page, const struct admin *a)
 {
     const struct admin_house *house = a->house;
@@ -200,6 +234,7 @@ void admin_metrics(struct request *r)
     put_verdicts(&page, a->house);
     put_connections(&page, a);
     metrics_lists(&page, a->house);
+    put_fleet(&page, a->house);
     put_health(&page, a);
     put_process(&page, a);
     a->metrics_ns = clock_mono_ns() - began_ns;

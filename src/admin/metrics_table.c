@@ -484,6 +484,64 @@ const struct metric metrics_table[METRICS] = {
             .help = "Questions not asked, since too many were on their way.",
         },
 
+    [METRIC_FLEET_UP] =
+        {
+            .section = "Sharing through Redis",
+            .name = "rcptguard_fleet_up",
+            .type = METRIC_GAUGE,
+            .help = "0: Redis is away. None of these is there without `[redis] url`.",
+        },
+    [METRIC_FLEET_LINES] =
+        {
+            .name = "rcptguard_fleet_lines",
+            .type = METRIC_GAUGE,
+            .labels = {"kind"},
+            .values = "`kind`: exclusions, blocks",
+            .help = "What the relays agreed on.",
+        },
+    [METRIC_FLEET_WAITING] =
+        {
+            .name = "rcptguard_fleet_lines_waiting",
+            .type = METRIC_GAUGE,
+            .labels = {"kind"},
+            .values = "`kind`: exclusions, blocks",
+            .help = "Changed here, in force here, and not told to the others at the last "
+                    "comparison.",
+        },
+    [METRIC_FLEET_REFUSED] =
+        {
+            .name = "rcptguard_fleet_objects_refused",
+            .type = METRIC_GAUGE,
+            .labels = {"kind"},
+            .values = "`kind`: exclusions, blocks",
+            .help = "Objects in Redis that cannot be believed, at the last comparison.",
+        },
+    [METRIC_FLEET_AGREED] =
+        {
+            .name = "rcptguard_fleet_last_agreed_timestamp_seconds",
+            .type = METRIC_GAUGE,
+            .labels = {"kind"},
+            .values = "`kind`: exclusions, blocks",
+            .help = "When they were last compared with Redis; 0: never since the start.",
+        },
+    [METRIC_FLEET_DRIFT] =
+        {
+            .name = "rcptguard_fleet_drift",
+            .type = METRIC_GAUGE,
+            .help = "1: another relay has said something else for more than a minute.",
+        },
+    [METRIC_FLEET_LISTS] =
+        {
+            .name = "rcptguard_fleet_lists_total",
+            .type = METRIC_COUNTER,
+            .labels = {"result"},
+            .values =
+                "`result`: taken (another relay had fetched it), same (another one had learned "
+                "that it did not change), led (fetched here for all), bad (in Redis, but not "
+                "what it should be)",
+            .help = "Looks for lists that are shared.",
+        },
+
     [METRIC_DEGRADED] =
         {
             .section = "Health",

@@ -42,6 +42,14 @@ void fleet_look(const struct fleet *f, struct fleet_status *out)
     pthread_mutex_lock(lock);
     *out = f->status;
     pthread_mutex_unlock(lock);
+    if (f->lists == NULL)
+        return;
+    struct lists_counts counts;
+    lists_look(f->lists, &counts);
+    out->lists.taken = counts.taken;
+    out->lists.same = counts.same;
+    out->lists.led = counts.led;
+    out->lists.bad = counts.bad;
 }
 
 bool fleet_status_is_away(const struct fleet *f, int64_t now)

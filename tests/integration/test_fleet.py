@@ -406,3 +406,12 @@ def test_sentinel(fleet, redis):
     finally:
         sentinel.close()
         replica.close()
+
+
+def test_metrics(five):
+    exclude(five[0], LISTED[1])
+    wait_agree(five)
+    page = five[3].api("GET", "/metrics")[1].decode()
+    for line in ("rcptguard_fleet_up 1", 'rcptguard_fleet_lines{kind="exclusions"} 1', "rcptguard_fleet_drift 0",
+                 'rcptguard_fleet_lines_waiting{kind="exclusions"} 0'):
+        assert line in page.splitlines(), line
