@@ -8,11 +8,11 @@ line, both pinned to the same CPU as the load that asks them, runs interleaved, 
 Swaps: latencies at a fixed rate of queries (open loop) while the list of a million entries is
 replaced again and again, against the same without replacing. Admin: the same while bad clients flood
 the admin socket, and how long an exclusion takes. Index: the hash by itself. Zones: see zones.py;
-postfix: see relay.py.
+postfix: see relay.py; fleet: see fleet.py.
 
 A table goes to standard output while it grows, one JSON object to --json FILE at the end.
 Needs nothing but Python's standard library and the programs that `make bench` builds; zones also
-rbldnsd, unbound and pytest, postfix also Postfix; what is missing is left out.
+rbldnsd, unbound and pytest, postfix also Postfix, fleet Redis; what is missing is left out.
 """
 
 import argparse
@@ -29,6 +29,7 @@ import tempfile
 import threading
 import time
 
+from fleet import Fleet
 from relay import Relay
 from servers import READY_S, Server, ask, cpu_seconds, free_port, pin, rss_mib, wait_blocked
 from zones import Zones
@@ -439,6 +440,8 @@ class Bench:
                 Relay(self).run()
             if "zones" in self.options.parts:
                 Zones(self).run()
+            if "fleet" in self.options.parts:
+                Fleet(self).run()
         finally:
             for server in self.servers.values():
                 server.stop()
@@ -460,7 +463,8 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("build", help="where make has put the programs")
     p.add_argument("--parts", type=words(str),
-                   default=["index", "feeds", "throughput", "swaps", "admin", "postfix", "zones"])
+                   default=["index", "feeds", "throughput", "swaps", "admin", "postfix", "zones",
+                            "fleet"])
     p.add_argument("--entries", type=int, default=1000000)
     p.add_argument("--feed-rows", type=words(int), default=[1000000, 10000000])
     p.add_argument("--endless-mib", type=int, default=3072, help="0: left out")
