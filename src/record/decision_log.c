@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #include "decision_file.h"
-#include "decision_ring.h"
 #include "rcptguard/base/clock.h"
+#include "rcptguard/base/line_ring.h"
 #include "rcptguard/base/log.h"
 
 #define SUBJECT     "decisions"
@@ -52,7 +52,7 @@ struct decision_log {
     bool running; /* the thread; it stays so when it hangs at the end */
 
     /* Both threads'. */
-    struct decision_ring ring;
+    struct line_ring ring;
     int lines_fd, orders_fd, ended_fd; /* eventfds */
     atomic_bool woken;                 /* lines_fd was written and not read yet */
     _Atomic(struct change *) change;   /* the last one; whoever takes it out frees it */
@@ -90,7 +90,7 @@ static void clear_fd(int fd)
 static void close_file(struct decision_log *l)
 {
     decision_file_close(&l->out);
-    l->sent = decision_ring_tail(&l->ring); /* a line that it has half is written again */
+    l->sent = line_ring_tail(&l->ring); /* a line that it has half is written again */
 }
 
 /* Once, and not more often than every minute when it comes and goes. A FIFO that is full for a
@@ -145,14 +145,14 @@ static void write_out(struct decision_log *l, uint64_t end)
     if (!make_ready(l))
         return;
     while (l->sent < end) {
-        struct view piece = decision_ring_piece(&l->ring, l->sent, end);
+        struct view piece = line_ring_piece(&l->ring, l->sent, end);
         ssize_t n = decision_file_write(&l->out, piece.ptr, piece.len);
         if (n < 0) {
             have_problem(l, errno);
             return;
         }
         l->sent += (uint64_t)n;
-        decision_ring_free(&l->ring, l->sent);
+        line_ring_free(&l->ring, l->sent);
     }
     be_well(l);
 }
@@ -172,8 +172,8 @@ static void write_lines(struct decision_log *l, uint64_t end)
  * be lines for the next one. */
 static void let_go(struct decision_log *l, uint64_t end)
 {
-    atomic_fetch_add(&l->lost, decision_ring_lines(&l->ring, end));
-    decision_ring_free(&l->ring, end);
+    atomic_fetch_add(&l->lost, line_ring_lines(&l->ring, end));
+    line_ring_free(&l->ring, end);
     l->sent = end;
 }
 
@@ -242,7 +242,7 @@ static void wait_for_work(struct decision_log *l)
  */
 static void work(struct decision_log *l)
 {
-    uint64_t end = decision_ring_head(&l->ring);
+    uint64_t end = line_ring_head(&l->ring);
 
     obey(l);
     write_lines(l, end);
@@ -298,7 +298,7 @@ struct decision_log *decision_log_new(struct error *why)
         free(bytes);
         return NULL;
     }
-    decision_ring_init(&l->ring, bytes, RING_BYTES);
+    line_ring_init(&l->ring, bytes, RING_BYTES);
     l->out.fd = -1;
     if (!open_fds(l))
         error_errno(why, "cannot make an eventfd; nothing is logged");
@@ -332,7 +332,7 @@ int decision_log_to(struct decision_log *l, const char *file)
     l->file = ours;
     if (file == NULL)
         l->unspoken = 0; /* who is missing there is no business of the next file */
-    *change = (struct change){decision_ring_head(&l->ring), its, atomic_load(&l->change)};
+    *change = (struct change){line_ring_head(&l->ring), its, atomic_load(&l->change)};
     while (!atomic_compare_exchange_weak(&l->change, &change->before, change))
         ;
     signal_fd(l->orders_fd);
@@ -380,7 +380,7 @@ static bool put_note(struct decision_log *l, size_t spare)
 
     text_addf(&t, "{\"lost\":%llu,\"time\":\"%s\"}", (unsigned long long)l->unspoken,
               clock_time_text(clock_now(), time));
-    if (!decision_ring_put(&l->ring, text_view(&t), spare))
+    if (!line_ring_put(&l->ring, text_view(&t), spare))
         return false;
     l->unspoken = 0;
     return true;
@@ -400,7 +400,7 @@ void decision_log_add(struct decision_log *l, const struct record_decision *d)
 
     record_json(&t, d);
     if ((l->unspoken > 0 && !put_note(l, RING_RESUME)) ||
-        !decision_ring_put(&l->ring, text_view(&t), 0))
+        !line_ring_put(&l->ring, text_view(&t), 0))
         lose(l);
     else
         l->lines++;
@@ -412,7 +412,7 @@ void decision_log_look(const struct decision_log *l, struct record_log *look)
     look->file = l->file;
     look->lines = l->lines;
     look->lost = atomic_load(&l->lost);
-    look->waiting = (size_t)(decision_ring_head(&l->ring) - decision_ring_tail(&l->ring));
+    look->waiting = (size_t)(line_ring_head(&l->ring) - line_ring_tail(&l->ring));
     look->problem = l->file == NULL ? NULL : problem_of(l);
 }
 
@@ -441,7 +441,7 @@ void decision_log_stop(struct decision_log *l)
     atomic_store(&l->stop, true);
     signal_fd(l->orders_fd);
     l->running = !has_ended(l);
-    uint64_t left = l->running ? 0 : decision_ring_lines(&l->ring, decision_ring_head(&l->ring));
+    uint64_t left = l->running ? 0 : line_ring_lines(&l->ring, line_ring_head(&l->ring));
     if (l->running)
         log_warning(SUBJECT, "the disk does not take the last lines; they are lost");
     else if (left > 0)

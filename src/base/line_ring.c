@@ -3,11 +3,11 @@
  * the reader sleeps; the reader says that it sleeps and then looks at HEAD; so one of them sees the
  * other (decision_log.c).
  */
-#include "decision_ring.h"
+#include "rcptguard/base/line_ring.h"
 
 #include <string.h>
 
-void decision_ring_init(struct decision_ring *ring, char *bytes, size_t size)
+void line_ring_init(struct line_ring *ring, char *bytes, size_t size)
 {
     ring->bytes = bytes;
     ring->size = size;
@@ -15,7 +15,7 @@ void decision_ring_init(struct decision_ring *ring, char *bytes, size_t size)
     atomic_init(&ring->tail, 0);
 }
 
-static void copy_in(struct decision_ring *ring, uint64_t to, const char *from, size_t len)
+static void copy_in(struct line_ring *ring, uint64_t to, const char *from, size_t len)
 {
     size_t at = (size_t)(to % ring->size);
     size_t first = len < ring->size - at ? len : ring->size - at;
@@ -24,7 +24,7 @@ static void copy_in(struct decision_ring *ring, uint64_t to, const char *from, s
     memcpy(ring->bytes, from + first, len - first);
 }
 
-bool decision_ring_put(struct decision_ring *ring, struct view line, size_t spare)
+bool line_ring_put(struct line_ring *ring, struct view line, size_t spare)
 {
     uint64_t head = atomic_load(&ring->head);
     size_t room = ring->size - (size_t)(head - atomic_load(&ring->tail));
@@ -37,14 +37,14 @@ bool decision_ring_put(struct decision_ring *ring, struct view line, size_t spar
     return true;
 }
 
-struct view decision_ring_piece(const struct decision_ring *ring, uint64_t from, uint64_t end)
+struct view line_ring_piece(const struct line_ring *ring, uint64_t from, uint64_t end)
 {
     size_t at = (size_t)(from % ring->size), len = (size_t)(end - from);
 
     return view_make(ring->bytes + at, len < ring->size - at ? len : ring->size - at);
 }
 
-void decision_ring_free(struct decision_ring *ring, uint64_t done)
+void line_ring_free(struct line_ring *ring, uint64_t done)
 {
     uint64_t tail = atomic_load(&ring->tail);
 
@@ -53,17 +53,17 @@ void decision_ring_free(struct decision_ring *ring, uint64_t done)
     atomic_store(&ring->tail, done);
 }
 
-uint64_t decision_ring_head(const struct decision_ring *ring)
+uint64_t line_ring_head(const struct line_ring *ring)
 {
     return atomic_load(&ring->head);
 }
 
-uint64_t decision_ring_tail(const struct decision_ring *ring)
+uint64_t line_ring_tail(const struct line_ring *ring)
 {
     return atomic_load(&ring->tail);
 }
 
-uint64_t decision_ring_lines(const struct decision_ring *ring, uint64_t end)
+uint64_t line_ring_lines(const struct line_ring *ring, uint64_t end)
 {
     uint64_t lines = 0;
 

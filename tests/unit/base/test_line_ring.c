@@ -8,21 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "record/decision_ring.h"
+#include "rcptguard/base/line_ring.h"
 
 static char bytes[16];
-static struct decision_ring ring;
+static struct line_ring ring;
 
 static int setup(void **state)
 {
     (void)state;
-    decision_ring_init(&ring, bytes, sizeof bytes);
+    line_ring_init(&ring, bytes, sizeof bytes);
     return 0;
 }
 
 static bool put(const char *line)
 {
-    return decision_ring_put(&ring, view_of(line), 0);
+    return line_ring_put(&ring, view_of(line), 0);
 }
 
 /* Takes up to MAX bytes from *FROM on into DST. */
@@ -30,15 +30,15 @@ static const char *take(uint64_t *from, size_t max, char dst[17])
 {
     size_t len = 0;
 
-    while (len < max && *from < decision_ring_head(&ring)) {
-        struct view piece = decision_ring_piece(&ring, *from, decision_ring_head(&ring));
+    while (len < max && *from < line_ring_head(&ring)) {
+        struct view piece = line_ring_piece(&ring, *from, line_ring_head(&ring));
         piece = view_first(piece, max - len);
         memcpy(dst + len, piece.ptr, piece.len);
         len += piece.len;
         *from += piece.len;
     }
     dst[len] = '\0';
-    decision_ring_free(&ring, *from);
+    line_ring_free(&ring, *from);
     return dst;
 }
 
@@ -54,7 +54,7 @@ static void test_wraps(void **state)
         size_t len = 2 * strlen(line) + 2;
         assert_int_equal(strlen(take(&sent, 16, got)), len);
         assert_memory_equal(got, line, strlen(line));
-        assert_int_equal(decision_ring_tail(&ring), decision_ring_head(&ring));
+        assert_int_equal(line_ring_tail(&ring), line_ring_head(&ring));
     }
 }
 
@@ -69,15 +69,15 @@ static void test_full(void **state)
     assert_false(put(""));
     assert_string_equal(take(&sent, 16, got), "1234567\n1234567\n");
     assert_true(put("fifteen bytes.."));
-    assert_int_equal(decision_ring_lines(&ring, decision_ring_head(&ring)), 1);
+    assert_int_equal(line_ring_lines(&ring, line_ring_head(&ring)), 1);
 }
 
 static void test_spare_room(void **state)
 {
     (void)state;
-    assert_true(decision_ring_put(&ring, view_of("123"), 12));
-    assert_false(decision_ring_put(&ring, view_of("123"), 9));
-    assert_true(decision_ring_put(&ring, view_of("123"), 8));
+    assert_true(line_ring_put(&ring, view_of("123"), 12));
+    assert_false(line_ring_put(&ring, view_of("123"), 9));
+    assert_true(line_ring_put(&ring, view_of("123"), 8));
 }
 
 /* Half of a line stays until all of it is written, and can be read again. */
@@ -89,12 +89,12 @@ static void test_half_a_line(void **state)
     (void)state;
     assert_true(put("first") && put("second"));
     assert_string_equal(take(&sent, 9, got), "first\nsec");
-    assert_int_equal(decision_ring_tail(&ring), 6);
-    assert_int_equal(decision_ring_lines(&ring, decision_ring_head(&ring)), 1);
-    assert_int_equal(decision_ring_lines(&ring, decision_ring_head(&ring) - 1), 0);
-    sent = decision_ring_tail(&ring);
+    assert_int_equal(line_ring_tail(&ring), 6);
+    assert_int_equal(line_ring_lines(&ring, line_ring_head(&ring)), 1);
+    assert_int_equal(line_ring_lines(&ring, line_ring_head(&ring) - 1), 0);
+    sent = line_ring_tail(&ring);
     assert_string_equal(take(&sent, 16, got), "second\n");
-    assert_int_equal(decision_ring_lines(&ring, decision_ring_head(&ring)), 0);
+    assert_int_equal(line_ring_lines(&ring, line_ring_head(&ring)), 0);
 }
 
 int main(void)
@@ -106,5 +106,5 @@ int main(void)
         RING_TEST(test_spare_room),
         RING_TEST(test_half_a_line),
     };
-    return cmocka_run_group_tests_name("record/decision_ring", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("record/line_ring", tests, NULL, NULL);
 }
