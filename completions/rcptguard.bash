@@ -34,8 +34,8 @@ _rcptguard_options() {
     exclusions | blocks) echo --prune ;;
     block) echo --until --for --ticket --note --force ;;
     feeds) echo --names ;;
-    events) echo --follow --all ;;
-    status) echo --fleet ;;
+    status | top) echo --fleet ;;
+    events) echo --follow --all --fleet ;;
     lint) echo --format --set --blocks ;;
     esac
 }

@@ -8,9 +8,12 @@
  * grammar as this site's own, kept in force by the room `local`. Edits change the file; the thread
  * compares the file, what the fleet last agreed on, and Redis, and brings them together.
  *
- * Order of use (loop thread): fleet_new (at start; makes the files) → the files are loaded and
- * watched (local_new, local_watch) → fleet_start → fleet_edited, fleet_look at will → fleet_stop →
- * fleet_free.
+ * Events are refusals: the loop puts them into a ring, the thread puts them into a stream in Redis
+ * and reads there what others refused, when somebody asks.
+ *
+ * Order of use (loop thread): fleet_new (at start; makes the files) → fleet_share_lists,
+ * fleet_share_events → the files are loaded and watched (local_new, local_watch) → fleet_start →
+ * fleet_edited, fleet_look and what is asked of events at will → fleet_stop → fleet_free.
  */
 #ifndef RCPTGUARD_FLEET_H
 #define RCPTGUARD_FLEET_H
@@ -21,8 +24,10 @@
 
 #include "rcptguard/address.h"
 #include "rcptguard/base/error.h"
+#include "rcptguard/base/queue.h"
 #include "rcptguard/feeds.h"
 #include "rcptguard/local.h"
+#include "rcptguard/record.h"
 
 /* [redis] share */
 enum fleet_share {
@@ -87,6 +92,13 @@ struct fleet_kind_status {
     int64_t agreed_at; /* when it was last compared with Redis, seconds since 1970; 0: never */
     uint64_t refused;  /* objects in Redis that could not be believed, at the last look */
 };
+struct fleet_events_status {
+    uint64_t told;     /* since the start */
+    uint64_t lost;     /* Redis did not take them for so long that they found no room */
+    size_t waiting;    /* bytes */
+    uint64_t refused;  /* entries of the stream that could not be believed, as far as looked at */
+    char problem[256]; /* why they are not told or read now, escaped; "": nothing */
+};
 struct fleet_status {
     enum fleet_state state;
     int64_t since;   /* in this state, seconds since 1970 */
@@ -99,6 +111,7 @@ struct fleet_status {
         uint64_t taken, same, led, bad; /* since the start: what came of looks for lists */
     } lists;
     bool drift; /* another relay has said something else for more than a minute */
+    struct fleet_events_status events;
 };
 void fleet_look(const struct fleet *f, struct fleet_status *out);
 
@@ -121,6 +134,53 @@ char *fleet_relays(const struct fleet *f);
 /* Redis is configured and away for so long that a person should look (rule 27). */
 #define FLEET_AWAY_S 60
 bool fleet_status_is_away(const struct fleet *f, int64_t now); /* NULL: no */
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+#define FLEET_EVENTS_MAX  100000 /* that Redis keeps, a bit more or less */
+#define FLEET_EVENTS_DAYS REFERENCES_DAYS
+
+/* Refusals of RECORD are told, where `share` says so, and what others tell comes on LOOP, a queue
+ * without a cap that is run once more after fleet_stop. Before fleet_start; RECORD outlives F. F
+ * may be NULL. */
+int fleet_share_events(struct fleet *f, struct record *record, struct queue *loop,
+                       struct error *why);
+bool fleet_shares_events(const struct fleet *f); /* NULL: no */
+
+/* A refusal of some relay. Its texts come from outside. */
+struct fleet_event {
+    struct view relay;
+    struct record_decision decision;
+};
+
+/* From about now on CALL gets each refusal of all relays, this one's too, as it comes into Redis.
+ * CALL must not follow or unfollow. NULL: no memory. Only where events are shared. */
+typedef void fleet_happened(const struct fleet_event *e, void *arg);
+struct fleet_follower;
+struct fleet_follower *fleet_follow(struct fleet *f, fleet_happened *call, void *arg);
+void fleet_unfollow(struct fleet *f, struct fleet_follower *follower); /* NULL is fine */
+
+/*
+ * Looks for the refusal of REF (any case) of any relay. 0 and FOUND comes once, later: E is NULL
+ * when there is none, PROBLEM why it could not be looked for to the end (NULL: it was). ERR_NOMEM:
+ * it does not come. Only where events are shared.
+ */
+#define FLEET_WHY_MS 2000
+typedef void fleet_found(const struct fleet_event *e, const char *problem, void *arg);
+int fleet_why(struct fleet *f, struct view ref, fleet_found *found, void *arg);
+
+/* The most refused of all relays, by when Redis was told. Names of rows are escaped. */
+struct fleet_top {
+    struct record_top_row rows[TOP_SPANS][TOP_KINDS][TOP_ROWS];
+    unsigned n[TOP_SPANS][TOP_KINDS];
+    int64_t since;   /* the oldest that was counted, seconds since 1970; 0: none was */
+    uint64_t events; /* counted */
+};
+
+/* The same; TOP is what was counted until PROBLEM came. */
+#define FLEET_TOP_MS 5000
+typedef void fleet_counted(const struct fleet_top *top, const char *problem, void *arg);
+int fleet_count(struct fleet *f, fleet_counted *counted, void *arg);
 
 /* Ends the thread: at once, or after a second where the system hangs in a name. NULL is fine. */
 void fleet_stop(struct fleet *f);

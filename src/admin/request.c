@@ -186,6 +186,29 @@ bool request_may_search(struct request *r)
     return false;
 }
 
+bool request_flag(struct request *r, const char *key, bool *value)
+{
+    struct view text = view_of("no");
+
+    target_get(&r->target, key, &text);
+    *value = view_is(text, "yes");
+    if (*value || view_is(text, "no"))
+        return true;
+    request_fail(r, 400, "%s: write yes or no", key);
+    return false;
+}
+
+bool request_fleet(struct request *r, bool *fleet)
+{
+    if (!request_flag(r, "fleet", fleet))
+        return false;
+    if (!*fleet || fleet_shares_events(r->admin->house->fleet))
+        return true;
+    request_fail(r, 409,
+                 "this relay shares no events: write events into [redis] share, and restart");
+    return false;
+}
+
 void request_change(const struct request *r, struct view name, struct change_words *to)
 {
     struct text t = text_on(to->name, sizeof to->name), by = text_on(to->by, sizeof to->by);

@@ -87,6 +87,12 @@ bool request_may_admin(struct request *r, const char *what, struct view name);
 /* May another request search in files? If not, R was answered with 503. */
 bool request_may_search(struct request *r);
 
+/* A parameter that is yes or no (the default). False: R was answered. */
+bool request_flag(struct request *r, const char *key, bool *value);
+
+/* The same of `fleet`, of what only relays that share events can answer. */
+bool request_fleet(struct request *r, bool *fleet);
+
 /* Whose change it is, kept for when the client may have gone. */
 struct change_words {
     long uid;                                              /* -1: not known */

@@ -39,8 +39,8 @@ static const struct route routes[] = {
     {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/accept", admin_accept, {"by"}},
     {EVHTTP_REQ_POST, "POST", "/v1/feeds/*/rollback", admin_rollback, {"by"}},
     {EVHTTP_REQ_GET, "GET", "/v1/history", admin_history, {"recipient"}},
-    {EVHTTP_REQ_GET, "GET", "/v1/top", admin_top, {NULL}},
-    {EVHTTP_REQ_GET, "GET", "/v1/events", admin_events, {"all"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/top", admin_top, {"fleet"}},
+    {EVHTTP_REQ_GET, "GET", "/v1/events", admin_events, {"all", "fleet"}},
     {EVHTTP_REQ_GET, "GET", "/metrics", admin_metrics, {NULL}},
     {EVHTTP_REQ_HEAD, "HEAD", "/metrics", admin_metrics, {NULL}},
 };

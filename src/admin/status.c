@@ -239,6 +239,19 @@ static json_t *relays_json(const struct fleet *fleet)
     return relays;
 }
 
+static json_t *events_json(const struct fleet *fleet, const struct fleet_events_status *e)
+{
+    if (!fleet_shares_events(fleet))
+        return json_null();
+    json_t *object = json_object();
+    json_put(object, "told", json_count(e->told));
+    json_put(object, "lost", json_count(e->lost));
+    json_put(object, "waiting_bytes", json_count(e->waiting));
+    json_put(object, "refused", json_count(e->refused));
+    json_put(object, "problem", json_text_or_null(view_of(e->problem)));
+    return object;
+}
+
 static json_t *fleet_json(const struct admin_house *house)
 {
     struct fleet_status status;
@@ -257,6 +270,7 @@ static json_t *fleet_json(const struct admin_house *house)
     json_put(object, "relays", relays_json(house->fleet));
     json_put(object, "exclusions", kind_json(house, &status, LOCAL_EXCLUSIONS));
     json_put(object, "blocks", kind_json(house, &status, LOCAL_BLOCKS));
+    json_put(object, "events", events_json(house->fleet, &status.events));
     return object;
 }
 

@@ -1,6 +1,6 @@
 /*
- * GET /v1/why/REF: the decision of which somebody holds the reference, and what the daemon would
- * answer now.
+ * GET /v1/why/REF: the decision of which somebody holds the reference, this relay's or, where
+ * events are shared, another one's; and what this daemon would answer now.
  */
 #include <stdlib.h>
 
@@ -37,16 +37,56 @@ json_t *decided_json(const struct record_decision *d)
     return object;
 }
 
-/* It outlives a client that leaves: the store calls back exactly once. */
+json_t *decided_fleet_json(const struct fleet_event *e)
+{
+    json_t *object = decided_json(&e->decision);
+
+    json_put(object, "relay", json_text(e->relay));
+    return object;
+}
+
+/* It outlives a client that leaves: the store, and then the fleet, call back exactly once. */
 struct why {
     struct request *request; /* NULL: the client has gone */
 };
+
+static void explain_then(struct request *r, const struct record_decision *d, json_t *then)
+{
+    explain(r, d->recipient, d->sender, d->sasl_username, then);
+}
+
+static void fleet_found_it(const struct fleet_event *e, const char *problem, void *arg)
+{
+    struct why *w = arg;
+    struct request *r = w->request;
+
+    free(w);
+    if (r == NULL)
+        return;
+    r->admin->searching--;
+    if (e != NULL)
+        explain_then(r, &e->decision, decided_fleet_json(e));
+    else if (problem == NULL)
+        request_fail(r, 404,
+                     "there is no such reference, of this relay or another: it is older than %d "
+                     "days or than what is kept, or was mistyped",
+                     REFERENCES_DAYS);
+    else
+        request_fail(r, 404,
+                     "there is no such reference of this relay, and those of others cannot be "
+                     "looked for: %s",
+                     problem);
+}
 
 static void why_found(const struct record_decision *d, void *arg)
 {
     struct why *w = arg;
     struct request *r = w->request;
+    struct fleet *fleet = r == NULL ? NULL : r->admin->house->fleet;
 
+    if (d == NULL && fleet_shares_events(fleet) &&
+        fleet_why(fleet, r->name, fleet_found_it, w) == 0)
+        return;
     free(w);
     if (r == NULL)
         return;
@@ -57,7 +97,7 @@ static void why_found(const struct record_decision *d, void *arg)
                      "another relay's",
                      REFERENCES_DAYS);
     else
-        explain(r, d->recipient, d->sender, d->sasl_username, decided_json(d));
+        explain_then(r, d, decided_json(d));
 }
 
 static void why_gone(void *work)

@@ -369,6 +369,7 @@ void why_show(const struct show *s, const json_t *answer)
     fputc(' ', s->to);
     show_when(s, show_field(answer, "time"));
     fputc('\n', s->to);
+    line_of_field(s, "relay", answer, "relay");
     show_decision(s, answer);
     if (!json_is_object(now))
         return;

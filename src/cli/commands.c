@@ -20,7 +20,8 @@ static const struct command commands[] = {
      "  rcptguard check --sender bulk@example.com jane.doe@example.org john@example.net\n"},
     {"why", "REF", "the decision behind the reference in a bounce", 0, 1, 1, cli_why, false, NULL,
      "REF is what a refused sender was told to quote. Shows the decision then, and what would\n"
-     "happen now.\n"
+     "happen now. Where relays share events through Redis, any of them knows the references of "
+     "all.\n"
      "Exit status: 0, 1 no such reference (they are kept for a while only), 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard why 7K2M4QX\n"
@@ -136,22 +137,25 @@ static const struct command commands[] = {
      "  rcptguard status\n"
      "  rcptguard status --fleet\n"
      "  rcptguard status --json | jq -r '.reasons[]'\n"},
-    {"top", "", "most refused recipients, domains, senders and lists", 0, 0, 0, cli_top, false,
-     NULL,
+    {"top", "[--fleet]", "most refused recipients, domains, senders and lists", ARGS_FLEET, 0, 0,
+     cli_top, false, NULL,
      "Of the last hour and the last day, as far as the daemon has been up.\n"
+     "  --fleet           of all relays that share events through Redis\n"
      "Exit status: 0, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard top\n"
      "  rcptguard top --json | jq '.hour.senders'\n"},
-    {"events", "[--follow] [--all]", "decisions as they happen", ARGS_FOLLOW | ARGS_ALL, 0, 0,
+    {"events", "[OPTION...]", "decisions as they happen", ARGS_FOLLOW | ARGS_ALL | ARGS_FLEET, 0, 0,
      cli_events, false, NULL,
-     "Refusals until ^C: time, outcome, recipient, list, who sent it, reference. --follow may be\n"
-     "left out: there is nothing else to do. A reader that is too slow loses events and is told "
-     "so.\n"
+     "Refusals until ^C: time, outcome, recipient, list, who sent it, reference. A reader\n"
+     "that is too slow loses events and is told so.\n"
+     "  --follow          may be left out: there is nothing else to do\n"
      "  --all             also mail that passes\n"
+     "  --fleet           refusals of all relays that share events through Redis\n"
      "Exit status: 0 ended by ^C, 2 could not ask, or the daemon went away.\n"
      "\nExamples:\n"
      "  rcptguard events --follow\n"
+     "  rcptguard events --fleet --json | jq -r .relay\n"
      "  rcptguard events --all --json | jq -r .recipient\n"},
     {"lint", "[--format F] FILE...",
      "check an exclusion or block file, or a list, without a daemon",

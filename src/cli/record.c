@@ -23,7 +23,8 @@ int cli_top(struct cli *cli)
 {
     struct api_call call;
 
-    api_call_begin(&call, API_GET, "/v1/top");
+    api_call_begin(&call, API_GET,
+                   (cli->args.given & ARGS_FLEET) != 0 ? "/v1/top?fleet=yes" : "/v1/top");
     return cli_ask(cli, &call, top_show, NULL);
 }
 
@@ -60,8 +61,11 @@ int cli_events(struct cli *cli)
     int code;
 
     signal(SIGINT, on_interrupt);
-    api_call_begin(&call, API_GET,
-                   (cli->args.given & ARGS_ALL) != 0 ? "/v1/events?all=yes" : "/v1/events");
+    api_call_begin(&call, API_GET, "/v1/events");
+    if ((cli->args.given & ARGS_ALL) != 0)
+        buf_add_text(&call.path, "?all=yes");
+    if ((cli->args.given & ARGS_FLEET) != 0)
+        buf_add_text(&call.path, (cli->args.given & ARGS_ALL) != 0 ? "&fleet=yes" : "?fleet=yes");
     call.on_line = on_event;
     call.line_arg = cli;
     if (api_run(cli->api, &call, 1, NULL, NULL, &why) == 0)

@@ -96,6 +96,12 @@ void top_show(const struct show *s, const json_t *answer)
     if (show_is_set(answer, "since")) {
         fputs("\ncounted since ", s->to);
         show_when(s, show_field(answer, "since"));
+        fputs(json_is_integer(json_object_get(answer, "events")) ? ", of all relays\n" : "\n",
+              s->to);
+    }
+    if (show_is_set(answer, "problem")) {
+        fputs("not all was counted: ", s->to);
+        show_view(s, show_field(answer, "problem"));
         fputc('\n', s->to);
     }
 }
@@ -128,6 +134,10 @@ static void show_from(const struct show *s, const json_t *event)
         fputs("  said ", s->to);
         show_view(s, show_field(event, "evidence"));
     }
+    if (show_is_set(event, "relay")) {
+        fputs("  on ", s->to);
+        show_view(s, show_field(event, "relay"));
+    }
 }
 
 void event_show(const struct show *s, const json_t *event)
@@ -135,9 +145,14 @@ void event_show(const struct show *s, const json_t *event)
     struct view outcome = show_field(event, "outcome"), list = show_field(event, "list");
     char time[SHOW_SPAN_MAX];
 
-    if (json_is_true(json_object_get(event, "alive")))
+    if (json_is_true(json_object_get(event, "alive")) &&
+        (!show_is_set(event, "redis") || view_is(show_field(event, "redis"), "up")))
         return;
     fprintf(s->to, "%s  ", show_local_clock(show_field(event, "time"), time));
+    if (json_is_true(json_object_get(event, "alive"))) {
+        fputs("Redis is away: nothing of any relay is seen until it is back\n", s->to);
+        return;
+    }
     if (show_is_set(event, "lost")) {
         fprintf(s->to, "%lld events were lost: this terminal is too slow\n",
                 (long long)show_number(event, "lost"));

@@ -98,6 +98,26 @@ static void show_shared(const struct show *s, const char *name, const json_t *ki
     fputc('\n', s->to);
 }
 
+static void show_fleet_events(const struct show *s, const json_t *events)
+{
+    if (!json_is_object(events))
+        return;
+    show_label(s, "");
+    fprintf(s->to, "events: %lld told", (long long)show_number(events, "told"));
+    if (show_number(events, "waiting_bytes") > 0)
+        fprintf(s->to, ", %lld KiB wait",
+                (long long)(show_number(events, "waiting_bytes") + 1023) / 1024);
+    if (show_number(events, "lost") > 0)
+        fprintf(s->to, ", %lld lost", (long long)show_number(events, "lost"));
+    if (show_number(events, "refused") > 0)
+        fprintf(s->to, ", %lld in Redis not believed", (long long)show_number(events, "refused"));
+    if (show_is_set(events, "problem")) {
+        fputs(", not shared now: ", s->to);
+        show_view(s, show_field(events, "problem"));
+    }
+    fputc('\n', s->to);
+}
+
 static void show_fleet(const struct show *s, const json_t *fleet)
 {
     char age[SHOW_SPAN_MAX];
@@ -119,6 +139,7 @@ static void show_fleet(const struct show *s, const json_t *fleet)
     }
     show_shared(s, "exclusions", json_object_get(fleet, "exclusions"));
     show_shared(s, "blocks", json_object_get(fleet, "blocks"));
+    show_fleet_events(s, json_object_get(fleet, "events"));
 }
 
 static bool is_ok(const json_t *status)

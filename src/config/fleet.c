@@ -27,8 +27,6 @@ static void check_use(const struct part *part, const struct fleet_config *f, str
 {
     bool off = f->url[0] == '\0';
 
-    if ((f->share & FLEET_EVENTS) != 0)
-        complain_of(part, "share", false, "events are not shared in this version", c);
     if (off && f->share != 0)
         complain_of(part, "share", false, "nothing is shared without url", c);
     if (!off && f->share == 0)

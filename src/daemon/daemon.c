@@ -315,6 +315,7 @@ static int start_rooms(struct daemon *d, struct error *why)
         log_warning("references", "%s; they are not kept until the next start", why->text);
     daemon_log_decisions(d, d->setup->config);
     if ((rc = fleet_share_lists(d->fleet, d->feeds, why)) < 0 ||
+        (rc = fleet_share_events(d->fleet, d->record, d->queue, why)) < 0 ||
         (rc = feeds_start(d->feeds, why)) < 0 ||
         (rc = dnsbl_start(d->dnsbl, d->disk, d->queue, why)) < 0 ||
         (rc = local_watch(d->exclusions, d->disk, d->queue, on_exclusions, d, why)) < 0 ||

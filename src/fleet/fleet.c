@@ -1,7 +1,7 @@
 /*
- * The fleet's thread: connects, listens for news, and compares what is shared when somebody changed
- * it, here or elsewhere, and every minute. It waits with its own deadlines for a Redis that may
- * hang; nobody waits for it.
+ * The fleet's thread: connects, listens for news, compares what is shared when somebody changed it,
+ * here or elsewhere, and every minute, and passes refusals on. It waits with its own deadlines for
+ * a Redis that may hang; nobody waits for it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -42,6 +42,8 @@ void fleet_look(const struct fleet *f, struct fleet_status *out)
     pthread_mutex_lock(lock);
     *out = f->status;
     pthread_mutex_unlock(lock);
+    if (f->events != NULL)
+        events_look_at(f->events, &out->events);
     if (f->lists == NULL)
         return;
     struct lists_counts counts;
@@ -210,7 +212,7 @@ static void taken(struct fleet *f)
         log_notice("fleet", "the other relays are told again");
 }
 
-static bool is_replica(const struct error *why)
+bool fleet_is_replica(const struct error *why)
 {
     return strstr(why->text, "READONLY") != NULL;
 }
@@ -230,7 +232,7 @@ static bool compare(struct fleet *f, struct kept *k)
     k->due_ms = k->looked_ms + LOOK_MS;
     kept_save(k);
     show_kind(f, k);
-    if (rc == ERR_REFUSED && is_replica(&why))
+    if (rc == ERR_REFUSED && fleet_is_replica(&why))
         rc = ERR_IO; /* it was the master once; another one is now */
     if (rc == ERR_REFUSED)
         not_taken(f, k, &why);
@@ -270,6 +272,16 @@ static void compare_due(struct fleet *f)
         if (k->shared && clock_mono_ms() >= kept_due(k) && !compare(f, k))
             return;
     }
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void turn_events(struct fleet *f)
+{
+    struct error why = {0};
+
+    if (events_turn(f->events, redis_is_up(f->redis) ? f->redis : NULL, &why) < 0)
+        went_away(f, &why);
 }
 
 /* ---- news ----------------------------------------------------------------------------------- */
@@ -335,6 +347,9 @@ static int wait_ms(const struct fleet *f)
             if (f->kept[i].shared && kept_due(&f->kept[i]) < due)
                 due = kept_due(&f->kept[i]);
     }
+    int64_t events = events_due(f->events, redis_is_up(f->redis));
+    if (events < due)
+        due = events;
     return due <= now ? 0 : (int)(due - now);
 }
 
@@ -364,12 +379,14 @@ static void *fleet_main(void *arg)
             compare_due(f);
         if (redis_is_up(f->redis))
             report_due(f);
+        turn_events(f);
         if (!atomic_load(&f->stop))
             wait_for_work(f);
     }
     for (unsigned i = 0; i < FLEET_KINDS; i++)
         if (f->kept[i].shared)
             kept_save(&f->kept[i]);
+    events_end(f->events, redis_is_up(f->redis) ? f->redis : NULL);
     disconnect(f);
     signal_fd(f->ended_fd);
     return NULL;
@@ -549,6 +566,7 @@ void fleet_free(struct fleet *f)
     lists_free(f->lists);
     free(f->relays);
     free(f->own_lists);
+    events_free(f->events);
     suffixes_free(f->suffixes);
     protect_release(f->protect);
     free(f->prefix);

@@ -1,7 +1,7 @@
 /*
  * The fleet's inside. fleet.c has the thread and the connection, kept.c one shared file and what
- * was agreed of it, sync.c brings file, agreement and Redis together; settings.c reads the
- * configuration. Fleet thread, but for what says otherwise.
+ * was agreed of it, sync.c brings file, agreement and Redis together; events.h has refusals on
+ * their way; settings.c reads the configuration. Fleet thread, but for what says otherwise.
  */
 #ifndef FLEET_PARTS_H
 #define FLEET_PARTS_H
@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "events.h"
 #include "lists.h"
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/map.h"
@@ -80,9 +81,13 @@ struct fleet {
     int64_t drift_ms;  /* since when one of them says something else; mono, 0: none does */
     bool drift_warned;
 
-    struct lists *lists; /* NULL: not shared */
+    struct events *events; /* NULL: not shared */
+    struct lists *lists;   /* NULL: not shared */
     struct feeds *feeds;
 };
+
+/* Is it the word of a Redis that was the master once? */
+bool fleet_is_replica(const struct error *why);
 
 /* ---- settings.c */
 

@@ -134,6 +134,12 @@ def test_what_would_not_be_shared(config):
     assert result.returncode == 78 and "redis.url" in result.stderr and "geheim" not in result.stderr
 
 
+def test_a_url_and_nothing_to_share(config):
+    result = check_config(config(GOOD + "[redis]\nurl = unix:/run/redis/redis.sock\n"))
+    assert result.returncode == 0
+    assert "nothing is shared" in result.stderr
+
+
 def test_missing_file(tmp_path):
     result = check_config(tmp_path / "nothing.conf")
     assert result.returncode != 0 and "nothing.conf" in result.stderr

@@ -44,7 +44,13 @@ static struct {
         char words[512];           /* of the last one */
     } edit;
     struct fleet_status fleet;
-    unsigned fleet_edited;          /* how often */
+    unsigned fleet_edited; /* how often */
+    bool shares_events;
+    fleet_happened *happened; /* NULL: nobody follows */
+    void *happened_arg;
+    fleet_found *fleet_found;
+    fleet_counted *fleet_counted;
+    void *fleet_arg;
     const struct local_line *lines; /* of both tables */
     size_t n_lines;
     const struct local_line *shared_lines; /* the fleet's */
@@ -318,6 +324,42 @@ void fleet_edited(struct fleet *f, enum local_kind kind)
 {
     (void)f, (void)kind;
     fake.fleet_edited++;
+}
+
+bool fleet_shares_events(const struct fleet *f)
+{
+    return f != NULL && fake.shares_events;
+}
+
+struct fleet_follower *fleet_follow(struct fleet *f, fleet_happened *call, void *arg)
+{
+    (void)f;
+    fake.happened = call;
+    fake.happened_arg = arg;
+    return (struct fleet_follower *)&fake.happened;
+}
+
+void fleet_unfollow(struct fleet *f, struct fleet_follower *follower)
+{
+    (void)f;
+    if (follower != NULL)
+        fake.happened = NULL;
+}
+
+int fleet_why(struct fleet *f, struct view ref, fleet_found *found, void *arg)
+{
+    (void)f, (void)ref;
+    fake.fleet_found = found;
+    fake.fleet_arg = arg;
+    return 0;
+}
+
+int fleet_count(struct fleet *f, fleet_counted *counted, void *arg)
+{
+    (void)f;
+    fake.fleet_counted = counted;
+    fake.fleet_arg = arg;
+    return 0;
 }
 
 const struct local_table *verdict_shared(const struct verdict *v, enum local_kind kind)

@@ -80,6 +80,116 @@ static void test_stream(void **state)
     assert_int_equal(fake.n_watches, 0);
 }
 
+/* ---- of all relays -------------------------------------------------------------------------- */
+
+static const struct fleet_event elsewhere = {V("mx2.c0ffee"),
+                                             {.time = 86400,
+                                              .label = "defer",
+                                              .ref = V("XYZ0"),
+                                              .recipient = V("joe@example.org"),
+                                              .list = V("aper")}};
+
+static void share_events(void)
+{
+    house.fleet = (struct fleet *)&fake.fleet; /* only looked at */
+    fake.fleet.state = FLEET_UP;
+    fake.shares_events = true;
+}
+
+static void test_fleet_stream(void **state)
+{
+    char answer[8192];
+
+    (void)state;
+    ask("GET /v1/events?fleet=yes HTTP/1.1\r\n\r\n", answer, sizeof answer);
+    assert_memory_equal(answer, "HTTP/1.1 409", 12);
+    share_events();
+    ask("GET /v1/events?fleet=yes&all=yes HTTP/1.1\r\n\r\n", answer, sizeof answer);
+    assert_memory_equal(answer, "HTTP/1.1 400", 12);
+    int fd = watch("/v1/events?fleet=yes");
+    assert_int_equal(fake.n_watches, 0);
+    fake.happened(&elsewhere, fake.happened_arg);
+    assert_true(until_heard(fd, "\"relay\":\"mx2.c0ffee\"}\n"));
+    assert_non_null(strstr(heard, "{\"ref\":\"XYZ0\""));
+    fake.fleet.state = FLEET_AWAY;
+    pass(15000);
+    assert_true(until_heard(fd, "\"redis\":\"away\""));
+    close(fd);
+    assert_alone();
+    assert_null(fake.happened);
+}
+
+static int ask_later(const char *request)
+{
+    int fd = dial();
+
+    say(fd, request);
+    turn(30);
+    return fd;
+}
+
+/* This relay's own references first, then the fleet's. */
+static void test_fleet_why(void **state)
+{
+    char answer[8192];
+
+    (void)state;
+    share_events();
+    int fd = ask_later("GET /v1/why/xyz0 HTTP/1.1\r\n\r\n");
+    fake.why(NULL, fake.why_arg);
+    fake.fleet_found(NULL, NULL, fake.fleet_arg);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_memory_equal(answer, "HTTP/1.1 404", 12);
+    assert_non_null(strstr(answer, "of this relay or another"));
+
+    fd = ask_later("GET /v1/why/xyz0 HTTP/1.1\r\n\r\n");
+    fake.why(NULL, fake.why_arg);
+    fake.fleet_found(NULL, "Redis is away", fake.fleet_arg);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_memory_equal(answer, "HTTP/1.1 404", 12);
+    assert_non_null(strstr(answer, "Redis is away"));
+
+    fd = ask_later("GET /v1/why/xyz0 HTTP/1.1\r\n\r\n");
+    fake.why(NULL, fake.why_arg);
+    close(fd);
+    assert_alone();
+    fake.fleet_found(&elsewhere, NULL, fake.fleet_arg);
+    assert_serves();
+}
+
+static void test_fleet_top(void **state)
+{
+    static struct fleet_top top = {.since = 86400, .events = 9};
+    char answer[8192];
+
+    (void)state;
+    share_events();
+    strcpy(top.rows[TOP_DAY][TOP_SENDERS][0].name, "ann@example.edu");
+    top.rows[TOP_DAY][TOP_SENDERS][0].count = 9;
+    top.n[TOP_DAY][TOP_SENDERS] = 1;
+    int fd = ask_later("GET /v1/top?fleet=yes HTTP/1.1\r\n\r\n");
+    fake.fleet_counted(&top, "too many", fake.fleet_arg);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_memory_equal(answer, "HTTP/1.1 200", 12);
+    assert_non_null(strstr(answer, "\"since\":\"1970-01-02T00:00:00Z\",\"events\":9,"
+                                   "\"problem\":\"too many\",\"hour\":{\"recipients\":[]"));
+    assert_non_null(strstr(answer, "\"senders\":[{\"name\":\"ann@example.edu\",\"count\":9}]"));
+
+    top.events = 0;
+    fd = ask_later("GET /v1/top?fleet=yes HTTP/1.1\r\n\r\n");
+    fake.fleet_counted(&top, "Redis is away", fake.fleet_arg);
+    assert_true(hear(fd, answer, sizeof answer));
+    assert_memory_equal(answer, "HTTP/1.1 503", 12);
+
+    fd = ask_later("GET /v1/top?fleet=yes HTTP/1.1\r\n\r\n");
+    close(fd);
+    assert_alone();
+    fake.fleet_counted(&top, NULL, fake.fleet_arg);
+    assert_serves();
+}
+
+/* ---- readers -------------------------------------------------------------------------------- */
+
 /* evhttp takes a closed sending side for the end: nothing of the stream is left. */
 static void test_half(void **state)
 {
@@ -300,9 +410,9 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define HTTP(f) cmocka_unit_test_setup_teardown(f, set_up_http, tear_down_http)
     const struct CMUnitTest tests[] = {
-        TEST(test_stream),  TEST(test_half),  TEST(test_talker),
-        TEST(test_deaf),    TEST(test_stuck), TEST(test_too_many),
-        HTTP(test_anybody), HTTP(test_apart), TEST(test_http_config),
+        TEST(test_stream),      TEST(test_half),         TEST(test_talker),    TEST(test_deaf),
+        TEST(test_stuck),       TEST(test_too_many),     HTTP(test_anybody),   HTTP(test_apart),
+        TEST(test_http_config), TEST(test_fleet_stream), TEST(test_fleet_why), TEST(test_fleet_top),
     };
 
     return RUN("admin/events", tests);

@@ -65,6 +65,13 @@ static void test_events(void **state)
         {"{'time':'2025-11-24T15:59:58Z','outcome':'pass','ref':null,'recipient':'a\\u0007@x',"
          "'sender':'','sasl_username':null,'list':null}",
          "15:59:58  pass      a\\x07@x                               -             from <>\n"},
+        {"{'time':'2025-11-24T15:59:58Z','outcome':'defer','ref':'R','recipient':'a@b',"
+         "'list':'l','sender':'s@t','relay':'mx1.c0ffee'}",
+         "15:59:58  defer     a@b                                   l             from s@t  ref R  "
+         "on mx1.c0ffee\n"},
+        {"{'alive':true,'redis':'up','time':'2025-11-24T16:00:00Z'}", ""},
+        {"{'alive':true,'redis':'away','time':'2025-11-24T16:00:00Z'}",
+         "16:00:00  Redis is away: nothing of any relay is seen until it is back\n"},
         {"{'lost':12,'time':'2025-11-24T16:00:00Z'}",
          "16:00:00  12 events were lost: this terminal is too slow\n"},
         {"{'alive':true,'time':'2025-11-24T16:00:00Z'}", ""},
