@@ -31,7 +31,6 @@ static const struct option_row {
     {ARGS_FLEET, NULL, "--fleet", false, 0},
     {ARGS_BLOCKS, NULL, "--blocks", false, 0},
     {ARGS_NAMES, NULL, "--names", false, 0},
-    {ARGS_FLEET, NULL, "--fleet", false, 0},
 };
 
 /* Of these the last would win silently, and free from less, or more, than was asked. */
