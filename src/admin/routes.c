@@ -21,7 +21,7 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {EVHTTP_REQ_GET, "GET", "/v1/status", admin_status, {NULL}},
+    {EVHTTP_REQ_GET, "GET", "/v1/status", admin_status, {"fleet"}},
     {EVHTTP_REQ_GET, "GET", "/v1/check", admin_check, {"recipient", "sender"}},
     {EVHTTP_REQ_GET, "GET", "/v1/why/*", admin_why, {NULL}},
     {EVHTTP_REQ_GET, "GET", "/v1/exclusions", admin_exclusions, {"from"}},

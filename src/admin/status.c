@@ -252,7 +252,7 @@ static json_t *events_json(const struct fleet *fleet, const struct fleet_events_
     return object;
 }
 
-static json_t *fleet_json(const struct admin_house *house)
+static json_t *fleet_json(const struct admin_house *house, bool all)
 {
     struct fleet_status status;
     json_t *object;
@@ -267,7 +267,8 @@ static json_t *fleet_json(const struct admin_house *house)
     json_put(object, "relay", json_text(view_of(status.relay)));
     json_put(object, "problem", json_text_or_null(view_of(status.why)));
     json_put(object, "drift", json_boolean(status.drift));
-    json_put(object, "relays", relays_json(house->fleet));
+    if (all)
+        json_put(object, "relays", relays_json(house->fleet));
     json_put(object, "exclusions", kind_json(house, &status, LOCAL_EXCLUSIONS));
     json_put(object, "blocks", kind_json(house, &status, LOCAL_BLOCKS));
     json_put(object, "events", events_json(house->fleet, &status.events));
@@ -304,10 +305,11 @@ void admin_status(struct request *r)
 {
     const struct admin_house *house = r->admin->house;
     json_t *object = brief_json(house, false);
+    struct view all;
 
     json_put(object, "pid", json_integer(getpid()));
     json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
-    json_put(object, "fleet", fleet_json(house));
+    json_put(object, "fleet", fleet_json(house, target_get(&r->target, "fleet", &all)));
     json_put(object, "dns", zones_totals_json(house->dnsbl, verdict_waiting(house->verdict)));
     json_put(object, "exclusions",
              local_json(verdict_exclusions(house->verdict), house->exclusions_state,

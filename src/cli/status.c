@@ -283,6 +283,6 @@ int cli_status(struct cli *cli)
     bool fleet = (cli->args.given & ARGS_FLEET) != 0;
     struct api_call call;
 
-    api_call_begin(&call, API_GET, "/v1/status");
+    api_call_begin(&call, API_GET, fleet ? "/v1/status?fleet=yes" : "/v1/status");
     return cli_ask(cli, &call, fleet ? show_relays : show_status, fleet ? fleet_is_ok : is_ok);
 }

@@ -18,11 +18,13 @@
 #include "rcptguard/base/log.h"
 #include "sentinel.h"
 
-#define LOOK_MS      60000 /* though nobody said that anything changed */
-#define REPORT_MS    10000 /* to the other relays, and a look at them */
-#define AGAIN_MS     10000 /* Redis did not take it: full, no rights */
-#define GATHER_MS    200   /* between two comparisons because others changed something */
-#define RETRY_MS     500   /* doubled, to at most RETRY_MAX_MS, with a quarter of jitter */
+#define LOOK_MS      60000  /* though nobody said that anything changed */
+#define REPORT_MS    10000  /* to the other relays, and a look at them */
+#define AGAIN_MS     10000  /* Redis did not take it: full, no rights */
+#define SAY_AGAIN_MS 600000 /* the same trouble, in the log */
+#define NEWS_A_TURN  1000   /* more than that are no news: they are left alone for GATHER_MS */
+#define GATHER_MS    200    /* between two comparisons because others changed something */
+#define RETRY_MS     500    /* doubled, to at most RETRY_MAX_MS, with a quarter of jitter */
 #define RETRY_MAX_MS 8000
 #define STOP_MS      1000
 
@@ -180,7 +182,6 @@ static void connect_now(struct fleet *f)
         went_away(f, &why);
         return;
     }
-    f->failures = 0;
     if (set_state(f, FLEET_UP, NULL))
         log_notice("fleet", "%s: connected as %s", f->status.where, f->relay);
     for (unsigned i = 0; i < FLEET_KINDS; i++)
@@ -189,27 +190,73 @@ static void connect_now(struct fleet *f)
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
+/* Whoever makes trouble again and again must not fill the log. */
+static bool may_say(int64_t *said_ms)
+{
+    int64_t now = clock_mono_ms();
+
+    if (*said_ms != 0 && now - *said_ms < SAY_AGAIN_MS)
+        return false;
+    *said_ms = now;
+    return true;
+}
+
 /* Redis is up and does not take it: what was changed here waits, and is in force all the same. */
 static void not_taken(struct fleet *f, struct kept *k, const struct error *why)
 {
     k->due_ms = clock_mono_ms() + AGAIN_MS;
+    k->not_taken = true;
     pthread_mutex_lock(&f->lock);
-    bool is_new = f->status.why[0] == '\0';
     set_why(f, why);
     pthread_mutex_unlock(&f->lock);
-    if (is_new)
+    if (may_say(&k->said_ms))
         log_warning("fleet", "%s: not told to the other relays: %s; tried again every %d s",
                     local_kind_text(k->kind), why->text, AGAIN_MS / 1000);
 }
 
-static void taken(struct fleet *f)
+static void taken(struct fleet *f, struct kept *k)
 {
+    bool was_bad = k->not_taken, all_good = true;
+
+    f->failures = 0;
+    k->not_taken = false;
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        all_good = all_good && !f->kept[i].not_taken;
     pthread_mutex_lock(&f->lock);
-    bool was_bad = f->status.why[0] != '\0';
-    f->status.why[0] = '\0';
+    if (all_good)
+        f->status.why[0] = '\0';
     pthread_mutex_unlock(&f->lock);
-    if (was_bad)
-        log_notice("fleet", "the other relays are told again");
+    if (was_bad && clock_mono_ms() - k->said_ms < SAY_AGAIN_MS)
+        log_notice("fleet", "%s: the other relays are told again", local_kind_text(k->kind));
+}
+
+/* All else is shared; this is not, until somebody takes it out. */
+static void warn_of_room(struct fleet *f, struct kept *k)
+{
+    struct error why;
+
+    if (k->no_room == 0)
+        return;
+    error_set(
+        &why, ERR_LIMIT,
+        "%s: %zu lines cannot be shared: more than %d in all, or more than %d bytes of one; take "
+        "out what is over",
+        local_kind_text(k->kind), k->no_room, RECORDS_MAX, RECORD_TEXT_MAX);
+    pthread_mutex_lock(&f->lock);
+    set_why(f, &why);
+    pthread_mutex_unlock(&f->lock);
+    if (may_say(&k->said_ms))
+        log_warning("fleet", "%s", why.text);
+}
+
+static void warn_of_refused(struct kept *k)
+{
+    if (k->refused > 0 && may_say(&k->warned_ms))
+        log_warning(
+            "fleet",
+            "%s: %llu objects in Redis cannot be believed (another [redis] secret, damage, or "
+            "a block that covers too much) and are left out",
+            local_kind_text(k->kind), (unsigned long long)k->refused);
 }
 
 bool fleet_is_replica(const struct error *why)
@@ -223,8 +270,10 @@ static bool compare(struct fleet *f, struct kept *k)
     struct error why = {0};
     int64_t begun = clock_mono_ms();
 
+    k->by_time = begun >= k->due_ms;
     k->edited = k->told = false;
     int rc = sync_kind(f, k, &why);
+    warn_of_refused(k);
     k->looked_ms = clock_mono_ms();
     /* Comparing what others change without pause must not take more than a part of a CPU. */
     int64_t took = k->looked_ms - begun;
@@ -234,12 +283,14 @@ static bool compare(struct fleet *f, struct kept *k)
     show_kind(f, k);
     if (rc == ERR_REFUSED && fleet_is_replica(&why))
         rc = ERR_IO; /* it was the master once; another one is now */
-    if (rc == ERR_REFUSED)
+    if (rc == ERR_REFUSED) {
         not_taken(f, k, &why);
-    else if (rc == 0)
-        taken(f);
-    else
+    } else if (rc == 0) {
+        taken(f, k);
+        warn_of_room(f, k);
+    } else {
         went_away(f, &why);
+    }
     return rc == 0 || rc == ERR_REFUSED;
 }
 
@@ -260,7 +311,7 @@ static int64_t kept_due(const struct kept *k)
 {
     int64_t due = k->due_ms;
 
-    if (k->told && k->looked_ms + GATHER_MS < due)
+    if (k->told && !k->not_taken && k->looked_ms + GATHER_MS < due)
         due = k->looked_ms + GATHER_MS;
     return k->edited ? 0 : due;
 }
@@ -292,7 +343,7 @@ static void hear(struct fleet *f, struct view message)
     struct view kind, relay;
 
     if (view_starts(message, "list ")) {
-        if (f->feeds != NULL)
+        if (f->feeds != NULL && !atomic_load(&f->stop))
             feeds_share_news(f->feeds);
         return;
     }
@@ -308,13 +359,17 @@ static void take_news(struct fleet *f)
     struct redisReply *reply;
     struct error why = {0};
     struct view text;
-    int rc;
+    int rc = 0;
 
-    while ((rc = redis_message(f->news, &reply, &why)) > 0) {
+    if (clock_mono_ms() < f->deaf_until_ms)
+        return;
+    for (int i = 0; i < NEWS_A_TURN && (rc = redis_message(f->news, &reply, &why)) > 0; i++) {
         if (reply_published(reply, &text))
             hear(f, text);
         redis_reply_free(reply);
     }
+    if (rc > 0)
+        f->deaf_until_ms = clock_mono_ms() + GATHER_MS;
     if (rc < 0)
         went_away(f, &why);
 }
@@ -347,6 +402,8 @@ static int wait_ms(const struct fleet *f)
             if (f->kept[i].shared && kept_due(&f->kept[i]) < due)
                 due = kept_due(&f->kept[i]);
     }
+    if (f->deaf_until_ms > now && f->deaf_until_ms < due)
+        due = f->deaf_until_ms;
     int64_t events = events_due(f->events, redis_is_up(f->redis));
     if (events < due)
         due = events;
@@ -355,8 +412,9 @@ static int wait_ms(const struct fleet *f)
 
 static void wait_for_work(struct fleet *f)
 {
+    bool deaf = clock_mono_ms() < f->deaf_until_ms;
     struct pollfd fds[] = {{.fd = f->wake_fd, .events = POLLIN},
-                           {.fd = redis_fd(f->news), .events = POLLIN}};
+                           {.fd = deaf ? -1 : redis_fd(f->news), .events = POLLIN}};
 
     poll(fds, 2, wait_ms(f));
     clear_fd(f->wake_fd);
@@ -364,6 +422,23 @@ static void wait_for_work(struct fleet *f)
     for (unsigned i = 0; i < FLEET_KINDS; i++)
         if ((edited & 1u << i) != 0)
             f->kept[i].edited = true;
+}
+
+/* Without Redis: what was changed here waits, and people may know. */
+static void count_waiting(struct fleet *f)
+{
+    struct kept_text now;
+    struct error why;
+
+    for (unsigned i = 0; i < FLEET_KINDS; i++) {
+        struct kept *k = &f->kept[i];
+        if (!k->shared || !k->edited || kept_read(f, k, &now, &why) < 0)
+            continue;
+        k->edited = false; /* all is compared when it is back */
+        k->waiting = kept_differs(k, &now);
+        kept_text_free(&now);
+        show_kind(f, k);
+    }
 }
 
 static void *fleet_main(void *arg)
@@ -377,6 +452,8 @@ static void *fleet_main(void *arg)
             connect_now(f);
         if (redis_is_up(f->redis))
             compare_due(f);
+        else
+            count_waiting(f);
         if (redis_is_up(f->redis))
             report_due(f);
         turn_events(f);
@@ -411,7 +488,7 @@ static bool is_of_name(char c)
  * A name for people: the host's, and behind it a few digits of this state directory's own, since
  * several daemons may be on one host, and two hosts may be called localhost.
  */
-static int name_relay(struct fleet *f, struct error *why)
+static void name_relay(struct fleet *f)
 {
     char path[4096], host[256] = "", id[9];
     struct text file = text_on(path, sizeof path), name = text_on(f->relay, sizeof f->relay);
@@ -422,7 +499,8 @@ static int name_relay(struct fleet *f, struct error *why)
     for (char *c = host; *c != '\0'; c++)
         if (!is_of_name(*c))
             *c = '-';
-    if (file_read(path, 64, &text, NULL) == 0 && text.len >= 8)
+    bool known = file_read(path, 64, &text, NULL) == 0 && text.len >= 8;
+    if (known)
         snprintf(id, sizeof id, "%.8s", text.data);
     else
         snprintf(id, sizeof id, "%08x", (unsigned)random_u64());
@@ -432,7 +510,9 @@ static int name_relay(struct fleet *f, struct error *why)
     buf_free(&text);
     text_addf(&name, "%.40s.%s", host[0] == '\0' ? "relay" : host, id);
     struct file_part part = {id, strlen(id)};
-    return file_replace(path, 0640, &part, 1, why);
+    struct error why;
+    if (!known && file_replace(path, 0640, &part, 1, &why) < 0)
+        log_warning("fleet", "%s; this relay gets another name at each start", why.text);
 }
 
 static void show_where(struct fleet *f)
@@ -455,7 +535,9 @@ static int copy_config(struct fleet *f, const struct fleet_config *c, struct err
     if (rc < 0)
         return rc;
     f->share = f->status.share = c->share;
+    /* Names of lines must be alike on all relays, whatever each makes of an address. */
     f->addresses = *c->addresses;
+    f->addresses.provider_aliases = false;
     f->prefix = view_dup(view_of(c->prefix));
     f->master = view_dup(view_of(c->master));
     f->state_dir = view_dup(view_of(c->state_dir));
@@ -478,11 +560,12 @@ static int open_kept(struct fleet *f, struct error *why)
         [LOCAL_EXCLUSIONS] = FLEET_EXCLUSIONS, [LOCAL_BLOCKS] = FLEET_BLOCKS};
     char dir[4096];
     struct text t = text_on(dir, sizeof dir);
-    int rc;
+    int rc = 0;
 
     text_addf(&t, "%s/fleet", f->state_dir);
-    if ((rc = file_make_dir(dir, 0750, why)) < 0 || (rc = name_relay(f, why)) < 0)
-        return rc;
+    if (file_make_dir(dir, 0750, why) < 0)
+        log_error("fleet", "%s; nothing that is shared can be kept", why->text);
+    name_relay(f);
     memcpy(f->status.relay, f->relay, sizeof f->relay);
     for (unsigned i = 0; rc == 0 && i < FLEET_KINDS; i++)
         if ((f->share & bits[i]) != 0)

@@ -21,14 +21,20 @@ static const char head[] =
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
+/*
+ * A file that is not there is made of what was agreed. An empty one would be read as if somebody
+ * had taken all lines out, and that would be told to all.
+ */
 static int make_file(const struct kept *k, struct error *why)
 {
     struct buf text = BUF_INIT(0);
     struct stat st;
 
-    if (stat(k->file, &st) == 0)
+    if (stat(k->file, &st) == 0 || errno != ENOENT)
         return 0;
     buf_addf(&text, head, local_kind_text(k->kind));
+    for (size_t i = 0; i < records_count(k->base); i++)
+        buf_add_view(&text, records_at(k->base, i)->text);
     struct file_part part = {text.data, text.len};
     int rc = text.failed ? error_set(why, ERR_NOMEM, "no memory")
                          : file_replace(k->file, 0640, &part, 1, why);
@@ -58,15 +64,19 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
 
     k->kind = kind;
     k->shared = true;
+    k->stop = &f->stop;
     text_addf(&file, "%s/fleet/%s", f->state_dir, local_kind_text(kind));
     text_addf(&base, "%s/fleet/%s.agreed", f->state_dir, local_kind_text(kind));
     k->base = records_new();
     if (k->base == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    int rc = make_file(k, why);
-    if (rc == 0)
-        read_base(k);
-    return rc;
+    read_base(k);
+    /* What was good once is in force all the same (`local`), and mail goes on. */
+    struct error trouble;
+    if (make_file(k, &trouble) < 0)
+        log_error("fleet", "%s; %s of the fleet cannot be changed until that is mended",
+                  trouble.text, local_kind_text(kind));
+    return 0;
 }
 
 void kept_close(struct kept *k)
@@ -157,6 +167,21 @@ struct view kept_lines(const struct kept_text *t, struct view what)
     return at == NULL ? view_of("") : buf_view(&t->groups[*at - 1].text);
 }
 
+size_t kept_differs(const struct kept *k, const struct kept_text *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->n; i++) {
+        const struct record_of *base = records_find(k->base, t->groups[i].what);
+        n += base == NULL || !view_eq(base->text, buf_view(&t->groups[i].text));
+    }
+    for (size_t i = 0; i < records_count(k->base); i++) {
+        const struct record_of *base = records_at(k->base, i);
+        n += base->text.len > 0 && map_get(t->by_what, base->what) == NULL;
+    }
+    return n;
+}
+
 /* ---- changing it ---------------------------------------------------------------------------- */
 
 static int put_changes(const struct kept_text *t, const struct kept_change *changes, size_t n,
@@ -216,6 +241,8 @@ int kept_write(struct kept *k, const struct kept_text *t, const struct kept_chan
     struct buf fresh = BUF_INIT(LOCAL_MAX_FILE_BYTES);
     int rc = put_changes(t, changes, n, &fresh);
 
+    if (rc == 0 && atomic_load(k->stop)) /* who would do it may be gone soon */
+        rc = ERR_TIMEOUT;
     if (rc == 0)
         rc = local_replace(k->local, buf_view(&t->text), buf_view(&fresh), replaced, &w);
     buf_free(&fresh);
@@ -271,7 +298,8 @@ bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, 
     size_t lines = 0;
     for (size_t i = 0; i < text.len; i++)
         lines += text.ptr[i] == '\n';
-    if (text.len > RECORD_TEXT_MAX || text.ptr[text.len - 1] != '\n')
+    /* A byte order mark is skipped at the beginning of a file, and nowhere else. */
+    if (text.len > RECORD_TEXT_MAX || text.ptr[text.len - 1] != '\n' || text.ptr[0] == '\xEF')
         return false;
     struct local_table *table = local_table_parse(kind, text, &f->addresses, NULL, 0);
     size_t n = local_table_count(table);

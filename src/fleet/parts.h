@@ -42,7 +42,13 @@ struct kept {
     size_t waiting;
     uint64_t refused;
     int64_t agreed_at;
-    bool warned; /* of objects that cannot be believed */
+    bool by_time;       /* this comparison is the one of every minute */
+    bool not_taken;     /* the last time: others' news do not make it due sooner */
+    size_t no_room;     /* lines that cannot be shared: too many, too long */
+    unsigned conflicts; /* in a row: somebody holds the file */
+    int64_t warned_ms;  /* of objects that cannot be believed; mono, 0: never */
+    int64_t said_ms;    /* that it is not taken */
+    const atomic_bool *stop;
 };
 
 struct fleet {
@@ -58,7 +64,8 @@ struct fleet {
 
     struct kept kept[FLEET_KINDS];
     struct redis *redis, *news;
-    int64_t retry_ms; /* mono */
+    int64_t retry_ms;      /* mono */
+    int64_t deaf_until_ms; /* too many news: not looked at until then */
     unsigned failures;
 
     pthread_t thread;
@@ -115,6 +122,9 @@ void kept_close(struct kept *k);
 
 int kept_read(struct fleet *f, const struct kept *k, struct kept_text *out, struct error *why);
 void kept_text_free(struct kept_text *t);
+
+/* In how many WHATs the file differs from what was agreed. */
+size_t kept_differs(const struct kept *k, const struct kept_text *t);
 
 /* The lines of WHAT, "" when there are none. */
 struct view kept_lines(const struct kept_text *t, struct view what);

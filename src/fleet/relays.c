@@ -16,7 +16,9 @@
 #define GONE_S      30        /* not seen for so long: is away */
 #define FORGET_S    86400     /* and for so long: nobody's any more */
 #define RELAYS_MAX  64        /* shown */
-#define REPORT_MAX  (1 << 18) /* bytes of what a relay says of itself */
+#define REPORT_MAX  (1 << 16) /* bytes of what a relay says of itself */
+#define LISTS_SHOWN 32        /* of each relay */
+#define FORGET_MAX  16        /* a round */
 #define DRIFT_S     60        /* lists and lines take a moment to reach all */
 #define REPORT_KIND "relay"
 
@@ -92,19 +94,75 @@ static int put_report(struct fleet *f, struct view key, int64_t now, struct erro
     return rc;
 }
 
-/* NULL: it cannot be believed. */
-static json_t *open_report(const struct fleet *f, struct view name, struct view raw)
+static void copy_number(json_t *to, const json_t *from, const char *key)
+{
+    json_object_set_new(to, key, json_integer(json_integer_value(json_object_get(from, key))));
+}
+
+static void copy_text(json_t *to, const json_t *from, const char *key, size_t max)
+{
+    const json_t *text = json_object_get(from, key);
+
+    if (json_is_string(text) && json_string_length(text) <= max)
+        json_object_set_new(to, key, json_string(json_string_value(text)));
+}
+
+/* Digest and numbers of FROM's member KEY, if it has it. */
+static void copy_part(json_t *to, const json_t *from, const char *key, const char *const *numbers)
+{
+    const json_t *part = json_object_get(from, key);
+    json_t *copy;
+
+    if (!json_is_object(part))
+        return;
+    copy = json_object();
+    copy_text(copy, part, "digest", 32);
+    for (; *numbers != NULL; numbers++)
+        copy_number(copy, part, *numbers);
+    json_object_set_new(to, key, copy);
+}
+
+/*
+ * A stranger's words: only what is expected is taken over, and of lists those that this relay has
+ * too (by OURS; NULL: all), since all of it is shown by the loop.
+ */
+static json_t *clean_report(const json_t *said, const json_t *ours)
+{
+    static const char *const of_kind[] = {"count", "version", NULL}, *const of_list[] = {"entries",
+                                                                                         "checked",
+                                                                                         NULL};
+    const json_t *lists = json_object_get(said, "lists");
+    json_t *clean = json_object(), *shown = json_object(), *list;
+    const char *name;
+
+    copy_number(clean, said, "at");
+    copy_text(clean, said, "version", 32);
+    copy_part(clean, said, "exclusions", of_kind);
+    copy_part(clean, said, "blocks", of_kind);
+    json_object_foreach((json_t *)lists, name, list)
+    {
+        bool known = ours == NULL || json_object_get(json_object_get(ours, "lists"), name) != NULL;
+        if (known && json_object_size(shown) < LISTS_SHOWN)
+            copy_part(shown, lists, name, of_list);
+    }
+    json_object_set_new(clean, "lists", shown);
+    return clean;
+}
+
+/* NULL: it cannot be believed. NOW: Redis' clock. */
+static json_t *open_report(const struct fleet *f, struct view name, struct view raw, int64_t now,
+                           const json_t *ours)
 {
     struct sealed sealed;
 
     if (raw.len > REPORT_MAX || seal_open(&f->key, REPORT_KIND, name, raw, &sealed, NULL) < 0 ||
         !view_eq(sealed.relay, name))
         return NULL;
-    json_t *report = json_loadb(sealed.body.ptr, sealed.body.len, JSON_REJECT_DUPLICATES, NULL);
-    if (json_is_object(report) && json_is_integer(json_object_get(report, "at")))
-        return report;
-    json_decref(report);
-    return NULL;
+    json_t *said = json_loadb(sealed.body.ptr, sealed.body.len, JSON_REJECT_DUPLICATES, NULL);
+    json_int_t at = json_integer_value(json_object_get(said, "at"));
+    json_t *clean = json_is_object(said) && at > 0 && at <= now ? clean_report(said, ours) : NULL;
+    json_decref(said);
+    return clean;
 }
 
 static bool same_digest(const json_t *a, const json_t *b)
@@ -176,23 +234,26 @@ static json_t *judge_all(struct fleet *f, const struct redisReply *reply, struct
     const char *differs = NULL;
     struct view name, raw;
     char who[SEAL_RELAY_MAX] = "";
+    unsigned forgotten = 0;
 
     for (size_t i = 0; i < reply_pairs(reply); i++)
         if (reply_pair(reply, i, &name, &raw) && view_is(name, f->relay))
-            ours = open_report(f, name, raw);
+            ours = open_report(f, name, raw, now, NULL);
     for (size_t i = 0; i < reply_pairs(reply) && json_array_size(relays) < RELAYS_MAX; i++) {
-        json_t *report = reply_pair(reply, i, &name, &raw) ? open_report(f, name, raw) : NULL;
+        json_t *report =
+            reply_pair(reply, i, &name, &raw) ? open_report(f, name, raw, now, ours) : NULL;
         if (report == NULL)
             continue;
         int64_t age = now - json_integer_value(json_object_get(report, "at"));
         if (age > FORGET_S) {
-            forget_relay(f, key, name);
+            if (forgotten++ < FORGET_MAX)
+                forget_relay(f, key, name);
             json_decref(report);
             continue;
         }
         const char *what = ours == NULL || age > GONE_S ? NULL : difference(ours, report);
         json_object_set_new(report, "relay", json_stringn(name.ptr, name.len));
-        json_object_set_new(report, "seen_s", json_integer(age < 0 ? 0 : age));
+        json_object_set_new(report, "seen_s", json_integer(age));
         json_object_set_new(report, "away", json_boolean(age > GONE_S));
         json_object_set_new(report, "differs", what == NULL ? json_null() : json_string(what));
         json_object_del(report, "at");

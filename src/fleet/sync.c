@@ -13,7 +13,8 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 
-#define A_CALL 100 /* objects put at once, so that Redis is never kept busy for long */
+#define CONFLICTS 3   /* in a row: whoever has the file open keeps it, so not at once again */
+#define A_CALL    100 /* objects put at once, so that Redis is never kept busy for long */
 
 /* The body of an object: a word and a line end, and lines. */
 #define SET     "set\n"
@@ -39,7 +40,7 @@ static struct redis_script count_script = {
     .text =
         "local now = tonumber(redis.call('GET', KEYS[1]) or '0') or 0\n"
         "local known = tonumber(ARGV[1])\n"
-        "if now < known or now > 9007199254740000 then redis.call('SET', KEYS[1], ARGV[1]) end\n"
+        "if now < known or now > known + 4294967296 then redis.call('SET', KEYS[1], ARGV[1]) end\n"
         "return redis.call('INCRBY', KEYS[1], ARGV[2])\n",
 };
 
@@ -69,7 +70,7 @@ struct round {
     struct map *seen; /* WHATs that Redis has */
     struct put *puts;
     struct take *takes;
-    size_t n_puts, n_takes;
+    size_t n_puts, n_takes, no_room;
     uint64_t highest; /* version of all that Redis has and this relay knows */
     char key[128], counter[136], channel[80], message[128];
 };
@@ -116,6 +117,10 @@ static int decide(struct round *r, struct view what, struct view raw,
             (struct take){.record = *remote, .in_file = view_eq(file, remote->text)};
         break;
     case MERGE_TELL:
+        if (file.len > RECORD_TEXT_MAX || what.len > RECORD_WHAT_MAX) {
+            r->no_room++;
+            break;
+        }
         p = add_put(r, what, raw);
         return p->what.failed ? ERR_NOMEM : buf_add_view(&p->text, file);
     case MERGE_BOTH:
@@ -131,20 +136,30 @@ static int decide(struct round *r, struct view what, struct view raw,
     return 0;
 }
 
-/* What an object of Redis says; false: nothing that can be believed. */
-static bool open_object(const struct round *r, struct view what, struct view raw,
-                        struct record_of *out)
+enum belief {
+    BELIEVED,
+    FOREIGN, /* sealed, but not with our secret; or it cannot be told */
+    REFUSED, /* sealed by a relay, and not for here: OUT has its version */
+    NONE,    /* nothing of ours at all */
+};
+
+/* What an object of Redis says. */
+static enum belief open_object(const struct round *r, struct view what, struct view raw,
+                               struct record_of *out)
 {
     struct error why;
     struct sealed sealed;
     const char *kind = local_kind_text(r->k->kind);
 
-    if (what.len == 0 || what.len > RECORD_WHAT_MAX ||
-        seal_open(&r->f->key, kind, what, raw, &sealed, &why) < 0 || sealed.version == 0)
-        return false;
+    if (what.len == 0 || what.len > RECORD_WHAT_MAX)
+        return FOREIGN;
+    int rc = seal_open(&r->f->key, kind, what, raw, &sealed, &why);
+    if (rc < 0)
+        return rc == ERR_REFUSED ? FOREIGN : NONE;
     bool is_set = view_starts(sealed.body, SET);
-    if (!is_set && !view_is(sealed.body, DELETED))
-        return false;
+    if (sealed.version == 0 || sealed.version > RECORD_VERSION_MAX ||
+        (!is_set && !view_is(sealed.body, DELETED)))
+        return NONE;
     *out = (struct record_of){
         .what = what,
         .version = sealed.version,
@@ -152,7 +167,8 @@ static bool open_object(const struct round *r, struct view what, struct view raw
         .sealed = raw,
         .at = clock_now(),
     };
-    return (!is_set || out->text.len > 0) && kept_allows(r->f, r->k->kind, what, out->text);
+    bool allowed = (!is_set || out->text.len > 0) && kept_allows(r->f, r->k->kind, what, out->text);
+    return allowed ? BELIEVED : REFUSED;
 }
 
 /* Blocks are only believed with a secret (an exclusion of a forger frees; a block refuses mail). */
@@ -161,25 +177,42 @@ static bool may_believe(const struct round *r)
     return r->f->key.secret || r->k->kind == LOCAL_EXCLUSIONS;
 }
 
+/*
+ * What is there is not believed. Something that is no object at all gives way to ours. What another
+ * secret sealed does so once a minute only, or two relays that do not know each other's would put
+ * theirs in turns without end; and what a relay sealed and this one refuses stays, unless somebody
+ * changed that line here since.
+ */
+static int decide_unbelieved(struct round *r, struct view what, struct view raw, enum belief belief)
+{
+    const struct record_of *base = records_find(r->k->base, what);
+    struct view file = kept_lines(&r->now, what);
+    bool edited = !view_eq(file, base == NULL ? view_of("") : base->text);
+    bool ours = base != NULL || file.len > 0;
+
+    r->k->refused++;
+    if (!ours || (!edited && (belief == REFUSED || (belief == FOREIGN && !r->k->by_time))))
+        return 0;
+    return decide(r, what, raw, NULL);
+}
+
 static int decide_object(struct round *r, struct view what, struct view raw)
 {
     const struct record_of *base = records_find(r->k->base, what);
-    struct record_of remote;
+    struct record_of remote = {0};
+    enum belief belief = BELIEVED;
     bool is_new;
 
     if (map_put(r->seen, what, &is_new) == NULL)
         return ERR_NOMEM;
     if (base != NULL && view_eq(base->sealed, raw))
         remote = *base;
-    else if (!may_believe(r) || !open_object(r, what, raw, &remote)) {
-        r->k->refused++;
-        /* Something of ours takes its place, if there is any; else it is left alone. */
-        bool ours = base != NULL || kept_lines(&r->now, what).len > 0;
-        return ours ? decide(r, what, raw, NULL) : 0;
-    }
+    else
+        belief = may_believe(r) ? open_object(r, what, raw, &remote) : FOREIGN;
     if (remote.version > r->highest)
         r->highest = remote.version;
-    return decide(r, what, raw, &remote);
+    return belief == BELIEVED ? decide(r, what, raw, &remote)
+                              : decide_unbelieved(r, what, raw, belief);
 }
 
 static int decide_all(struct round *r)
@@ -244,7 +277,8 @@ static int number_puts(struct round *r, struct error *why)
     snprintf(wanted, sizeof wanted, "%zu", n);
     const struct view key = view_of(r->counter), args[] = {view_of(known), view_of(wanted)};
     int rc = redis_run(r->f->redis, &count_script, &key, 1, args, 2, FLEET_CALL_MS, &reply, why);
-    if (rc == 0 && (!redis_number(reply, &last) || last < (int64_t)n))
+    if (rc == 0 && (!redis_number(reply, &last) || last < (int64_t)n ||
+                    (uint64_t)last - n < r->highest || (uint64_t)last > RECORD_VERSION_MAX))
         rc = error_set(why, ERR_REFUSED, "%s is no counter; delete that key", r->counter);
     redis_reply_free(reply);
     uint64_t version = rc == 0 ? (uint64_t)last - n : 0;
@@ -290,16 +324,14 @@ static int put_all(struct round *r, struct error *why)
 
 /* ---- agreeing ------------------------------------------------------------------------------- */
 
-static int agree(struct round *r, const struct record_of *record, struct error *why)
+/* What finds no room is left out, and told; all else goes on. */
+static int agree(struct round *r, const struct record_of *record)
 {
     int rc = records_put(r->k->base, record);
 
-    if (rc == ERR_LIMIT)
-        return error_set(why, ERR_REFUSED,
-                         "more than %d lines, or %zu MiB, cannot be shared; take out what is over",
-                         RECORDS_MAX, RECORDS_MAX_BYTES >> 20);
     r->k->base_changed |= rc == 0;
-    return rc == 0 ? 0 : no_memory(why);
+    r->no_room += rc == ERR_LIMIT;
+    return rc == ERR_LIMIT ? 0 : rc;
 }
 
 /* The file first, then what was agreed (merge.h). */
@@ -320,7 +352,7 @@ static int take_all(struct round *r, struct error *why)
     int rc = n == 0 ? 0 : kept_write(r->k, &r->now, changes, n, why);
     free(changes);
     for (size_t i = 0; rc == 0 && i < r->n_takes; i++)
-        rc = agree(r, &r->takes[i].record, why);
+        rc = agree(r, &r->takes[i].record) < 0 ? no_memory(why) : 0;
     return rc;
 }
 
@@ -334,7 +366,7 @@ static int agree_on_puts(struct round *r, bool also_here, struct error *why)
             continue;
         const struct record_of record = {buf_view(&p->what), p->version, buf_view(&p->text),
                                          buf_view(&p->sealed), clock_now()};
-        rc = agree(r, &record, why);
+        rc = agree(r, &record) < 0 ? no_memory(why) : 0;
     }
     return rc;
 }
@@ -346,18 +378,6 @@ static int ask(struct round *r, struct error *why)
     const struct view words[] = {view_of("HGETALL"), view_of(r->key)};
 
     return redis_call(r->f->redis, words, 2, FLEET_BIG_MS, &r->hash, why);
-}
-
-/* Told once an object at the beginning, and once when all is well again. */
-static void warn_of_refused(struct kept *k)
-{
-    if (k->refused > 0 && !k->warned)
-        log_warning(
-            "fleet",
-            "%s: %llu objects in Redis cannot be believed (another [redis] secret, damage, or "
-            "a block that covers too much) and are left out",
-            local_kind_text(k->kind), (unsigned long long)k->refused);
-    k->warned = k->refused > 0;
 }
 
 static size_t still_waiting(const struct round *r)
@@ -375,7 +395,6 @@ static int bring_together(struct round *r, struct error *why)
 
     if (rc < 0)
         return no_memory(why);
-    warn_of_refused(r->k);
     int told = put_all(r, why);
     /* What Redis does not take now does not keep us from what others say. */
     struct error later = {0};
@@ -386,12 +405,13 @@ static int bring_together(struct round *r, struct error *why)
         rc = take_all(r, &later);
     if (rc == 0)
         rc = agree_on_puts(r, true, &later);
-    if (rc == ERR_CONFLICT) {
+    if (rc == ERR_CONFLICT && ++r->k->conflicts < CONFLICTS) {
         r->k->edited = true;
-        rc = 0;
+        return told;
     }
-    if (rc < 0)
-        *why = later;
+    if (rc == 0)
+        r->k->conflicts = 0;
+    r->k->no_room = r->no_room;
     return rc < 0 ? error_set(why, ERR_REFUSED, "%s", later.text) : told;
 }
 

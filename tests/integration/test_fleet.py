@@ -273,8 +273,11 @@ def test_garbage(five, redis, garbage):
     redis.call("HSET", "rcptguard:exclusions", LISTED[2], garbage)
     redis.call("HSET", "rcptguard:exclusions", LISTED[1], garbage)
     redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
-    wait_until("its own is put in place again",
-               lambda: LISTED[1] in redis.call("HGET", "rcptguard:exclusions", LISTED[1]))
+    if garbage.startswith("rcptguard1"):  # what another secret sealed gives way once a minute only
+        five[4].wait_log("cannot be believed")
+    else:
+        wait_until("its own is put in place again",
+                   lambda: LISTED[1] in redis.call("HGET", "rcptguard:exclusions", LISTED[1]))
     assert all(relay.blocks(LISTED[2]) and not relay.blocks(LISTED[1]) for relay in five)
     five[0].wait_log("cannot be believed")
 
@@ -346,7 +349,7 @@ def test_nothing_is_asked_on_the_way_of_a_query(five, redis):
 
 
 def relays(relay):
-    return {r["relay"]: r for r in status(relay)["relays"]}
+    return {r["relay"]: r for r in relay.api("GET", "/v1/status", fleet="yes")[1]["fleet"]["relays"]}
 
 
 @pytest.mark.seconds(150)
@@ -415,3 +418,101 @@ def test_metrics(five):
     for line in ("rcptguard_fleet_up 1", 'rcptguard_fleet_lines{kind="exclusions"} 1', "rcptguard_fleet_drift 0",
                  'rcptguard_fleet_lines_waiting{kind="exclusions"} 0'):
         assert line in page.splitlines(), line
+
+
+# found by a review
+
+
+def test_a_file_that_is_gone_at_start(five):
+    """It is no word that anything was taken out."""
+    exclude(five[0], LISTED[1])
+    wait_agree(five)
+    five[0].stop()
+    (five[0].state / "fleet" / "exclusions").unlink()
+    (five[0].state / "exclusions.good").unlink(missing_ok=True)
+    five[0].start()
+    wait_up(five[0])
+    assert not five[0].blocks(LISTED[1])
+    exclude(five[2], LISTED[2])
+    for relay in five:
+        relay.wait_free(LISTED[2])
+    assert not any(relay.blocks(LISTED[1]) for relay in five)
+
+
+def commands_of(redis):
+    return {line.split(":")[0]: int(line.split("calls=")[1].split(",")[0])
+            for line in redis.call("INFO", "commandstats").splitlines() if "calls=" in line}
+
+
+def test_a_forced_block_is_no_fight(five, redis):
+    """One relay holds what the others refuse: nobody puts back and forth."""
+    for verb in ("block", "unblock", "block"):
+        more = ("--force",) if verb == "block" else ()
+        assert five[0].command(verb, "gmail.com", *more).returncode == 0
+    five[1].wait_log("covers too much")
+    wait_until("it is told", lambda: status(five[0])["blocks"]["waiting"] == 0)
+    time.sleep(1)  # whoever answers does so at once
+    before = commands_of(redis)["cmdstat_evalsha"]
+    time.sleep(3)
+    assert commands_of(redis)["cmdstat_evalsha"] - before < 6
+
+
+def test_other_aliases_on_one_relay(fleet, redis):
+    """What a line is called does not hang on how a relay reads addresses."""
+    for aliases in ("no", "yes"):
+        fleet.add(redis)
+        fleet[-1].config["addresses"] = {"provider_aliases": "no"}
+    for relay in fleet:
+        relay.list_file("mails", "a.b@gmail.com\n")
+    fleet.start()
+    assert exclude(fleet[0], "a.b@gmail.com") == 201
+    wait_agree(fleet)
+    fleet[1].stop()
+    fleet[1].config["addresses"]["provider_aliases"] = "yes"
+    fleet[1].start()
+    wait_up(fleet[1])
+    exclude(fleet[1], LISTED[1])
+    fleet[0].wait_free(LISTED[1])
+    assert not fleet[0].blocks("a.b@gmail.com") and not fleet[1].blocks("a.b@gmail.com")
+
+
+def test_start_with_a_broken_directory(fleet, redis):
+    relay = fleet.add(redis)
+    (relay.state / "fleet").mkdir(mode=0o755)
+    (relay.state / "fleet" / "relay").mkdir()
+    relay.start()
+    relay.wait_blocked(LISTED[0])
+    wait_up(relay)
+
+
+def test_a_counter_at_its_end(five, redis):
+    redis.call("SET", "rcptguard:exclusions:version", str(2**53 - 3))
+    for i in range(1, 6):
+        exclude(five[0], LISTED[i])
+    wait_agree(five)
+    assert int(redis.call("GET", "rcptguard:exclusions:version")) < 1000
+    assert unexclude(five[1], LISTED[3]) == 200
+    for relay in five:
+        relay.wait_blocked(LISTED[3])
+
+
+def test_a_line_that_is_too_long(five):
+    """It stays here; what others say comes through all the same."""
+    path = five[0].state / "fleet" / "exclusions"
+    path.write_text(path.read_text() + "".join(
+        f"u9@example.org list=l{i} until=2036-12-31 # {'x' * 80}\n" for i in range(90)))
+    exclude(five[0], LISTED[1])
+    for relay in five:
+        relay.wait_free(LISTED[1])
+    exclude(five[1], LISTED[2])
+    five[0].wait_free(LISTED[2])
+    assert "cannot be shared" in status(five[0])["problem"]
+
+
+def test_edits_without_redis_are_counted(five, redis):
+    redis.kill()
+    wait_until("it is seen", lambda: status(five[0])["state"] == "away")
+    exclude(five[0], LISTED[1])
+    wait_until("it waits", lambda: status(five[0])["exclusions"]["waiting"] == 1)
+    redis.start()
+    wait_agree(five)
