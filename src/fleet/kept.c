@@ -42,18 +42,40 @@ static int make_file(const struct kept *k, struct error *why)
     return rc;
 }
 
+/*
+ * What another secret sealed is nothing that was agreed under this one: its lines are in the file,
+ * and told anew. Deletions are not: whoever changes the secret has relays that agree.
+ */
+static int take_ours(struct fleet *f, struct kept *k, const struct records *all)
+{
+    struct sealed sealed;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < records_count(all); i++) {
+        const struct record_of *of = records_at(all, i);
+        if (seal_open(&f->key, local_kind_text(k->kind), of->what, of->sealed, &sealed, NULL) == 0)
+            rc = records_put(k->base, of);
+    }
+    return rc;
+}
+
 /* Without it all of the file is told anew: nothing is lost but deletions nobody heard of. */
-static void read_base(struct kept *k)
+static void read_base(struct fleet *f, struct kept *k)
 {
     struct buf text = BUF_INIT(0);
+    struct records *all = records_new();
     struct error why = {0};
     int rc = file_read(k->base_file, RECORDS_FILE_MAX, &text, &why);
 
     if (rc == 0)
-        rc = records_read(k->base, buf_view(&text), &why);
+        rc = all == NULL ? error_set(&why, ERR_NOMEM, "no memory")
+                         : records_read(all, buf_view(&text), &why);
+    if (rc == 0 && (rc = take_ours(f, k, all)) < 0)
+        error_set(&why, rc, "no memory");
     if (rc < 0 && rc != ERR_ABSENT)
         log_warning("fleet", "%s: %s; what is in %s is told to the others again", k->base_file,
                     why.text, k->file);
+    records_free(all);
     buf_free(&text);
 }
 
@@ -70,7 +92,7 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
     k->base = records_new();
     if (k->base == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    read_base(k);
+    read_base(f, k);
     /* What was good once is in force all the same (`local`), and mail goes on. */
     struct error trouble;
     if (make_file(k, &trouble) < 0)

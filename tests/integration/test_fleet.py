@@ -516,3 +516,26 @@ def test_edits_without_redis_are_counted(five, redis):
     wait_until("it waits", lambda: status(five[0])["exclusions"]["waiting"] == 1)
     redis.start()
     wait_agree(five)
+
+
+def test_another_secret_for_all(fleet, redis):
+    """The relays get it one after the other; in the end they agree, with one that is new, too."""
+    for _ in range(2):
+        fleet.add(redis, secret="")
+    fleet.start()
+    exclude(fleet[0], LISTED[1])
+    wait_agree(fleet)
+    for relay in fleet:
+        relay.stop()
+        relay.config["redis"]["secret"] = SECRET
+        relay.start()
+        wait_up(relay)
+    fleet.add(redis)
+    fleet[2].start()
+    fleet[2].wait_blocked(LISTED[0])
+    wait_up(fleet[2])
+    exclude(fleet[0], LISTED[2])
+    for relay in fleet:
+        relay.wait_free(LISTED[1], 10)
+        relay.wait_free(LISTED[2], 10)
+    wait_agree(fleet)
