@@ -38,7 +38,7 @@ static void test_answers(void **state)
         {"GET /v1/stauts HTTP/1.1\r\nHost: x\r\n\r\n", "404", "/v1/status, /v1/check"},
         {"GET /v1/check?recipent=a HTTP/1.1\r\n\r\n", "400", "did you mean recipient?"},
         {"GET /v1/check?recipient=a&%0ax=1 HTTP/1.1\r\n\r\n", "400", "takes recipient, sender\""},
-        {"GET /v1/status?x HTTP/1.1\r\n\r\n", "400", "this path takes none"},
+        {"GET /v1/feeds?x HTTP/1.1\r\n\r\n", "400", "this path takes none"},
         {"DELETE /v1/exclusions?lists=aper HTTP/1.1\r\n\r\n", "400", "did you mean list?"},
         {"GET /v1/status HTTP/1.1\r\n\r\n", "200", "\"blocks\":{\"file\":\"/x/blocks\""},
         {"GET /v1/top HTTP/1.1\r\n\r\n", "200",
