@@ -1,17 +1,18 @@
-"""Questions without pause, for tests of what must not lose one."""
+"""Questions one after the other, for tests of what must not lose one."""
 
 import threading
+import time
 
 from policyclient import PolicyClient
 
 
 class Asker(threading.Thread):
     """Asks as smtpd does: keeps its connection, and when that breaks asks once more on a new one
-    (attr_clnt.c of Postfix); two in a row are a warning in its log."""
+    (attr_clnt.c of Postfix); two in a row are a warning in its log. PAUSE: seconds between two."""
 
-    def __init__(self, address, listed, free):
+    def __init__(self, address, listed, free, pause=0):
         super().__init__(daemon=True)
-        self.address = address
+        self.address, self.pause = address, pause
         self.listed, self.free = listed, free
         self.go_on = True
         self.answers = self.again = 0
@@ -36,6 +37,8 @@ class Asker(threading.Thread):
                 n -= 1
                 continue
             self.answers += 1
+            if self.pause:
+                time.sleep(self.pause)
             if action.startswith("550 ") != (recipient == self.listed):
                 self.wrong.append(f"{recipient}: {action}")
             if n % 50 == 0:  # smtpd ends after some sessions, and another one begins
