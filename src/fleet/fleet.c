@@ -303,7 +303,9 @@ static void report_due(struct fleet *f)
         return;
     int rc = relays_round(f, &why);
     f->report_ms = clock_mono_ms() + REPORT_MS;
-    if (rc < 0 && rc != ERR_REFUSED)
+    if (rc == 0)
+        f->failures = 0; /* where only lists are shared, nothing else tells */
+    else if (rc != ERR_REFUSED)
         went_away(f, &why);
 }
 
