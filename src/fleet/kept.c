@@ -4,6 +4,7 @@
  * lines as in this site's own.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,10 +22,24 @@ static const char head[] =
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
-/*
- * A file that is not there is made of what was agreed. An empty one would be read as if somebody
- * had taken all lines out, and that would be told to all.
+/* What was in force last (`local` keeps it, with what nobody was told yet), else what was agreed.
  */
+static int last_text(const struct kept *k, struct buf *text)
+{
+    char good[sizeof k->file + 8];
+
+    snprintf(good, sizeof good, "%s.good", k->file);
+    if (file_read(good, LOCAL_MAX_FILE_BYTES, text, NULL) == 0)
+        return 0;
+    buf_clear(text);
+    buf_addf(text, head, local_kind_text(k->kind));
+    for (size_t i = 0; i < records_count(k->base); i++)
+        buf_add_view(text, records_at(k->base, i)->text);
+    return text->failed ? ERR_NOMEM : 0;
+}
+
+/* A file that is not there is made. An empty one would be read as if somebody had taken all lines
+ * out, and that would be told to all. */
 static int make_file(const struct kept *k, struct error *why)
 {
     struct buf text = BUF_INIT(0);
@@ -32,31 +47,37 @@ static int make_file(const struct kept *k, struct error *why)
 
     if (stat(k->file, &st) == 0 || errno != ENOENT)
         return 0;
-    buf_addf(&text, head, local_kind_text(k->kind));
-    for (size_t i = 0; i < records_count(k->base); i++)
-        buf_add_view(&text, records_at(k->base, i)->text);
+    int rc = last_text(k, &text);
     struct file_part part = {text.data, text.len};
-    int rc = text.failed ? error_set(why, ERR_NOMEM, "no memory")
-                         : file_replace(k->file, 0640, &part, 1, why);
+    rc = rc < 0 ? error_set(why, rc, "no memory") : file_replace(k->file, 0640, &part, 1, why);
     buf_free(&text);
     return rc;
 }
 
 /*
  * What another secret sealed is nothing that was agreed under this one: its lines are in the file,
- * and told anew. Deletions are not: whoever changes the secret has relays that agree.
+ * and told anew. Deletions are not: whoever changes the secret has relays that agree. Where nothing
+ * is foreign ALL is kept as it is, since it also knows the versions of what it forgot.
  */
-static int take_ours(struct fleet *f, struct kept *k, const struct records *all)
+static int take_ours(struct fleet *f, struct kept *k, struct records **all)
 {
     struct sealed sealed;
+    bool foreign = false;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < records_count(all); i++) {
-        const struct record_of *of = records_at(all, i);
+    for (size_t i = 0; rc == 0 && i < records_count(*all); i++) {
+        const struct record_of *of = records_at(*all, i);
         if (seal_open(&f->key, local_kind_text(k->kind), of->what, of->sealed, &sealed, NULL) == 0)
             rc = records_put(k->base, of);
+        else
+            foreign = true;
     }
-    return rc;
+    if (rc < 0 || foreign)
+        return rc;
+    struct records *copy = k->base;
+    k->base = *all;
+    *all = copy;
+    return 0;
 }
 
 /* Without it all of the file is told anew: nothing is lost but deletions nobody heard of. */
@@ -70,7 +91,7 @@ static void read_base(struct fleet *f, struct kept *k)
     if (rc == 0)
         rc = all == NULL ? error_set(&why, ERR_NOMEM, "no memory")
                          : records_read(all, buf_view(&text), &why);
-    if (rc == 0 && (rc = take_ours(f, k, all)) < 0)
+    if (rc == 0 && (rc = take_ours(f, k, &all)) < 0)
         error_set(&why, rc, "no memory");
     if (rc < 0 && rc != ERR_ABSENT)
         log_warning("fleet", "%s: %s; what is in %s is told to the others again", k->base_file,

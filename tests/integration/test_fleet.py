@@ -423,19 +423,29 @@ def test_metrics(five):
 # found by a review
 
 
-def test_a_file_that_is_gone_at_start(five):
-    """It is no word that anything was taken out."""
+@pytest.mark.parametrize("good", [True, False])
+def test_a_file_that_is_gone_at_start(five, redis, good):
+    """It is no word that anything was taken out; not even of what nobody was told yet, where the copy of what
+    was in force is there."""
     exclude(five[0], LISTED[1])
     wait_agree(five)
+    redis.kill()
+    wait_until("it is seen", lambda: status(five[0])["state"] == "away")
+    exclude(five[0], LISTED[3])
+    wait_until("it waits", lambda: status(five[0])["exclusions"]["waiting"] == 1)
     five[0].stop()
+    redis.start()
     (five[0].state / "fleet" / "exclusions").unlink()
-    (five[0].state / "exclusions.good").unlink(missing_ok=True)
+    if not good:
+        (five[0].state / "fleet" / "exclusions.good").unlink()
     five[0].start()
     wait_up(five[0])
     assert not five[0].blocks(LISTED[1])
     exclude(five[2], LISTED[2])
     for relay in five:
-        relay.wait_free(LISTED[2])
+        relay.wait_free(LISTED[2], 15)
+        if good:
+            relay.wait_free(LISTED[3], 15)
     assert not any(relay.blocks(LISTED[1]) for relay in five)
 
 
