@@ -11,12 +11,12 @@
  * other.
  */
 #include "rcptguard/base/queue.h"
+#include "rcptguard/base/wake.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct queue {
@@ -36,7 +36,7 @@ struct queue *queue_new(size_t cap)
     atomic_init(&q->waiting, 0);
     atomic_init(&q->signalled, false);
     q->cap = cap;
-    q->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    q->fd = wake_open();
     if (q->fd < 0) {
         free(q);
         return NULL;
@@ -61,10 +61,7 @@ static void wake_owner(struct queue *q)
 {
     if (atomic_load(&q->signalled) || atomic_exchange(&q->signalled, true))
         return;
-    /* Fails only when the counter is full, and then the descriptor is readable anyway. */
-    uint64_t one = 1;
-    ssize_t n = write(q->fd, &one, sizeof one);
-    (void)n;
+    wake_signal(q->fd);
 }
 
 int queue_post(struct queue *q, struct task *task)
@@ -96,11 +93,9 @@ static struct task *take_all(struct queue *q)
 size_t queue_run(struct queue *q)
 {
     size_t count = 0;
-    uint64_t wakes;
 
     atomic_store(&q->signalled, true);
-    ssize_t n = read(q->fd, &wakes, sizeof wakes);
-    (void)n;
+    wake_clear(q->fd);
     for (struct task *task = take_all(q), *next; task != NULL; task = next) {
         next = task->next; /* run may free the task */
         atomic_fetch_sub(&q->waiting, 1);

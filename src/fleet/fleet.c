@@ -3,12 +3,10 @@
  * here or elsewhere, and every minute, and passes refusals on. It waits with its own deadlines for
  * a Redis that may hang; nobody waits for it.
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -16,6 +14,7 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/wake.h"
 #include "sentinel.h"
 
 #define LOOK_MS      60000  /* though nobody said that anything changed */
@@ -378,22 +377,6 @@ static void take_news(struct fleet *f)
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
-static void clear_fd(int fd)
-{
-    uint64_t count;
-
-    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
-}
-
-static void signal_fd(int fd)
-{
-    uint64_t one = 1;
-
-    while (write(fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-}
-
 static int wait_ms(const struct fleet *f)
 {
     int64_t now = clock_mono_ms(), due = f->retry_ms;
@@ -419,7 +402,7 @@ static void wait_for_work(struct fleet *f)
                            {.fd = deaf ? -1 : redis_fd(f->news), .events = POLLIN}};
 
     poll(fds, 2, wait_ms(f));
-    clear_fd(f->wake_fd);
+    wake_clear(f->wake_fd);
     unsigned edited = atomic_exchange(&f->edited, 0);
     for (unsigned i = 0; i < FLEET_KINDS; i++)
         if ((edited & 1u << i) != 0)
@@ -467,7 +450,7 @@ static void *fleet_main(void *arg)
             kept_save(&f->kept[i]);
     events_end(f->events, redis_is_up(f->redis) ? f->redis : NULL);
     disconnect(f);
-    signal_fd(f->ended_fd);
+    wake_signal(f->ended_fd);
     return NULL;
 }
 
@@ -476,7 +459,7 @@ void fleet_edited(struct fleet *f, enum local_kind kind)
     if (f == NULL)
         return;
     atomic_fetch_or(&f->edited, 1u << kind);
-    signal_fd(f->wake_fd);
+    wake_signal(f->wake_fd);
 }
 
 /* ---- start and end -------------------------------------------------------------------------- */
@@ -547,8 +530,8 @@ static int copy_config(struct fleet *f, const struct fleet_config *c, struct err
     f->news = redis_new();
     f->suffixes = suffixes_new();
     f->protect = protect_load(c->protect_file, NULL);
-    f->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    f->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    f->wake_fd = wake_open();
+    f->ended_fd = wake_open();
     if (f->prefix == NULL || f->master == NULL || f->state_dir == NULL || f->redis == NULL ||
         f->news == NULL || f->suffixes == NULL || f->protect == NULL || f->wake_fd < 0 ||
         f->ended_fd < 0 || seal_key_make(view_of(c->secret), &f->key) < 0)
@@ -632,7 +615,7 @@ void fleet_stop(struct fleet *f)
         return;
     struct pollfd ended = {.fd = f->ended_fd, .events = POLLIN};
     atomic_store(&f->stop, true);
-    signal_fd(f->wake_fd);
+    wake_signal(f->wake_fd);
     if (poll(&ended, 1, STOP_MS + FLEET_BIG_MS / 2) == 1) {
         pthread_join(f->thread, NULL);
         f->running = false;

@@ -18,13 +18,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "decision_file.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/line_ring.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/wake.h"
 
 #define SUBJECT     "decisions"
 #define RING_BYTES  (1u << 20) /* some 2500 lines; untouched pages cost nothing */
@@ -70,20 +70,6 @@ struct decision_log {
     int told;         /* the problem that the last warning was about; 0: it is over */
     int64_t told_ms;
 };
-
-static void signal_fd(int fd)
-{
-    uint64_t one = 1;
-    ssize_t n = write(fd, &one, sizeof one);
-    (void)n;
-}
-
-static void clear_fd(int fd)
-{
-    uint64_t count;
-    ssize_t n = read(fd, &count, sizeof count);
-    (void)n;
-}
 
 /* ---- the thread ----------------------------------------------------------------------------- */
 
@@ -226,13 +212,13 @@ static void wait_for_work(struct decision_log *l)
 
     poll(fds, sizeof fds / sizeof fds[0], retry_in_ms(l));
     if (fds[0].revents != 0)
-        clear_fd(l->orders_fd);
+        wake_clear(l->orders_fd);
     if (fds[2].revents != 0)
         l->retry_ms = 0;
     if (fds[1].revents == 0)
         return;
     poll(NULL, 0, GATHER_MS);
-    clear_fd(l->lines_fd);
+    wake_clear(l->lines_fd);
     atomic_store(&l->woken, false);
 }
 
@@ -258,7 +244,7 @@ static void *log_main(void *arg)
     }
     work(l);
     close_file(l);
-    signal_fd(l->ended_fd);
+    wake_signal(l->ended_fd);
     return NULL;
 }
 
@@ -280,9 +266,9 @@ static int start_thread(struct decision_log *l)
 
 static bool open_fds(struct decision_log *l)
 {
-    l->lines_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    l->orders_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    l->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    l->lines_fd = wake_open();
+    l->orders_fd = wake_open();
+    l->ended_fd = wake_open();
     return l->lines_fd >= 0 && l->orders_fd >= 0 && l->ended_fd >= 0;
 }
 
@@ -335,14 +321,14 @@ int decision_log_to(struct decision_log *l, const char *file)
     *change = (struct change){line_ring_head(&l->ring), its, atomic_load(&l->change)};
     while (!atomic_compare_exchange_weak(&l->change, &change->before, change))
         ;
-    signal_fd(l->orders_fd);
+    wake_signal(l->orders_fd);
     return 0;
 }
 
 void decision_log_reopen(struct decision_log *l)
 {
     atomic_store(&l->reopen, true);
-    signal_fd(l->orders_fd);
+    wake_signal(l->orders_fd);
 }
 
 /* ---- the loop: lines ------------------------------------------------------------------------ */
@@ -390,7 +376,7 @@ static void wake(struct decision_log *l)
 {
     if (atomic_load(&l->woken) || atomic_exchange(&l->woken, true))
         return;
-    signal_fd(l->lines_fd);
+    wake_signal(l->lines_fd);
 }
 
 void decision_log_add(struct decision_log *l, const struct record_decision *d)
@@ -439,7 +425,7 @@ void decision_log_stop(struct decision_log *l)
     if (l->unspoken > 0)
         put_note(l, 0);
     atomic_store(&l->stop, true);
-    signal_fd(l->orders_fd);
+    wake_signal(l->orders_fd);
     l->running = !has_ended(l);
     uint64_t left = l->running ? 0 : line_ring_lines(&l->ring, line_ring_head(&l->ring));
     if (l->running)

@@ -10,6 +10,20 @@ from support import end_process, free_port, make_directory, remove_directory, ru
 needs_redis = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not here")
 
 
+class Relays(list):
+    """Daemons that share. All are ended, whatever one of them says at its end."""
+
+    def close(self):
+        errors = []
+        for relay in self:
+            try:
+                relay.close()
+            except AssertionError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+
 class Redis:
     def __init__(self, **settings):
         self.directory = make_directory()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, Sentinel, needs_redis
+from redisserver import Redis, Relays, Sentinel, needs_redis
 from support import wait_until
 
 pytestmark = needs_redis
@@ -23,7 +23,7 @@ def redis():
     server.close()
 
 
-class Fleet(list):
+class Fleet(Relays):
     """Relays that share; each has the same list."""
 
     def add(self, redis, **keys):
@@ -41,16 +41,6 @@ class Fleet(list):
             relay.wait_blocked(LISTED[0])
             wait_up(relay)
         return self
-
-    def close(self):
-        errors = []
-        for relay in self:
-            try:
-                relay.close()
-            except AssertionError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
 
 
 @pytest.fixture

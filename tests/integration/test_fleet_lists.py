@@ -10,7 +10,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, needs_redis
+from redisserver import Redis, Relays, needs_redis
 from scriptedserver import ScriptedServer
 from support import wait_until
 
@@ -102,7 +102,7 @@ class Proxy:
             relay.close()
 
 
-class Fleet(list):
+class Fleet(Relays):
     def __init__(self, redis, publisher):
         super().__init__()
         self.redis, self.publisher = redis, publisher
@@ -131,16 +131,6 @@ class Fleet(list):
     def wait_blocked(self, recipient, seconds=20):
         for relay in self:
             relay.wait_blocked(recipient, seconds)
-
-    def close(self):
-        errors = []
-        for relay in self:
-            try:
-                relay.close()
-            except AssertionError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
 
 
 @pytest.fixture
