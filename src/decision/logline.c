@@ -6,9 +6,17 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/decision.h"
 
+static void add_name(struct text *t, const char *name)
+{
+    text_add(t, " ");
+    text_add(t, name);
+    text_add(t, "=");
+}
+
 static void add_bracketed(struct text *t, const char *name, struct view value)
 {
-    text_addf(t, " %s=<", name);
+    add_name(t, name);
+    text_add(t, "<");
     escape_to(t, value, ESCAPE_LOG);
     text_add(t, ">");
 }
@@ -18,9 +26,10 @@ static void add_bracketed(struct text *t, const char *name, struct view value)
 /* Values without brackets hold no blanks. */
 static void add_word(struct text *t, const char *name, struct view value)
 {
-    text_addf(t, " %s=", name);
     struct view word;
     bool first = true;
+
+    add_name(t, name);
     value = view_first(value, WORD_BYTES);
     while (view_split(&value, ' ', &word)) {
         if (!first)

@@ -47,7 +47,7 @@ static bool next_piece(struct view *rest, int *variable, struct view *text)
         return true;
     }
     size_t len = 1;
-    while (len < rest->len && !view_starts(view_from(*rest, len), "${"))
+    while (len < rest->len && (rest->ptr[len] != '$' || !view_starts(view_from(*rest, len), "${")))
         len++;
     *variable = VAR_LITERAL;
     *text = view_first(*rest, len);
@@ -128,11 +128,12 @@ static size_t room_for_each(struct view template, const struct reply_words *word
 
 static void add_ascii(struct text *t, struct view v)
 {
-    for (size_t i = 0; i < v.len; i++) {
-        char c = v.ptr[i];
-        char shown = c >= 0x20 && c <= 0x7e ? c : '?';
-        text_add_view(t, view_make(&shown, 1));
-    }
+    size_t from = t->len;
+
+    text_add_view(t, v);
+    for (char *c = t->dst + from; c < t->dst + t->len; c++)
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
 }
 
 static void add_shortened(struct text *t, struct view v, size_t room)

@@ -30,14 +30,27 @@ const char *line_refusal(struct view label)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
+/* How many bytes in front are written as they are; mostly all. */
+static size_t plain_run(struct view v)
+{
+    size_t n = 0;
+
+    while (n < v.len && !ascii_control(v.ptr[n]) && v.ptr[n] != '\\')
+        n++;
+    return n;
+}
+
 static void write_text(struct text *t, struct view v)
 {
     v = view_first(v, LINE_FIELD_BYTES);
-    for (size_t i = 0; i < v.len; i++) {
-        if (ascii_control(v.ptr[i]) || v.ptr[i] == '\\')
-            text_addf(t, "\\x%02x", (unsigned char)v.ptr[i]);
-        else
-            text_add_view(t, view_make(v.ptr + i, 1));
+    for (;;) {
+        size_t run = plain_run(v);
+        text_add_view(t, view_first(v, run));
+        v = view_from(v, run);
+        if (v.len == 0)
+            return;
+        text_addf(t, "\\x%02x", (unsigned char)v.ptr[0]);
+        v = view_from(v, 1);
     }
 }
 
