@@ -40,8 +40,10 @@ struct edit {
     bool shared;        /* of the fleet's file, which goes first */
     struct local *then; /* the file that may have such lines too; NULL: none */
     struct buf what, lists;
-    struct buf before; /* what went out of the first file */
-    uint64_t lines;
+    struct buf before;  /* what went out of the first file */
+    uint64_t lines;     /* how many that were */
+    struct text failed; /* why a file is as it was; of both, where both are */
+    char failed_memory[2 * sizeof(struct error)];
     struct change_words words;
 };
 
@@ -71,13 +73,18 @@ static bool has_changed(const struct local_edited *result)
     return result->outcome == LOCAL_EDIT_ADDED || result->outcome == LOCAL_EDIT_CHANGED;
 }
 
+static const char *own_file(const struct admin_house *house, const struct edit_order *order)
+{
+    return order->kind == LOCAL_BLOCKS ? house->blocks_file : house->exclusions_file;
+}
+
 static const char *file_of(const struct edit *e)
 {
     const struct admin_house *house = e->request->admin->house;
 
     if (e->shared || e->lines > 0)
         return house->shared[e->order->kind].file;
-    return e->order->kind == LOCAL_BLOCKS ? house->blocks_file : house->exclusions_file;
+    return own_file(house, e->order);
 }
 
 static json_t *edited_json(const struct edit *e, const struct local_edited *result)
@@ -102,10 +109,28 @@ static json_t *edited_json(const struct edit *e, const struct local_edited *resu
     return object;
 }
 
+/* Not all was done. What was is said, too. */
+static void answer_failed(struct edit *e, const struct local_edited *result)
+{
+    struct view why = text_view(&e->failed);
+    json_t *object = json_error(why);
+
+    if (e->lines > 0 || has_changed(result)) {
+        json_t *done = edited_json(e, result);
+        json_object_update(object, done);
+        json_decref(done);
+    }
+    request_reply(e->request, 500, object);
+}
+
 static void answer(struct edit *e, const struct local_edited *result)
 {
     struct request *r = e->request;
 
+    if (e->failed.len > 0) {
+        answer_failed(e, result);
+        return;
+    }
     if (e->lines > 0 && result->outcome == LOCAL_EDIT_ABSENT) {
         request_reply(r, 200, edited_json(e, result));
         return;
@@ -126,8 +151,7 @@ static void answer(struct edit *e, const struct local_edited *result)
     case LOCAL_EDIT_BAD:
         request_fail(r, 400, "%s", result->why.text);
         break;
-    case LOCAL_EDIT_FAILED:
-        request_fail(r, 500, "%s", result->why.text);
+    case LOCAL_EDIT_FAILED: /* said above */
         break;
     }
 }
@@ -163,7 +187,13 @@ static void unlink_edit(struct edit *e)
 
 static void edit_done(const struct local_edited *result, void *arg);
 
-/* True: the other file is looked at too, and says when it is done. */
+static void note_failure(struct edit *e, const char *why)
+{
+    text_addf(&e->failed, "%s%s", e->failed.len > 0 ? "; and " : "", why);
+}
+
+/* True: the other file is looked at too, and says when it is done. That one of them cannot be
+ * changed is no reason to leave the other. */
 static bool go_on(struct edit *e, const struct local_edited *result)
 {
     struct local *then = e->then;
@@ -173,12 +203,19 @@ static bool go_on(struct edit *e, const struct local_edited *result)
                                     .now = clock_now()};
 
     e->then = NULL;
-    if (then == NULL || result->outcome == LOCAL_EDIT_BAD || result->outcome == LOCAL_EDIT_FAILED)
+    if (then == NULL || result->outcome == LOCAL_EDIT_BAD)
         return false;
+    if (local_edit(then, &edit, edit_done, e) < 0) {
+        struct error why;
+        error_set(&why, ERR_LIMIT, "%s: too busy to look at it; try again in a moment",
+                  own_file(e->admin->house, e->order));
+        note_failure(e, why.text);
+        return false;
+    }
     buf_add_view(&e->before, result->before);
     e->lines = has_changed(result) ? result->lines : 0;
     e->shared = false;
-    return local_edit(then, &edit, edit_done, e) == 0;
+    return true;
 }
 
 static void edit_done(const struct local_edited *result, void *arg)
@@ -186,6 +223,8 @@ static void edit_done(const struct local_edited *result, void *arg)
     struct edit *e = arg;
 
     log_edit(e, result);
+    if (result->outcome == LOCAL_EDIT_FAILED)
+        note_failure(e, result->why.text);
     if (e->shared && has_changed(result) && e->admin != NULL)
         fleet_edited(e->admin->house->fleet, e->order->kind);
     if (e->admin != NULL && go_on(e, result))
@@ -288,6 +327,7 @@ static void start(struct request *r, const struct edit_order *order, const struc
     }
     *e = (struct edit){
         .next = a->edits, .admin = a, .request = r, .order = order, .of_list = body->lists.len > 0};
+    e->failed = text_on(e->failed_memory, sizeof e->failed_memory);
     request_change(r, order->action == LOCAL_PRUNE ? view_of("all") : body->what, &e->words);
     buf_add_view(&e->what, body->what);
     buf_add_view(&e->lists, body->lists);

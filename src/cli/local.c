@@ -144,6 +144,9 @@ static int delete_lines(struct cli *cli, const struct local_words *w, struct api
         cli_refused(cli, call);
         code = CLI_NO;
     } else if (call->status != 200) {
+        /* Of two files, one was changed. */
+        if ((cli->args.given & ARGS_JSON) == 0 && show_number(call->answer, "removed") > 0)
+            local_show_removed(&cli->show, w, what, call->answer);
         code = refused(cli, w, call);
     } else if ((cli->args.given & ARGS_JSON) != 0) {
         cli_print_json(cli, call);

@@ -260,8 +260,14 @@ bool local_show_removed(const struct show *s, const struct local_words *w, struc
         fputs(what.len > 0 ? ": there is no such line\n" : ": nothing has expired\n", s->to);
         return false;
     }
-    show_words(s, SHOW_GREEN, "taken out");
-    if (what.len > 0)
+    bool in_part = json_object_get(answer, "error") != NULL;
+    if (in_part)
+        show_words(s, SHOW_YELLOW, "taken out of one file only");
+    else
+        show_words(s, SHOW_GREEN, "taken out");
+    if (what.len > 0 && in_part)
+        fputs("; the other is as it was\n", s->to);
+    else if (what.len > 0)
         fprintf(s->to, ", %s\n", w->undone);
     else
         fprintf(s->to, ": %lld expired\n", removed);

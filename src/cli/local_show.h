@@ -24,7 +24,8 @@ void local_show_table(const struct show *s, const struct local_words *w, const j
 /* The answer of POST; true when something changed. */
 bool local_show_added(const struct show *s, const struct local_words *w, const json_t *answer);
 
-/* The answer of DELETE; WHAT empty: of --prune. True when something changed. */
+/* The answer of DELETE; WHAT empty: of --prune. Where it has an error, too, one of two files could
+ * not be changed. True when something changed. */
 bool local_show_removed(const struct show *s, const struct local_words *w, struct view what,
                         const json_t *answer);
 

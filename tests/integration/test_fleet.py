@@ -1,13 +1,14 @@
 """Several relays, one truth: exclusions and blocks that are shared through a real Redis."""
 
 import concurrent.futures
+import os
 import time
 
 import pytest
 
 from daemon import Daemon
 from redisserver import Redis, Relays, Sentinel, needs_redis
-from support import wait_until
+from support import IS_ROOT, give_to_drop_user, wait_until
 
 pytestmark = needs_redis
 
@@ -138,6 +139,48 @@ def test_this_sites_own_file_rules_here(five):
     assert unexclude(five[0], LISTED[2]) == 200
     five[0].wait_blocked(LISTED[2])
     assert five[0].exclusions.read_text().strip() == ""
+
+
+def give_away(path):
+    """The daemon can read it, and not change it."""
+    os.chown(path, 0, 0)
+    path.chmod(0o644)
+
+
+def test_one_of_two_files_is_not_ours(fleet, redis):
+    """What can be taken out is, and what cannot is said, with file and remedy."""
+    if not IS_ROOT:
+        pytest.skip("needs root to give a file away")
+    relay = fleet.add(redis)
+    fleet.start()
+    shared = relay.state / "fleet" / "exclusions"
+    owner = shared.stat()
+
+    def both(what):
+        relay.exclusions.write_text(f"{what}\n")
+        give_to_drop_user(relay.exclusions)
+        wait_until("it is read", lambda: relay.api("GET", "/v1/exclusions")[1]["exclusions"])
+        assert exclude(relay, what) == 201
+
+    both(LISTED[1])
+    give_away(shared)
+    code, answer = relay.api("DELETE", "/v1/exclusions", what=LISTED[1])
+    assert code == 500 and answer["removed"] == 1 and answer["file"] == str(relay.exclusions), answer
+    assert f"{shared} is not the daemon's own" in answer["error"] and "chown" in answer["error"], answer
+    assert relay.exclusions.read_text().strip() == "" and lines(relay) != []
+    os.chown(shared, owner.st_uid, owner.st_gid)
+    assert unexclude(relay, LISTED[1]) == 200
+    relay.wait_blocked(LISTED[1])
+
+    both(LISTED[2])
+    give_away(relay.exclusions)
+    done = relay.command("unexclude", LISTED[2])
+    assert done.returncode == 2 and "taken out of one file only" in done.stdout, done.stdout
+    assert f"{relay.exclusions} is not the daemon's own" in done.stderr, done.stderr
+    assert lines(relay) == [] and not relay.blocks(LISTED[2])
+    # Nothing there is no answer while the other file may have it.
+    code, answer = relay.api("DELETE", "/v1/exclusions", what=LISTED[2])
+    assert code == 500 and "removed" not in answer, answer
 
 
 def test_two_lists_at_once_are_both_kept(five):

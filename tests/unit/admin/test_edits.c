@@ -355,6 +355,66 @@ static void test_shared(void **state)
     house.shared[LOCAL_EXCLUSIONS] = (struct admin_shared){NULL};
 }
 
+/* Each of the two files fails for itself: what could be done is done and said, and so is the
+ * other's error. Not to have found it in one of them says nothing of the other. */
+static void test_one_of_two_fails(void **state)
+{
+    static const struct local_line own[] = {
+        {.what = V("b@example.org"), .key = V("b@example.org"), .line = 7, .until = INT64_MAX}};
+    static const struct local_edited
+        removed = {.outcome = LOCAL_EDIT_CHANGED, .lines = 1, .before = V("b"), .what = V("b")},
+        absent = {.outcome = LOCAL_EDIT_ABSENT},
+        fleets_fails = {.outcome = LOCAL_EDIT_FAILED, .why = {ERR_REFUSED, "/s/x: chown"}},
+        own_fails = {.outcome = LOCAL_EDIT_FAILED, .why = {ERR_REFUSED, "/x/x: chown"}};
+    static const struct {
+        const struct local_edited *fleets, *own; /* NULL: no room for the job */
+        const char *answer;
+        unsigned told;
+    } rows[] = {
+        {&fleets_fails, &removed,
+         "{\"error\":\"/s/x: chown\",\"what\":\"b\",\"file\":\"/x/exclusions\","
+         "\"shared\":false,\"removed\":1,\"before\":[\"b\"]}",
+         0},
+        {&removed, &own_fails,
+         "{\"error\":\"/x/x: chown\",\"what\":\"\",\"file\":\"/s/exclusions\","
+         "\"shared\":true,\"removed\":1,\"before\":[\"b\"]}",
+         1},
+        {&removed, NULL, "{\"error\":\"/x/exclusions: too busy", 1},
+        {&removed, NULL, "\"removed\":1,\"before\":[\"b\"]}", 1},
+        {&fleets_fails, &absent, "{\"error\":\"/s/x: chown\"}", 0},
+        {&absent, &own_fails, "{\"error\":\"/x/x: chown\"}", 0},
+        {&absent, NULL, "{\"error\":\"/x/exclusions: too busy", 0},
+        {&fleets_fails, &own_fails, "{\"error\":\"/s/x: chown; and /x/x: chown\"}", 0},
+    };
+    struct local *const fleets = (struct local *)&fake.fleet; /* only looked at */
+
+    (void)state;
+    house.exclusions = (struct local *)&fake.edit;
+    house.shared[LOCAL_EXCLUSIONS] = (struct admin_shared){fleets, NULL, "/s/exclusions"};
+    fake.lines = own;
+    fake.n_lines = 1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char answer[4096];
+        fake.fleet_edited = 0;
+        int fd = send_body("DELETE", "/v1/exclusions?what=b%40example.org", "");
+        until_waiting(1);
+        local_edit_done *done = fake.edit.done[0];
+        fake.edit.waiting = 0;
+        fake.edit.code = rows[i].own == NULL ? ERR_LIMIT : 0;
+        done(rows[i].fleets, fake.edit.arg[0]);
+        fake.edit.code = 0;
+        assert_int_equal(fake.edit.waiting, rows[i].own == NULL ? 0 : 1);
+        if (rows[i].own != NULL)
+            fake_edited(rows[i].own);
+        assert_true(hear(fd, answer, sizeof answer));
+        assert_memory_equal(answer, "HTTP/1.1 500", 12);
+        if (strstr(answer, rows[i].answer) == NULL)
+            fail_msg("%zu: %s", i, answer);
+        assert_int_equal(fake.fleet_edited, rows[i].told);
+    }
+    house.shared[LOCAL_EXCLUSIONS] = (struct admin_shared){NULL};
+}
+
 /* The edit is logged whether its client, or the whole API, is there or not. */
 static void test_gone(void **state)
 {
@@ -434,9 +494,17 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_refused), TEST(test_done),       TEST(test_busy),  TEST(test_not_taken),
-        TEST(test_roles),   TEST(test_shared),     TEST(test_roles), TEST(test_gone),
-        TEST(test_lines),   TEST(test_long_lines),
+        TEST(test_refused),
+        TEST(test_done),
+        TEST(test_busy),
+        TEST(test_not_taken),
+        TEST(test_roles),
+        TEST(test_shared),
+        TEST(test_roles),
+        TEST(test_gone),
+        TEST(test_lines),
+        TEST(test_long_lines),
+        TEST(test_one_of_two_fails),
     };
 
     return RUN("admin/edits", tests);
