@@ -49,7 +49,6 @@ struct fleet_config {
     const char *sentinel, *master; /* "": URL is Redis itself */
     const char *state_dir;
     const struct address_options *addresses;
-    const char *protect_file; /* what a block from Redis never covers; NULL: the built-in */
 };
 
 /* What is wrong with it, for -t: ERR_SYNTAX or ERR_REFUSED with *why ("url: ..."), or 0. */
@@ -75,6 +74,10 @@ int fleet_start(struct fleet *f, struct local *const kept[2], struct error *why)
 
 /* Somebody changed the file of that kind: the others are to know. Any thread; NULL is fine. */
 void fleet_edited(struct fleet *f, enum local_kind kind);
+
+/* What no block of another relay covers as a whole, from now on; before that, the built-in domains.
+ * Held. Any thread; F may be NULL. */
+void fleet_protect(struct fleet *f, struct protect *p);
 
 enum fleet_state {
     FLEET_CONNECTING, /* not yet, or again */

@@ -50,6 +50,10 @@ struct verdict_rules {
     size_t n_lists;
     const struct verdict_zone *zones; /* those that the DNSBLs are configured with, in that order */
     size_t n_zones;
+    /* What no block of the fleet may cover as a whole; NULL: nothing. On this relay alone, and from
+     * one set of rules to the next: the block itself may be older. */
+    bool (*covers_protected)(enum entry_kind kind, struct view key, const void *arg);
+    const void *protected_arg;
 };
 
 struct question {

@@ -37,6 +37,7 @@ struct edit {
     struct request *request; /* NULL: the client has gone */
     const struct edit_order *order;
     bool of_list;       /* a line of all lists is none of those that are meant */
+    bool here_only;     /* goes into this site's own file, whatever is shared */
     bool shared;        /* of the fleet's file, which goes first */
     struct local *then; /* the file that may have such lines too; NULL: none */
     struct buf what, lists;
@@ -296,7 +297,7 @@ static struct local *choose_file(struct edit *e)
     struct local *own = e->order->kind == LOCAL_BLOCKS ? house->blocks : house->exclusions;
     struct local *shared = house->shared[e->order->kind].local;
 
-    if (shared == NULL)
+    if (shared == NULL || e->here_only)
         return own;
     e->shared = true;
     if (e->order->action != LOCAL_ADD && own_has(e->admin, e->order, buf_view(&e->what)))
@@ -304,7 +305,8 @@ static struct local *choose_file(struct edit *e)
     return shared;
 }
 
-static void start(struct request *r, const struct edit_order *order, const struct edit_body *body)
+static void start(struct request *r, const struct edit_order *order, const struct edit_body *body,
+                  bool here_only)
 {
     struct admin *a = r->admin;
     const struct local_edit edit = {.action = order->action,
@@ -326,7 +328,13 @@ static void start(struct request *r, const struct edit_order *order, const struc
         return;
     }
     *e = (struct edit){
-        .next = a->edits, .admin = a, .request = r, .order = order, .of_list = body->lists.len > 0};
+        .next = a->edits,
+        .admin = a,
+        .request = r,
+        .order = order,
+        .of_list = body->lists.len > 0,
+        .here_only = here_only,
+    };
     e->failed = text_on(e->failed_memory, sizeof e->failed_memory);
     request_change(r, order->action == LOCAL_PRUNE ? view_of("all") : body->what, &e->words);
     buf_add_view(&e->what, body->what);
@@ -411,8 +419,9 @@ static void add(struct request *r, const struct edit_order *order)
         code = local_what_parse(order->kind, body.what, house->addresses, &what, &why);
     if (code == 0 && body.lists.len > 0)
         code = check_lists(house, body.lists, &why);
+    /* Force is for the relay where it was typed: no other one believes such a block. */
     if (code == 0 && may_force(r, order, &body, &what))
-        start(r, order, &body);
+        start(r, order, &body, order->kind == LOCAL_BLOCKS && why_force(r->admin, &what) != NULL);
     else if (code != 0)
         request_fail(r, code == ERR_NOMEM ? 500 : 400, "%s", why.text);
     edit_body_free(&body);
@@ -431,7 +440,7 @@ static void take_out(struct request *r, const struct edit_order *remove,
     if (is_for_admins && !request_may_admin(r, order->name, body.what))
         return;
     if (code == 0)
-        start(r, order, &body);
+        start(r, order, &body, false);
     else
         request_fail(r, 400, "%s", why.text);
     edit_body_free(&body);

@@ -26,15 +26,28 @@ static json_t *lists_json(struct view lists)
     return array;
 }
 
-static json_t *line_json(enum local_kind kind, const struct local_line *e, int64_t now)
+/* What one answer holds so far. */
+struct page {
+    json_t *object, *array;
+    enum local_kind kind;
+    const struct protect *protect;
+    uint64_t from;
+    size_t bytes;
+    bool full;
+};
+
+static json_t *line_json(const struct page *p, const struct local_line *e, int64_t now)
 {
     json_t *object = json_object();
 
     json_put(object, "what", json_text(e->what));
     json_put(object, "line", json_count(e->line));
     json_put(object, "shared", json_boolean(e->shared));
-    if (kind == LOCAL_EXCLUSIONS)
+    if (p->kind == LOCAL_EXCLUSIONS)
         json_put(object, "list", lists_json(e->lists));
+    else
+        json_put(object, "protected",
+                 json_boolean(e->shared && protect_covers(p->protect, e->kind, e->key)));
     json_put(object, "until", json_text_or_null(e->until_text));
     json_put(object, "ticket", json_text_or_null(e->ticket));
     json_put(object, "by", json_text_or_null(e->by));
@@ -50,15 +63,6 @@ static size_t bytes_of(const struct local_line *e)
            e->note.len;
 }
 
-/* What one answer holds so far. */
-struct page {
-    json_t *object, *array;
-    enum local_kind kind;
-    uint64_t from;
-    size_t bytes;
-    bool full;
-};
-
 static void put_lines(struct page *p, const struct local_table *table, uint64_t offset)
 {
     size_t n = local_table_count(table);
@@ -73,7 +77,7 @@ static void put_lines(struct page *p, const struct local_table *table, uint64_t 
             json_put(p->object, "next", json_count(e->line + offset));
             break;
         }
-        json_array_append_new(p->array, line_json(p->kind, e, now));
+        json_array_append_new(p->array, line_json(p, e, now));
         p->bytes += bytes_of(e);
     }
 }
@@ -82,7 +86,7 @@ static void show(struct request *r, enum local_kind kind, const char *file,
                  const struct local_table *table)
 {
     const struct admin_house *house = r->admin->house;
-    struct page page = {.kind = kind};
+    struct page page = {.kind = kind, .protect = house->protect};
     struct view text;
 
     if (target_get(&r->target, "from", &text) && !view_to_uint(text, UINT32_MAX, &page.from)) {

@@ -50,7 +50,9 @@ static void add_until(const struct show *s, struct show_table *t, const json_t *
     char age[SHOW_SPAN_MAX], cell[96], date[SHOW_SPAN_MAX];
     struct text text = text_on(cell, sizeof cell);
 
-    if (expired && then != 0) {
+    if (json_is_true(json_object_get(line, "protected"))) {
+        text_add(&text, "not in force: protected here");
+    } else if (expired && then != 0) {
         text_addf(&text, "expired %s", show_age(s->now, then, age));
     } else if (expired) {
         text_add(&text, "expired");
@@ -63,7 +65,8 @@ static void add_until(const struct show *s, struct show_table *t, const json_t *
     } else {
         text_addf(&text, "%s (%s)", show_local_date(until, date), show_age(s->now, then, age));
     }
-    show_table_add(t, text_view(&text), expired ? SHOW_YELLOW : SHOW_PLAIN);
+    bool odd = expired || json_is_true(json_object_get(line, "protected"));
+    show_table_add(t, text_view(&text), odd ? SHOW_YELLOW : SHOW_PLAIN);
 }
 
 static void add_line(const struct show *s, struct show_table *t, const struct local_words *w,

@@ -54,7 +54,6 @@ void config_check_fleet(struct loaded *l, struct complaints *c)
         f->url = "";
     f->state_dir = l->config.state_dir;
     f->addresses = &l->config.addresses;
-    f->protect_file = l->config.protect_file;
     if (fleet_share_parse(view_of(l->config.fleet_share), &f->share, &why) < 0)
         complain(c, ERROR, &share, "%s", why.text);
     f->secret = secret_resolve(l->arena, f->secret);

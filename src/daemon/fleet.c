@@ -71,6 +71,7 @@ int daemon_load_fleet(struct daemon *d, const struct config *c, struct error *wh
     d->fleet = fleet_new(&c->fleet, why);
     if (d->fleet == NULL)
         return error_prefix(why, "redis");
+    fleet_protect(d->fleet, d->setup->protect);
     for (enum local_kind i = LOCAL_EXCLUSIONS; i <= LOCAL_BLOCKS; i++) {
         struct local_table *first = NULL;
         const struct local_config file = file_of(d, c, i, dir);

@@ -81,6 +81,7 @@ static bool apply(struct daemon *d, struct setup *fresh)
     }
     daemon_confirm_all(d, fresh);
     verdict_set_rules(d->verdict, &fresh->rules);
+    fleet_protect(d->fleet, fresh->protect);
     policy_configure(d->policy, &c->policy);
     history_configure(d->history, c->history_s, c->history_max_bytes);
     daemon_log_decisions(d, c);

@@ -34,6 +34,11 @@ static void fill_feeds(struct setup *s)
     };
 }
 
+static bool covers_protected(enum entry_kind kind, struct view key, const void *arg)
+{
+    return protect_covers(arg, kind, key);
+}
+
 static void fill_rules(struct setup *s)
 {
     const struct config *c = s->config;
@@ -59,6 +64,8 @@ static void fill_rules(struct setup *s)
         .zones = s->zones,
         .n_zones = c->n_zones,
         .deadline_ms = c->deadline_ms,
+        .covers_protected = covers_protected,
+        .protected_arg = s->protect,
     };
 }
 

@@ -263,12 +263,25 @@ bool fleet_is_replica(const struct error *why)
     return strstr(why->text, "READONLY") != NULL;
 }
 
+static void take_protect(struct fleet *f)
+{
+    pthread_mutex_lock(&f->lock);
+    struct protect *fresh = f->fresh_protect;
+    f->fresh_protect = NULL;
+    pthread_mutex_unlock(&f->lock);
+    if (fresh == NULL)
+        return;
+    protect_release(f->protect);
+    f->protect = fresh;
+}
+
 /* False: the connection is broken. */
 static bool compare(struct fleet *f, struct kept *k)
 {
     struct error why = {0};
     int64_t begun = clock_mono_ms();
 
+    take_protect(f);
     k->by_time = begun >= k->due_ms;
     k->edited = k->told = false;
     int rc = sync_kind(f, k, &why);
@@ -462,6 +475,19 @@ void fleet_edited(struct fleet *f, enum local_kind kind)
     wake_signal(f->wake_fd);
 }
 
+void fleet_protect(struct fleet *f, struct protect *p)
+{
+    if (f == NULL)
+        return;
+    pthread_mutex_lock(&f->lock);
+    struct protect *before = f->fresh_protect;
+    f->fresh_protect = protect_hold(p);
+    pthread_mutex_unlock(&f->lock);
+    protect_release(before);
+    /* What was refused may be good now. */
+    fleet_edited(f, LOCAL_BLOCKS);
+}
+
 /* ---- start and end -------------------------------------------------------------------------- */
 
 static bool is_of_name(char c)
@@ -529,7 +555,7 @@ static int copy_config(struct fleet *f, const struct fleet_config *c, struct err
     f->redis = redis_new();
     f->news = redis_new();
     f->suffixes = suffixes_new();
-    f->protect = protect_load(c->protect_file, NULL);
+    f->protect = protect_load(NULL, NULL);
     f->wake_fd = wake_open();
     f->ended_fd = wake_open();
     if (f->prefix == NULL || f->master == NULL || f->state_dir == NULL || f->redis == NULL ||
@@ -637,6 +663,7 @@ void fleet_free(struct fleet *f)
     events_free(f->events);
     suffixes_free(f->suffixes);
     protect_release(f->protect);
+    protect_release(f->fresh_protect);
     free(f->prefix);
     free(f->master);
     free(f->state_dir);

@@ -59,7 +59,7 @@ struct fleet {
     struct seal_key key;
     struct address_options addresses;
     struct suffixes *suffixes;
-    struct protect *protect;
+    struct protect *protect; /* in use */
     char relay[SEAL_RELAY_MAX];
 
     struct kept kept[FLEET_KINDS];
@@ -76,7 +76,8 @@ struct fleet {
 
     pthread_mutex_t lock; /* of what stands below; never held while anything is waited for */
     struct fleet_status status;
-    struct redis_url place; /* for the lists */
+    struct protect *fresh_protect; /* takes the place of the one in use; NULL: none came */
+    struct redis_url place;        /* for the lists */
     unsigned place_number;
     enum lists_where place_known;
 

@@ -235,6 +235,14 @@ static int32_t day_of(struct view at)
                                                              : 0;
 }
 
+/* Of what several relays agree on, each leaves out what it protects itself. (What is less specific
+ * than a line that covers too much covers as much: none is looked for behind it.) */
+static bool covers_too_much(const struct verdict_rules *rules, const struct local_line *shared)
+{
+    return rules->covers_protected != NULL &&
+           rules->covers_protected(shared->kind, shared->key, rules->protected_arg);
+}
+
 /* The more specific of this site's own and the fleet's; of two on one name its own. */
 static const struct local_line *find_block(const struct verdict *v, int64_t now, unsigned *number)
 {
@@ -243,6 +251,8 @@ static const struct local_line *find_block(const struct verdict *v, int64_t now,
     const struct local_line *shared =
         local_table_block(v->shared_blocks, &v->recipient, now, &shared_number);
 
+    if (shared != NULL && covers_too_much(v->rules, shared))
+        shared = NULL;
     if (shared == NULL || (own != NULL && specificity_of(*number, (uint8_t)own->kind) <=
                                               specificity_of(shared_number, (uint8_t)shared->kind)))
         return own;

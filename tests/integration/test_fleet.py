@@ -352,12 +352,77 @@ def test_blocks_without_a_secret(fleet, redis):
     assert not fleet[1].blocks("thief@example.net")
 
 
-def test_a_block_that_covers_too_much(five):
-    """What a person forces on one relay is that relay's."""
+def protect(relay, *domains):
+    relay.protected.write_text("".join(f"{domain}\n" for domain in domains))
+    if relay.alive():
+        relay.reload()
+
+
+def test_what_is_forced_is_this_relays(five):
+    """No other one would believe it: it stands in this site's own file."""
     assert five[0].command("block", "gmail.com", "--force").returncode == 0
     five[0].wait_blocked("anybody@gmail.com")
-    five[1].wait_log("covers too much")
+    assert "gmail.com" in five[0].blocks_file.read_text()
+    five[0].command("block", "thief@example.net")
+    five[1].wait_blocked("thief@example.net")
     assert not any(relay.blocks("anybody@gmail.com") for relay in five[1:])
+    assert five[0].command("unblock", "gmail.com").returncode == 0
+    five[0].wait_free("anybody@gmail.com")
+
+
+def test_a_block_that_covers_too_much(fleet, redis):
+    """What one relay protects, no other one blocks there."""
+    for _ in range(2):
+        fleet.add(redis)
+    protect(fleet[1], "partner.example")
+    fleet.start()
+    assert fleet[0].command("block", ".partner.example").returncode == 0
+    fleet[0].wait_blocked("anybody@partner.example")
+    fleet[1].wait_log("covers too much")
+    assert not fleet[1].blocks("anybody@partner.example")
+
+
+def test_protected_at_a_reload(fleet, redis):
+    """It counts for what was taken before, too, and for what comes; and back again. Elsewhere the block
+    goes on."""
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    for what in ("partner.example", "thief@partner.example"):
+        assert fleet[0].command("block", what).returncode == 0
+    for relay in fleet:
+        relay.wait_blocked("anybody@partner.example")
+    wait_until("both are there", lambda: len(fleet[1].api("GET", "/v1/blocks")[1]["blocks"]) == 2)
+    protect(fleet[1], "partner.example", "later.example")
+    fleet[1].wait_free("anybody@partner.example")
+    assert fleet[1].blocks("thief@partner.example") and fleet[0].blocks("anybody@partner.example")
+    shown = {e["what"]: e["protected"] for e in fleet[1].api("GET", "/v1/blocks")[1]["blocks"]}
+    assert shown == {"partner.example": True, "thief@partner.example": False}, shown
+    assert "not in force: protected here" in fleet[1].command("blocks").stdout
+    # What is protected since the reload is not taken, either, and taken when it is not any more.
+    assert fleet[0].command("block", "later.example").returncode == 0
+    wait_until("it is refused", lambda: status(fleet[1])["blocks"]["refused"] == 1)
+    assert not fleet[1].blocks("anybody@later.example")
+    protect(fleet[1])
+    for domain in ("partner.example", "later.example"):
+        fleet[1].wait_blocked(f"anybody@{domain}")
+    # Nobody took anything out for the others meanwhile.
+    wait_agree(fleet, "blocks")
+    assert len(lines(fleet[0], "blocks")) == 3
+
+
+def test_forced_where_it_is_protected_since(fleet, redis):
+    """A block that all have, and that one protects now, is forced there by typing it there."""
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    fleet[0].command("block", "partner.example")
+    fleet[1].wait_blocked("anybody@partner.example")
+    protect(fleet[1], "partner.example")
+    fleet[1].wait_free("anybody@partner.example")
+    assert fleet[1].command("block", "partner.example").returncode == 2
+    assert fleet[1].command("block", "partner.example", "--force").returncode == 0
+    fleet[1].wait_blocked("anybody@partner.example")
 
 
 def test_secret_is_never_shown(five, redis):
@@ -487,11 +552,12 @@ def commands_of(redis):
             for line in redis.call("INFO", "commandstats").splitlines() if "calls=" in line}
 
 
-def test_a_forced_block_is_no_fight(five, redis):
+def test_a_protected_block_is_no_fight(five, redis):
     """One relay holds what the others refuse: nobody puts back and forth."""
+    for relay in five[1:]:
+        protect(relay, "partner.example")
     for verb in ("block", "unblock", "block"):
-        more = ("--force",) if verb == "block" else ()
-        assert five[0].command(verb, "gmail.com", *more).returncode == 0
+        assert five[0].command(verb, "partner.example").returncode == 0
     five[1].wait_log("covers too much")
     wait_until("it is told", lambda: status(five[0])["blocks"]["waiting"] == 0)
     time.sleep(1)  # whoever answers does so at once

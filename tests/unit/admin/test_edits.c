@@ -355,6 +355,53 @@ static void test_shared(void **state)
     house.shared[LOCAL_EXCLUSIONS] = (struct admin_shared){NULL};
 }
 
+/* What was forced holds on this relay alone, whatever is shared; other blocks hold on all. */
+static void test_forced_block(void **state)
+{
+    static const struct local_edited added = {.outcome = LOCAL_EDIT_ADDED, .line = 3};
+    static const struct local_line shared[] = {
+        {.what = V("big.example"), .kind = ENTRY_DOMAIN, .key = V("big.example"), .shared = true},
+        {.what = V("x.example"), .kind = ENTRY_DOMAIN, .key = V("x.example"), .shared = true}};
+    static const struct {
+        const char *path, *body;
+        enum local_kind kind;
+        bool here;
+    } rows[] = {
+        {"/v1/blocks", "{\"what\":\"big.example\",\"force\":true}", LOCAL_BLOCKS, true},
+        {"/v1/blocks", "{\"what\":\"co.uk\",\"force\":true}", LOCAL_BLOCKS, true},
+        {"/v1/blocks", "{\"what\":\"x.example\",\"force\":true}", LOCAL_BLOCKS, false},
+        {"/v1/blocks", "{\"what\":\"a@big.example\"}", LOCAL_BLOCKS, false},
+        {"/v1/exclusions", "{\"what\":\"big.example\",\"force\":true}", LOCAL_EXCLUSIONS, false},
+    };
+    struct local *const own = (struct local *)&fake.edit, *const fleets =
+                                                              (struct local *)&fake.fleet;
+    char answer[4096];
+
+    (void)state;
+    fake.protects = true;
+    house.exclusions = house.blocks = own; /* only looked at, these two */
+    for (int i = 0; i < 2; i++)
+        house.shared[i] = (struct admin_shared){fleets, NULL, "/s/file"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int fd = send_body("POST", rows[i].path, rows[i].body);
+        until_waiting(1);
+        assert_ptr_equal(fake.edit.local, rows[i].here ? own : fleets);
+        fake_edited(&added);
+        assert_true(hear(fd, answer, sizeof answer));
+        assert_non_null(
+            strstr(answer, rows[i].here ? "/x/blocks\",\"shared\":false" : "\"shared\":true"));
+    }
+    fake.shared_lines = shared;
+    fake.n_shared = 2;
+    ask("GET /v1/blocks HTTP/1.1\r\n\r\n", answer, sizeof answer);
+    assert_non_null(strstr(answer, "\"what\":\"big.example\",\"line\":0,\"shared\":true,"
+                                   "\"protected\":true"));
+    assert_non_null(strstr(answer, "\"what\":\"x.example\",\"line\":0,\"shared\":true,"
+                                   "\"protected\":false"));
+    for (int i = 0; i < 2; i++)
+        house.shared[i] = (struct admin_shared){NULL};
+}
+
 /* Each of the two files fails for itself: what could be done is done and said, and so is the
  * other's error. Not to have found it in one of them says nothing of the other. */
 static void test_one_of_two_fails(void **state)
@@ -505,6 +552,7 @@ int main(void)
         TEST(test_lines),
         TEST(test_long_lines),
         TEST(test_one_of_two_fails),
+        TEST(test_forced_block),
     };
 
     return RUN("admin/edits", tests);

@@ -68,12 +68,17 @@ static void test_blocks_table(void **state)
 {
     static const char *const parts[] = {"line  what  until     ticket  by  note\n",
                                         "   1  a@x   for ever              \n", NULL};
+    static const char *const covering[] = {"fleet 1  b.x   not in force: protected here", NULL};
     static const char *const none[] = {"nothing is blocked in /b\n", NULL};
 
     (void)state;
     shown_holds(0, shown_by(blocks, "{'file':'/b','blocks':[{'what':'a@x','line':1}],'errors':[]}"),
                 parts, "lists");
     shown_holds(1, shown_by(blocks, "{'file':'/b','blocks':[],'errors':[]}"), none, "what");
+    shown_holds(2,
+                shown_by(blocks, "{'file':'/b','blocks':[{'what':'b.x','line':1,'shared':true,"
+                                 "'protected':true}],'errors':[]}"),
+                covering, "for ever");
 }
 
 static void test_edits(void **state)

@@ -412,6 +412,37 @@ static void test_local_blocks(void **state)
     assert_non_null(strstr(ask(h, "jane@example.org", "", ""), "on local as example.org"));
 }
 
+static bool covers_big(enum entry_kind kind, struct view key, const void *arg)
+{
+    (void)arg;
+    return kind != ENTRY_ADDRESS && (view_is(key, "big.example") || view_is(key, "example"));
+}
+
+/* What the fleet agreed on may cover what is protected here, since that changed later. */
+static void test_blocks_of_the_fleet(void **state)
+{
+    struct house *h = *state;
+    static const char text[] = "big.example\n.example\nbob@big.example\n*.big.example\n"
+                               ".small.example\n";
+    struct verdict_rules reloaded = rules;
+
+    verdict_set_shared(h->verdict, LOCAL_BLOCKS,
+                       local_table_parse(LOCAL_BLOCKS, view_of(text), &rules.addresses, NULL, 0));
+    assert_non_null(strstr(ask(h, "ann@big.example", "", ""), "local as big.example"));
+    assert_non_null(strstr(ask(h, "ann@other.example", "", ""), "local as .example"));
+    reloaded.covers_protected = covers_big;
+    verdict_set_rules(h->verdict, &reloaded);
+    assert_string_equal(ask(h, "ann@big.example", "", ""), "DUNNO");
+    assert_string_equal(ask(h, "ann@other.example", "", ""), "DUNNO");
+    assert_non_null(strstr(ask(h, "bob@big.example", "", ""), "local as bob@big.example"));
+    assert_non_null(strstr(ask(h, "x@small.example", "", ""), "local as .small.example"));
+    /* This site's own are what a person wants here. */
+    verdict_set_blocks(h->verdict, local_table_parse(LOCAL_BLOCKS, view_of(".example\n"),
+                                                     &rules.addresses, NULL, 0));
+    assert_non_null(strstr(ask(h, "ann@big.example", "", ""), "local as .example"));
+    verdict_set_rules(h->verdict, &rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +460,7 @@ int main(void)
         TEST(test_what_is_no_address_passes),
         TEST(test_without_any_list),
         TEST(test_local_blocks),
+        TEST(test_blocks_of_the_fleet),
     };
     return cmocka_run_group_tests_name("verdict/verdict", tests, NULL, NULL);
 }
