@@ -168,6 +168,15 @@ static void put_kinds(struct metrics_page *page, const struct admin_house *house
     }
 }
 
+static void put_events(struct metrics_page *page, const struct fleet_events_status *e)
+{
+    metrics_open(page, METRIC_FLEET_EVENTS);
+    metrics_put(page, "told", NULL, e->told);
+    metrics_put(page, "lost", NULL, e->lost);
+    metrics_one(page, METRIC_FLEET_EVENTS_WAITING, e->waiting);
+    metrics_one(page, METRIC_FLEET_EVENTS_REFUSED, e->refused);
+}
+
 static void put_fleet(struct metrics_page *page, const struct admin_house *house)
 {
     struct fleet_status status;
@@ -184,6 +193,8 @@ static void put_fleet(struct metrics_page *page, const struct admin_house *house
     metrics_put(page, "same", NULL, status.lists.same);
     metrics_put(page, "led", NULL, status.lists.led);
     metrics_put(page, "bad", NULL, status.lists.bad);
+    if (fleet_shares_events(house->fleet))
+        put_events(page, &status.events);
 }
 
 static void put_health(struct metrics_page *page, const struct admin *a)

@@ -541,6 +541,29 @@ const struct metric metrics_table[METRICS] = {
                 "what it should be)",
             .help = "Looks for lists that are shared.",
         },
+    [METRIC_FLEET_EVENTS] =
+        {
+            .name = "rcptguard_fleet_events_total",
+            .type = METRIC_COUNTER,
+            .labels = {"result"},
+            .values = "`result`: told, lost (there was no room to wait while Redis did not take "
+                      "them)",
+            .help = "Refusals for the other relays. This and what follows is there with `share = "
+                    "events` only.",
+        },
+    [METRIC_FLEET_EVENTS_WAITING] =
+        {
+            .name = "rcptguard_fleet_events_waiting_bytes",
+            .type = METRIC_GAUGE,
+            .help = "Refusals that wait to be told, of the 256 KiB that there is room for.",
+        },
+    [METRIC_FLEET_EVENTS_REFUSED] =
+        {
+            .name = "rcptguard_fleet_events_refused_total",
+            .type = METRIC_COUNTER,
+            .help = "Events in Redis that could not be believed, as far as somebody looked at "
+                    "them.",
+        },
 
     [METRIC_DEGRADED] =
         {

@@ -316,6 +316,34 @@ def test_least_rights(fleet, redis):
     assert not redis.call("ACL", "LOG")
 
 
+def metrics(relay):
+    """Of events: {name with labels: number}."""
+    page = relay.api("GET", "/metrics")[1].decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in page if line.startswith("rcptguard_fleet_events"))
+    return {name.removeprefix("rcptguard_fleet_events_"): int(number) for name, number in pairs}
+
+
+def test_metrics(fleet, redis):
+    for share in ("events", "events", "exclusions"):
+        fleet.add(redis, share=share)
+    fleet.start()
+    wait_told(fleet[0])
+    assert metrics(fleet[2]) == {}
+    before = metrics(fleet[0])
+    assert before['total{result="lost"}'] == 0 and before["waiting_bytes"] == 0, before
+    for i in range(3):
+        refuse(fleet[0], LISTED[i])
+    wait_until("three are told", lambda: metrics(fleet[0])['total{result="told"}'] ==
+               before['total{result="told"}'] + 3)
+    redis.call("XADD", STREAM, "*", "e", "garbage")
+    fleet[1].command("top", "--fleet")
+    assert metrics(fleet[1])["refused_total"] == 1
+    redis.kill()
+    wait_until("it is seen", lambda: status(fleet[0])["state"] == "away")
+    refuse(fleet[0], LISTED[7])
+    assert metrics(fleet[0])["waiting_bytes"] > 0
+
+
 def test_not_shared(fleet, redis):
     """Nothing is written, and who asks is told what to do."""
     fleet.add(redis, share="exclusions blocks")
