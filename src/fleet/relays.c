@@ -22,6 +22,15 @@
 #define DRIFT_S     60        /* lists and lines take a moment to reach all */
 #define REPORT_KIND "relay"
 
+/* AT by another clock: the one it was told by says FROM_NOW now, the other TO_NOW. (Relays tell
+ * times by Redis' clock, since one of theirs may be wrong.) Nothing is later than now; 0: never. */
+static int64_t by_other_clock(int64_t at, int64_t from_now, int64_t to_now)
+{
+    int64_t age = at > from_now ? 0 : from_now - at;
+
+    return at <= 0 || age > to_now ? 0 : to_now - age;
+}
+
 /* What a relay says of itself, and when it did by Redis' clock. */
 static char *describe(struct fleet *f, int64_t at)
 {
@@ -50,7 +59,7 @@ static char *describe(struct fleet *f, int64_t at)
         json_object_set_new(lists, l->name,
                             json_pack("{s:s, s:I, s:I}", "digest", digest, "entries",
                                       (json_int_t)l->entries, "checked",
-                                      (json_int_t)l->checked_at));
+                                      by_other_clock(l->checked_at, clock_now(), at)));
     }
     pthread_mutex_unlock(&f->lock);
     json_object_set_new(report, "lists", lists);
@@ -124,9 +133,10 @@ static void copy_part(json_t *to, const json_t *from, const char *key, const cha
 
 /*
  * A stranger's words: only what is expected is taken over, and of lists those that this relay has
- * too (by OURS; NULL: all), since all of it is shown by the loop.
+ * too (by OURS; NULL: all), since all of it is shown by the loop. Times are by this relay's clock
+ * then; NOW is by Redis'.
  */
-static json_t *clean_report(const json_t *said, const json_t *ours)
+static json_t *clean_report(const json_t *said, const json_t *ours, int64_t now)
 {
     static const char *const of_kind[] = {"count", "version", NULL}, *const of_list[] = {"entries",
                                                                                          "checked",
@@ -134,6 +144,7 @@ static json_t *clean_report(const json_t *said, const json_t *ours)
     const json_t *lists = json_object_get(said, "lists");
     json_t *clean = json_object(), *shown = json_object(), *list;
     const char *name;
+    json_t *copy;
 
     copy_number(clean, said, "at");
     copy_text(clean, said, "version", 32);
@@ -144,6 +155,12 @@ static json_t *clean_report(const json_t *said, const json_t *ours)
         bool known = ours == NULL || json_object_get(json_object_get(ours, "lists"), name) != NULL;
         if (known && json_object_size(shown) < LISTS_SHOWN)
             copy_part(shown, lists, name, of_list);
+    }
+    json_object_foreach(shown, name, copy)
+    {
+        int64_t checked = json_integer_value(json_object_get(copy, "checked"));
+        json_object_set_new(copy, "checked",
+                            json_integer(by_other_clock(checked, now, clock_now())));
     }
     json_object_set_new(clean, "lists", shown);
     return clean;
@@ -160,7 +177,8 @@ static json_t *open_report(const struct fleet *f, struct view name, struct view 
         return NULL;
     json_t *said = json_loadb(sealed.body.ptr, sealed.body.len, JSON_REJECT_DUPLICATES, NULL);
     json_int_t at = json_integer_value(json_object_get(said, "at"));
-    json_t *clean = json_is_object(said) && at > 0 && at <= now ? clean_report(said, ours) : NULL;
+    json_t *clean =
+        json_is_object(said) && at > 0 && at <= now ? clean_report(said, ours, now) : NULL;
     json_decref(said);
     return clean;
 }

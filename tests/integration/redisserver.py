@@ -1,13 +1,29 @@
 """A real redis-server in a directory of its own, on a unix socket and a loopback port."""
 
+import glob
+import os
 import shutil
 import subprocess
 
 import pytest
 
+import sandbox
 from support import end_process, free_port, make_directory, remove_directory, run, start_process, wait_until
 
 needs_redis = pytest.mark.skipif(not shutil.which("redis-server"), reason="redis-server is not here")
+
+
+# The preloaded library; the clock that counts from the start stays, as it does when a real one is set.
+FAKETIME = next(iter(glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")), None)
+needs_faketime = pytest.mark.skipif(
+    FAKETIME is None or "RCPTGUARD_BUILD" in os.environ, reason="no faketime, or sanitizers, which want to be first"
+)
+
+
+def clock_off(relay, seconds):
+    """That daemon's clock alone, from its next start on."""
+    relay.environment.update(FAKETIME=f"{seconds:+d}", FAKETIME_DONT_FAKE_MONOTONIC="1")
+    relay.environment[sandbox.PRELOAD if relay.wrapper else "LD_PRELOAD"] = FAKETIME
 
 
 class Relays(list):

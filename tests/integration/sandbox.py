@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 UNIT = "systemd/rcptguard.service"
+PRELOAD = "RCPTGUARD_TEST_PRELOAD"  # in the environment: LD_PRELOAD of the daemon, not of what starts it
 _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000  # SCMP_ACT_* of seccomp.h
 _EQUAL, _EPERM = 4, 1
 _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
@@ -120,7 +121,10 @@ def _main(ids, families, names, *command):
     program = os.open(command[0], os.O_RDONLY | os.O_CLOEXEC)
     _become(*map(int, ids.split(":")))
     _restrict([int(n) for n in families.split(",")], names.split())
-    os.execve(program, command, os.environ)
+    environment = dict(os.environ)
+    if PRELOAD in environment:
+        environment["LD_PRELOAD"] = environment.pop(PRELOAD)
+    os.execve(program, command, environment)
 
 
 if __name__ == "__main__":

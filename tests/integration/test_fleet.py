@@ -1,13 +1,14 @@
 """Several relays, one truth: exclusions and blocks that are shared through a real Redis."""
 
 import concurrent.futures
+import datetime
 import os
 import time
 
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, Relays, Sentinel, needs_redis
+from redisserver import Redis, Relays, Sentinel, clock_off, needs_faketime, needs_redis
 from support import IS_ROOT, give_to_drop_user, wait_until
 
 pytestmark = needs_redis
@@ -473,6 +474,53 @@ def test_each_sees_all(five, redis):
     five[4].kill()
     wait_until("it is away", lambda: relays(five[0])[name]["away"], 90, every=0.5)
     assert "away" in five[0].command("status", "--fleet").stdout
+
+
+@needs_faketime
+@pytest.mark.parametrize("seconds", [300, -300])
+def test_a_clock_five_minutes_off(fleet, redis, seconds):
+    """No relay's clock decides what is newer, nor how long ago somebody was seen."""
+    for _ in range(3):
+        fleet.add(redis)
+    clock_off(fleet[2], seconds)
+    fleet.start()
+    off = datetime.datetime.fromisoformat(fleet[2].feed_status("main")["last_success"].replace("Z", "+00:00"))
+    assert abs(off.timestamp() - time.time() - seconds) < 60, "its clock is not off"
+
+    # Who changes it last wins, whoever that is.
+    for first, second in ((0, 2), (2, 0)):
+        assert exclude(fleet[first], LISTED[first]) == 201
+        for relay in fleet:
+            relay.wait_free(LISTED[first], IN_FORCE_S)
+        wait_agree(fleet)
+        assert unexclude(fleet[second], LISTED[first]) == 200
+        for relay in fleet:
+            relay.wait_blocked(LISTED[first], IN_FORCE_S)
+        wait_agree(fleet)
+        assert exclude(fleet[first], LISTED[first], note="again") == 201
+        for relay in fleet:
+            relay.wait_free(LISTED[first], IN_FORCE_S)
+        wait_agree(fleet)
+    # Many at once, there and elsewhere; each another one's address, and all the same one.
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda n: [exclude(fleet[n], LISTED[i]) for i in (*range(10 + n, 40, 3), 45)], range(3)))
+    wait_agree(fleet)
+    assert len({tuple(lines(relay)) for relay in fleet}) == 1
+    for relay in fleet:
+        assert not any(relay.blocks(LISTED[i]) for i in (*range(10, 40), 45))
+        assert relay.blocks(LISTED[9]) and relay.blocks(LISTED[44])
+
+    # Seen by Redis' clock; when a list was confirmed, by that of whoever looks.
+    def all_see_all():
+        return all(len(relays(relay)) == 3 and all(r["exclusions"]["count"] == 33 for r in relays(relay).values())
+                   for relay in fleet)
+
+    wait_until("all see all", all_see_all, 40, every=0.2)
+    for looks in fleet:
+        now = time.time() + (seconds if looks is fleet[2] else 0)
+        for name, said in relays(looks).items():
+            assert 0 <= said["seen_s"] < 30 and not said["away"] and said["differs"] is None, (name, said)
+            assert -2 <= now - said["lists"]["main"]["checked"] < 120, (name, said)
 
 
 def test_garbage_among_the_relays(fleet, redis):

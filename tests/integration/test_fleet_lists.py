@@ -1,5 +1,6 @@
 """Several relays, one fetch: lists that are shared through a real Redis, and Redis when it is not well."""
 
+import datetime
 import os
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, Relays, needs_redis
+from redisserver import Redis, Relays, clock_off, needs_faketime, needs_redis
 from scriptedserver import ScriptedServer
 from support import wait_until
 
@@ -227,6 +228,27 @@ def test_who_comes_later_takes_it(fleet, redis, publisher):
     not_just_now()
     assert fleet[1].refresh("main")[1]["state"] == "unchanged"
     assert publisher.requests[-1][1]["if-none-match"] == publisher.etag
+
+
+@needs_faketime
+@pytest.mark.parametrize("seconds", [300, -300])
+def test_a_clock_five_minutes_off(fleet, redis, publisher, seconds):
+    """It takes what others fetched, and they take what it did; how old that is says Redis' clock."""
+    fleet.add(max_age="3m").start()
+    fleet[0].wait_blocked("u199@example.org")
+    wait_put(redis)
+    clock_off(fleet.add(max_age="3m"), seconds)
+    fleet[1].start()
+    fleet[1].wait_blocked("u199@example.org")
+    assert publisher.fetches() == 1
+    not_just_now()
+    publisher.put(text_of(201))
+    assert fleet[1].refresh("main")[1]["state"] == "accepted"
+    fleet.wait_blocked("u200@example.org", seconds=5)
+    assert publisher.fetches() == 2
+    for relay, off in ((fleet[0], 0), (fleet[1], seconds)):
+        success = datetime.datetime.fromisoformat(relay.feed_status("main")["last_success"].replace("Z", "+00:00"))
+        assert -2 <= time.time() + off - success.timestamp() < 120
 
 
 def test_each_relay_has_its_own_guards(fleet, redis, publisher):
