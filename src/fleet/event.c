@@ -49,7 +49,7 @@ static bool read_date(struct view text, int32_t *days)
     return true;
 }
 
-/* YYYY-MM-DDTHH:MM:SSZ */
+/* YYYY-MM-DDTHH:MM:SSZ, and one that is shown again: behind 1970. */
 static bool read_time(struct view text, int64_t *seconds)
 {
     int32_t days;
@@ -58,10 +58,10 @@ static bool read_time(struct view text, int64_t *seconds)
         text.ptr[19] != 'Z' || !read_date(view_first(text, 10), &days))
         return false;
     int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
         return false;
     *seconds = (int64_t)days * 86400 + hour * 3600 + minute * 60 + second;
-    return true;
+    return *seconds > 0;
 }
 
 /* Passes are nobody's business. */

@@ -162,6 +162,12 @@ static void test_what_is_not_believed(void **state)
         "\"recipient\":\"a@b\",\"sender\":\"\"}",
         "{\"ref\":\"7K2M4QXB\",\"time\":\"2023-11-14T24:13:20Z\",\"outcome\":\"reject\","
         "\"recipient\":\"a@b\",\"sender\":\"\"}",
+        "{\"ref\":\"7K2M4QXB\",\"time\":\"1970-01-01T00:00:00Z\",\"outcome\":\"reject\","
+        "\"recipient\":\"a@b\",\"sender\":\"\"}",
+        "{\"ref\":\"7K2M4QXB\",\"time\":\"0001-01-01T00:00:00Z\",\"outcome\":\"reject\","
+        "\"recipient\":\"a@b\",\"sender\":\"\"}",
+        "{\"ref\":\"7K2M4QXB\",\"time\":\"9999-12-31T23:59:60Z\",\"outcome\":\"reject\","
+        "\"recipient\":\"a@b\",\"sender\":\"\"}",
         "{\"ref\":\"7K2M4QXB\",\"time\":\"2023-11-14T22:13:20Z\",\"outcome\":\"pass\","
         "\"recipient\":\"a@b\",\"sender\":\"\"}",
         "{\"ref\":\"7K 2\",\"time\":\"2023-11-14T22:13:20Z\",\"outcome\":\"reject\","
