@@ -83,6 +83,29 @@ class Redis:
         remove_directory(self.directory)
 
 
+class TlsRedis(Redis):
+    """With a TLS port, and a certificate of its own (for 127.0.0.1) that nobody knows."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.tls_port = free_port()
+        self.certificate, key = self.directory / "cert.pem", self.directory / "key.pem"
+        made = run(
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", key, "-out", self.certificate,
+        )
+        assert made.returncode == 0, made.stderr
+        self.settings.update({
+            "tls-port": self.tls_port, "tls-cert-file": self.certificate, "tls-key-file": key,
+            "tls-ca-cert-file": self.certificate, "tls-auth-clients": "no",
+        })
+
+    @property
+    def tls(self):
+        return f"rediss://127.0.0.1:{self.tls_port}/0"
+
+
 class Sentinel:
     """One that alone may decide, and soon."""
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, Relays, clock_off, needs_faketime, needs_redis
+from redisserver import Redis, Relays, TlsRedis, clock_off, needs_faketime, needs_redis
 from scriptedserver import ScriptedServer
 from support import wait_until
 
@@ -28,6 +28,11 @@ TIMEOUT_S = 2  # what a hanging Redis may cost a fetch
 
 def text_of(count, prefix="u"):
     return "".join(f"{prefix}{i}@example.org\n" for i in range(count))
+
+
+def unordered(count):
+    """It packs badly: 100,000 take several chunks."""
+    return "".join(f"x{i * 2654435761 % 2**32:x}{i}@example.org\n" for i in range(count))
 
 
 class Publisher(ScriptedServer):
@@ -174,6 +179,64 @@ def warnings(relay, word):
 
 
 # all is well
+
+
+@pytest.fixture
+def tls(publisher):
+    """Two relays, and the Redis that they reach by TLS alone."""
+    server = TlsRedis()
+    relays = Fleet(server, publisher)
+    try:
+        for _ in range(2):
+            relays.add({"url": server.tls}).environment["SSL_CERT_FILE"] = str(server.certificate)
+        server.start()
+        yield relays
+    finally:
+        relays.close()
+        server.close()
+
+
+def fleet_of(relay):
+    return relay.api("GET", "/v1/status")[1]["fleet"]
+
+
+def start_by_tls(relay):
+    relay.start()
+    wait_until("it said something", lambda: fleet_of(relay)["state"] != "connecting", 15)
+    if "built without TLS" in (fleet_of(relay)["problem"] or ""):
+        pytest.skip("a hiredis without TLS (0.14)")
+    wait_until("connected", lambda: fleet_of(relay)["state"] == "up", 15)
+
+
+def test_by_tls(tls, publisher):
+    """One fetches, the other takes it over, of several chunks, and what is new too."""
+    text = unordered(100000)
+    publisher.put(text)
+    start_by_tls(tls[0])
+    tls[0].wait_blocked(text.splitlines()[-1], 20)
+    wait_put(tls.redis)
+    assert len(keys(tls.redis, CHUNKS)) > 1, "not several chunks"
+    start_by_tls(tls[1])
+    tls[1].wait_blocked(text.splitlines()[-1], 20)
+    assert publisher.fetches() == 1
+    not_just_now()
+    publisher.put(text + "new@example.org\n")
+    assert tls[1].refresh("main")[0] == 200
+    tls.wait_blocked("new@example.org")
+    assert publisher.fetches() == 2
+    assert all(not warnings(relay, "fleet") for relay in tls)
+
+
+def test_a_certificate_that_nobody_knows(tls, publisher):
+    """Nothing is shared with such a Redis; the list is fetched all the same."""
+    tls[0].environment.clear()
+    tls[0].start()
+    tls[0].wait_blocked("u199@example.org", 20)
+    wait_until("it is away", lambda: fleet_of(tls[0])["state"] == "away", 15)
+    if "built without TLS" in fleet_of(tls[0])["problem"]:
+        pytest.skip("a hiredis without TLS (0.14)")
+    assert "certificate" in fleet_of(tls[0])["problem"]
+    assert not keys(tls.redis, "*")
 
 
 def test_five_relays_fetch_once(fleet, redis, publisher):
@@ -349,8 +412,7 @@ def test_the_holder_is_killed_while_it_puts(fleet, redis, publisher):
     holder.start()
     holder.wait_blocked("u199@example.org")
     assert publisher.fetches() == 1
-    # Without order, so that it takes several chunks.
-    publisher.put("".join(f"x{i * 2654435761 % 2**32:x}{i}@example.org\n" for i in range(200000)))
+    publisher.put(unordered(200000))
     not_just_now()
     holder.refresh("main")  # it is in force there before the others are told
     assert holder.wait_end() == -signal.SIGKILL
