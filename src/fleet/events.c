@@ -203,7 +203,7 @@ static int send_due(struct events *e, struct redis *redis, struct error *why)
     }
     if (rc != ERR_REFUSED)
         return rc;
-    if (fleet_is_replica(why))
+    if (link_is_replica(why))
         return ERR_IO;
     events_set_problem(e, why);
     return 0;

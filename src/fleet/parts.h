@@ -1,7 +1,8 @@
 /*
- * The fleet's inside. fleet.c has the thread and the connection, kept.c one shared file and what
- * was agreed of it, sync.c brings file, agreement and Redis together; events.h has refusals on
- * their way; settings.c reads the configuration. Fleet thread, but for what says otherwise.
+ * The fleet's inside. new.c makes it, fleet.c has its thread, link.c the connection, kept.c one
+ * shared file and what was agreed of it, sync.c brings file, agreement and Redis together; status.c
+ * has what the loop sees; events.h has refusals on their way; settings.c reads the configuration.
+ * Fleet thread, but for what says otherwise.
  */
 #ifndef FLEET_PARTS_H
 #define FLEET_PARTS_H
@@ -94,9 +95,6 @@ struct fleet {
     struct feeds *feeds;
 };
 
-/* Is it the word of a Redis that was the master once? */
-bool fleet_is_replica(const struct error *why);
-
 /* ---- settings.c */
 
 /* OUT has room for FLEET_MAX_SENTINELS. */
@@ -144,6 +142,20 @@ void kept_save(struct kept *k); /* what was agreed; a warning when it cannot be 
 /* Are these lines what others may put into force here? They come from outside. */
 bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text);
 
+/* ---- link.c */
+
+/* Connects and subscribes; what is shared is due then. When that fails the link is lost. */
+void link_open(struct fleet *f);
+void link_close(struct fleet *f);
+
+/* It broke, or leads nowhere: closed, said once, and due again after a while (f->retry_ms), longer
+ * each time until somebody found it good. */
+void link_lost(struct fleet *f, const struct error *why);
+void link_is_good(struct fleet *f);
+
+/* Is it the word of a Redis that was the master once? */
+bool link_is_replica(const struct error *why);
+
 /* ---- relays.c */
 
 /* Says what this relay has, and looks at what the others say. Codes as of sync_kind. */
@@ -153,6 +165,13 @@ int relays_round(struct fleet *f, struct error *why);
 
 void share_lists_are_at(struct fleet *f, const struct redis_url *where);
 void share_lists_are_away(struct fleet *f);
+
+/* ---- status.c: what the loop may see */
+
+/* True: it is another state than before. WHY, also below: NULL: nothing is wrong. */
+bool status_set_state(struct fleet *f, enum fleet_state state, const struct error *why);
+void status_set_why(struct fleet *f, const struct error *why);
+void status_show_kind(struct fleet *f, const struct kept *k);
 
 /* ---- sync.c */
 
