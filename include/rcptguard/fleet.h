@@ -185,7 +185,11 @@ struct fleet_top {
 typedef void fleet_counted(const struct fleet_top *top, const char *problem, void *arg);
 int fleet_count(struct fleet *f, fleet_counted *counted, void *arg);
 
-/* Ends the thread: at once, or after a second where the system hangs in a name. NULL is fine. */
+/*
+ * Ends the thread: at once, or within half a second where Redis hangs; the lists' talk with Redis,
+ * too. Where the system hangs in a name it is left behind after a second and a half: it touches
+ * nothing then but what is F's, and fleet_free frees nothing. NULL is fine.
+ */
 void fleet_stop(struct fleet *f);
 void fleet_free(struct fleet *f); /* NULL is fine */
 

@@ -54,30 +54,73 @@ int redis_places_of(const struct redis_url *url, struct redis_places *out, struc
     return out->n > 0 ? 0 : error_set(why, ERR_IO, "no address that can be written");
 }
 
-int redis_wait(int fd, short events, int64_t until, struct error *why)
+static void begin_to_stop(struct redis_stop *stop)
+{
+    if (stop->end_ms == 0)
+        stop->end_ms = clock_mono_ms() + REDIS_STOP_MS;
+}
+
+bool redis_stops(struct redis_stop *stop)
+{
+    if (stop == NULL)
+        return false;
+    struct pollfd p = {.fd = stop->fd, .events = POLLIN};
+    if (stop->end_ms == 0 && poll(&p, 1, 0) > 0)
+        begin_to_stop(stop);
+    return stop->end_ms != 0;
+}
+
+static int time_left(int64_t until, const struct redis_stop *stop, int64_t *left, struct error *why)
+{
+    bool cut = stop != NULL && stop->end_ms != 0 && stop->end_ms < until;
+
+    *left = (cut ? stop->end_ms : until) - clock_mono_ms();
+    if (*left > 0)
+        return 0;
+    return cut ? error_set(why, ERR_IO, "stopping")
+               : error_set(why, ERR_TIMEOUT, "no answer in time");
+}
+
+int redis_in_time(int64_t until, struct redis_stop *stop, struct error *why)
+{
+    int64_t left;
+
+    redis_stops(stop);
+    return time_left(until, stop, &left, why);
+}
+
+int redis_wait(int fd, short events, int64_t until, struct redis_stop *stop, struct error *why)
 {
     for (;;) {
-        struct pollfd p = {.fd = fd, .events = events};
-        int64_t left = until - clock_mono_ms();
-        if (left <= 0)
-            return error_set(why, ERR_TIMEOUT, "no answer in time");
-        int n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
-        if (n > 0)
+        bool may_stop = stop != NULL && stop->end_ms == 0;
+        struct pollfd p[] = {{.fd = fd, .events = events},
+                             {.fd = may_stop ? stop->fd : -1, .events = POLLIN}};
+        int64_t left;
+        int rc = time_left(until, stop, &left, why);
+        if (rc != 0)
+            return rc;
+        int n = poll(p, 2, left > INT_MAX ? INT_MAX : (int)left);
+        if (n > 0 && p[0].revents != 0)
             return 0;
+        if (n > 0)
+            begin_to_stop(stop);
         if (n < 0 && errno != EINTR)
             return error_errno(why, "poll");
     }
 }
 
-static int finish_connecting(const redisContext *c, int64_t until, struct error *why)
+static int finish_connecting(const redisContext *c, int64_t until, struct redis_stop *stop,
+                             struct error *why)
 {
     int failed = 0;
     socklen_t len = sizeof failed;
-    int rc = redis_wait((int)c->fd, POLLOUT, until, NULL);
+    int rc = redis_wait((int)c->fd, POLLOUT, until, stop, why);
 
     if (rc == ERR_TIMEOUT)
         return error_set(why, ERR_TIMEOUT, "cannot connect in time");
-    if (rc != 0 || getsockopt((int)c->fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0)
+    if (rc != 0)
+        return rc;
+    if (getsockopt((int)c->fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0)
         return error_errno(why, "cannot connect");
     if (failed == 0)
         return 0;
@@ -85,22 +128,23 @@ static int finish_connecting(const redisContext *c, int64_t until, struct error 
     return error_errno(why, "cannot connect");
 }
 
-static int prepare(const struct redis_url *url, redisContext *c, int64_t until, struct error *why)
+static int prepare(const struct redis_url *url, redisContext *c, int64_t until,
+                   struct redis_stop *stop, struct error *why)
 {
     if (c->err != 0)
         return error_set(why, ERR_IO, "cannot connect: %s", c->errstr);
     fcntl((int)c->fd, F_SETFD, FD_CLOEXEC);
-    int rc = finish_connecting(c, until, why);
+    int rc = finish_connecting(c, until, stop, why);
     if (rc != 0)
         return rc;
     /* Who waits for messages only would not hear that a machine has gone. */
     if (url->path[0] == '\0')
         redisEnableKeepAlive(c);
-    return url->tls ? redis_tls_start(c, url->host, until, why) : 0;
+    return url->tls ? redis_tls_start(c, url->host, until, stop, why) : 0;
 }
 
 int redis_connect(const struct redis_url *url, const char *place, int64_t until,
-                  struct redisContext **out, struct error *why)
+                  struct redis_stop *stop, struct redisContext **out, struct error *why)
 {
     redisContext *c = url->path[0] != '\0' ? redisConnectUnixNonBlock(url->path)
                                            : redisConnectNonBlock(place, url->port);
@@ -108,7 +152,7 @@ int redis_connect(const struct redis_url *url, const char *place, int64_t until,
     *out = NULL;
     if (c == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    int rc = prepare(url, c, until, why);
+    int rc = prepare(url, c, until, stop, why);
     if (rc == 0)
         *out = c;
     else

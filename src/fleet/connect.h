@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "rcptguard/base/error.h"
-#include "url.h"
+#include "redis.h"
 
 struct redisContext; /* hiredis.h */
 
@@ -25,12 +25,16 @@ int redis_places_of(const struct redis_url *url, struct redis_places *out, struc
 
 /*
  * Connected to PLACE, with TLS where the URL says so. *C is the caller's (redisFree). UNTIL is of
- * clock_mono_ms. ERR_IO, ERR_TIMEOUT, ERR_NOMEM; ERR_REFUSED: its certificate is not the host's.
+ * clock_mono_ms; STOP as for redis_new. ERR_IO, ERR_TIMEOUT, ERR_NOMEM; ERR_REFUSED: its
+ * certificate is not the host's.
  */
 int redis_connect(const struct redis_url *url, const char *place, int64_t until,
-                  struct redisContext **c, struct error *why);
+                  struct redis_stop *stop, struct redisContext **c, struct error *why);
 
 /* 0 when one of EVENTS (poll.h) has come, or the other end has gone; ERR_TIMEOUT, ERR_IO. */
-int redis_wait(int fd, short events, int64_t until, struct error *why);
+int redis_wait(int fd, short events, int64_t until, struct redis_stop *stop, struct error *why);
+
+/* The same for who need not wait: 0 while there is time. */
+int redis_in_time(int64_t until, struct redis_stop *stop, struct error *why);
 
 #endif

@@ -88,6 +88,13 @@ void events_look_at(const struct events *e, struct fleet_events_status *out)
     pthread_mutex_unlock(lock);
 }
 
+void events_leave(struct events *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->left = true;
+    pthread_mutex_unlock(&e->lock);
+}
+
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 void events_set_problem(struct events *e, const struct error *why)

@@ -53,6 +53,7 @@ struct events {
     pthread_mutex_t lock;      /* of what stands below */
     struct events_look *asked; /* newest first */
     char problem[256];
+    bool left; /* the thread is left behind: there is no LOOP any more */
 
     /* The thread's. */
     uint64_t number;
@@ -71,6 +72,7 @@ struct events *events_new(const char *prefix, const struct seal_key *key, const 
                           int wake_fd);
 void events_free(struct events *e); /* the thread has ended; NULL is fine */
 void events_look_at(const struct events *e, struct fleet_events_status *out); /* loop */
+void events_leave(struct events *e); /* loop: nothing is posted to it from now on */
 
 /* ---- fleet thread; E may be NULL */
 

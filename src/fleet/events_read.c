@@ -117,6 +117,15 @@ static void have_seen(struct events *e, struct event_id id)
         e->seen = id;
 }
 
+/* False: nobody is there any more. */
+static bool post(struct events *e, struct task *task)
+{
+    pthread_mutex_lock(&e->lock);
+    bool posted = !e->left && queue_post(e->loop, task) == 0;
+    pthread_mutex_unlock(&e->lock);
+    return posted;
+}
+
 /* ---- followers ------------------------------------------------------------------------------ */
 
 struct fleet_follower *fleet_follow(struct fleet *f, fleet_happened *call, void *arg)
@@ -195,7 +204,7 @@ static void fill_batch(struct events *e, struct page *p)
         return;
     batch->task.run = show_batch;
     atomic_store(&batch->on_its_way, true);
-    queue_post(e->loop, &batch->task);
+    post(e, &batch->task);
 }
 
 static int follow(struct events *e, struct redis *redis, struct error *why)
@@ -253,6 +262,13 @@ struct events_look {
     char problem[256];
 };
 
+static void look_free(struct events_look *l)
+{
+    free(l->event);
+    free(l->top);
+    free(l);
+}
+
 /* On the loop. */
 static void answer(struct task *task)
 {
@@ -263,9 +279,7 @@ static void answer(struct task *task)
         l->found(l->event == NULL ? NULL : &l->event->shown, problem, l->arg);
     else
         l->counted(l->top, problem, l->arg);
-    free(l->event);
-    free(l->top);
-    free(l);
+    look_free(l);
 }
 
 static struct events_look *make_look(void *arg, int64_t within_ms)
@@ -359,7 +373,8 @@ static void finish(struct events *e, const char *problem)
     l->counts = NULL;
     have_seen(e, l->newest);
     l->task.run = answer;
-    queue_post(e->loop, &l->task);
+    if (!post(e, &l->task))
+        look_free(l);
 }
 
 void events_give_up(struct events *e, const char *why)

@@ -17,7 +17,23 @@
 #define SAY_AGAIN_MS 600000 /* the same trouble, in the log */
 #define NEWS_A_TURN  1000   /* more than that are no news: they are left alone for GATHER_MS */
 #define GATHER_MS    200    /* between two comparisons because others changed something */
-#define STOP_MS      1000
+#define STOP_MS      1500   /* what Redis is given at a stop, and a second of the disk thread's */
+
+/* ---- other rooms ---------------------------------------------------------------------------- */
+
+bool rooms_enter(struct fleet *f)
+{
+    pthread_mutex_lock(&f->rooms);
+    if (!f->left)
+        return true;
+    pthread_mutex_unlock(&f->rooms);
+    return false;
+}
+
+void rooms_leave(struct fleet *f)
+{
+    pthread_mutex_unlock(&f->rooms);
+}
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
@@ -178,8 +194,10 @@ static void hear(struct fleet *f, struct view message)
     struct view kind, relay;
 
     if (view_starts(message, "list ")) {
-        if (f->feeds != NULL && !atomic_load(&f->stop))
+        if (f->feeds != NULL && rooms_enter(f)) {
             feeds_share_news(f->feeds);
+            rooms_leave(f);
+        }
         return;
     }
     if (!view_word(&message, &kind) || !view_word(&message, &relay) || view_is(relay, f->relay))
@@ -336,15 +354,30 @@ int fleet_start(struct fleet *f, struct local *const kept[2], struct error *why)
     return 0;
 }
 
+/* Nobody can end a look-up of a name. It ends at last, or the process does. */
+static void leave_behind(struct fleet *f)
+{
+    pthread_mutex_lock(&f->rooms);
+    f->left = true;
+    pthread_mutex_unlock(&f->rooms);
+    if (f->events != NULL)
+        events_leave(f->events);
+    log_warning("fleet",
+                "its thread is left behind: the system looks up a name, or the disk hangs");
+}
+
 void fleet_stop(struct fleet *f)
 {
     if (f == NULL || !f->running)
         return;
     struct pollfd ended = {.fd = f->ended_fd, .events = POLLIN};
     atomic_store(&f->stop, true);
+    wake_signal(f->stopping.fd);
     wake_signal(f->wake_fd);
-    if (poll(&ended, 1, STOP_MS + FLEET_BIG_MS / 2) == 1) {
+    if (poll(&ended, 1, STOP_MS) == 1) {
         pthread_join(f->thread, NULL);
         f->running = false;
+    } else {
+        leave_behind(f);
     }
 }

@@ -107,7 +107,7 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
 
     k->kind = kind;
     k->shared = true;
-    k->stop = &f->stop;
+    k->fleet = f;
     text_addf(&file, "%s/fleet/%s", f->state_dir, local_kind_text(kind));
     text_addf(&base, "%s/fleet/%s.agreed", f->state_dir, local_kind_text(kind));
     k->base = records_new();
@@ -284,10 +284,12 @@ int kept_write(struct kept *k, const struct kept_text *t, const struct kept_chan
     struct buf fresh = BUF_INIT(LOCAL_MAX_FILE_BYTES);
     int rc = put_changes(t, changes, n, &fresh);
 
-    if (rc == 0 && atomic_load(k->stop)) /* who would do it may be gone soon */
-        rc = ERR_TIMEOUT;
-    if (rc == 0)
+    if (rc == 0 && (atomic_load(&k->fleet->stop) || !rooms_enter(k->fleet)))
+        rc = ERR_TIMEOUT; /* who would do it may be gone soon */
+    if (rc == 0) {
         rc = local_replace(k->local, buf_view(&t->text), buf_view(&fresh), replaced, &w);
+        rooms_leave(k->fleet);
+    }
     buf_free(&fresh);
     if (rc < 0)
         return error_set(why, rc, "%s cannot be changed now", k->file);

@@ -16,8 +16,8 @@ static int find_redis(struct fleet *f, struct redis_url *where, struct error *wh
     *where = f->url;
     if (f->n_sentinels == 0)
         return 0;
-    return sentinel_find(f->sentinels, f->n_sentinels, view_of(f->master), FLEET_CONNECT_MS, where,
-                         why);
+    return sentinel_find(f->sentinels, f->n_sentinels, view_of(f->master), FLEET_CONNECT_MS,
+                         &f->stopping, where, why);
 }
 
 static int subscribe(struct fleet *f, struct error *why)
@@ -60,6 +60,8 @@ void link_lost(struct fleet *f, const struct error *why)
     int64_t wait = RETRY_MS << (f->failures < 5 ? f->failures : 5);
 
     link_close(f);
+    if (atomic_load(&f->stop))
+        return;
     share_lists_are_away(f);
     f->failures++;
     if (wait > RETRY_MAX_MS)

@@ -54,6 +54,8 @@ bool lists_went_well(struct lists *l, int rc, const struct error *why)
     }
     if (rc != ERR_REFUSED)
         redis_close(l->redis);
+    if (redis_stops(&l->stop))
+        return false;
     atomic_store(&l->counts.away, true);
     if (trouble_goes_on(&l->away))
         log_warning("fleet", "lists: %s; each relay fetches for itself", why->text);
@@ -320,7 +322,8 @@ struct lists *lists_new(const struct lists_config *config)
     l->arg = config->arg;
     l->prefix = view_dup(view_of(config->prefix));
     l->relay = view_dup(view_of(config->relay));
-    l->redis = redis_new();
+    l->stop.fd = config->stop_fd;
+    l->redis = redis_new(&l->stop);
     if (l->prefix != NULL && l->relay != NULL && l->redis != NULL)
         return l;
     lists_free(l);

@@ -36,6 +36,7 @@ enum lists_where {
 struct lists_config {
     const char *prefix, *relay; /* copied */
     struct seal_key key;
+    int stop_fd; /* of a redis_stop (redis.h): the daemon stops; -1: none */
     /*
      * Where Redis is, as a path or with a numeric address, so that no name is looked up, and a
      * number that is another one when connections are to be made anew. On the worker's thread; must

@@ -37,6 +37,7 @@ struct lists {
     enum lists_where (*where)(struct redis_url *out, unsigned *generation, void *arg);
     void *arg;
     struct redis *redis;
+    struct redis_stop stop;
     unsigned generation; /* of the connection */
     struct trouble away, refused;
     struct feeds_share_look *looks;

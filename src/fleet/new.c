@@ -71,15 +71,16 @@ static int copy_config(struct fleet *f, const struct fleet_config *c, struct err
     f->prefix = view_dup(view_of(c->prefix));
     f->master = view_dup(view_of(c->master));
     f->state_dir = view_dup(view_of(c->state_dir));
-    f->redis = redis_new();
-    f->news = redis_new();
+    f->redis = redis_new(&f->stopping);
+    f->news = redis_new(&f->stopping);
     f->suffixes = suffixes_new();
     f->protect = protect_load(NULL, NULL);
     f->wake_fd = wake_open();
     f->ended_fd = wake_open();
+    f->stopping.fd = wake_open();
     if (f->prefix == NULL || f->master == NULL || f->state_dir == NULL || f->redis == NULL ||
         f->news == NULL || f->suffixes == NULL || f->protect == NULL || f->wake_fd < 0 ||
-        f->ended_fd < 0 || seal_key_make(view_of(c->secret), &f->key) < 0)
+        f->ended_fd < 0 || f->stopping.fd < 0 || seal_key_make(view_of(c->secret), &f->key) < 0)
         return error_set(why, ERR_NOMEM, "no memory, or no list of public suffixes");
     return 0;
 }
@@ -114,7 +115,8 @@ struct fleet *fleet_new(const struct fleet_config *config, struct error *why)
     pthread_mutex_init(&f->lock, NULL);
     atomic_init(&f->stop, false);
     atomic_init(&f->edited, 0);
-    f->wake_fd = f->ended_fd = -1;
+    f->wake_fd = f->ended_fd = f->stopping.fd = -1;
+    pthread_mutex_init(&f->rooms, NULL);
     f->status.since = clock_now();
     if (copy_config(f, config, why) < 0 || open_kept(f, why) < 0) {
         fleet_free(f);
@@ -131,7 +133,7 @@ const char *fleet_file(const struct fleet *f, enum local_kind kind)
 
 void fleet_free(struct fleet *f)
 {
-    /* A thread that hangs in a name, at the end of the process, keeps what it looks at. */
+    /* A thread that was left behind keeps what it looks at. */
     if (f == NULL || f->running)
         return;
     for (unsigned i = 0; i < FLEET_KINDS; i++)
@@ -152,8 +154,11 @@ void fleet_free(struct fleet *f)
         close(f->wake_fd);
     if (f->ended_fd >= 0)
         close(f->ended_fd);
+    if (f->stopping.fd >= 0)
+        close(f->stopping.fd);
     explicit_bzero(&f->key, sizeof f->key);
     explicit_bzero(&f->url, sizeof f->url);
+    pthread_mutex_destroy(&f->rooms);
     pthread_mutex_destroy(&f->lock);
     free(f);
 }

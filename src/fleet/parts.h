@@ -49,7 +49,7 @@ struct kept {
     unsigned conflicts; /* in a row: somebody holds the file */
     int64_t warned_ms;  /* of objects that cannot be believed; mono, 0: never */
     int64_t said_ms;    /* that it is not taken */
-    const atomic_bool *stop;
+    struct fleet *fleet;
 };
 
 struct fleet {
@@ -73,7 +73,11 @@ struct fleet {
     bool running;
     int wake_fd, ended_fd;
     atomic_bool stop;
-    atomic_uint edited; /* a bit by kind */
+    struct redis_stop stopping; /* the thread's, but for its descriptor */
+    atomic_uint edited;         /* a bit by kind */
+
+    pthread_mutex_t rooms; /* held by the thread for a call into another room; it never waits */
+    bool left;             /* behind, at the end: there are no other rooms any more */
 
     pthread_mutex_t lock; /* of what stands below; never held while anything is waited for */
     struct fleet_status status;
@@ -141,6 +145,10 @@ void kept_save(struct kept *k); /* what was agreed; a warning when it cannot be 
 
 /* Are these lines what others may put into force here? They come from outside. */
 bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text);
+
+/* ---- fleet.c: around each call into another room. False: it may be gone; nothing is held. */
+bool rooms_enter(struct fleet *f);
+void rooms_leave(struct fleet *f);
 
 /* ---- link.c */
 

@@ -32,6 +32,7 @@ struct aside {
 
 struct redis {
     redisContext *c;
+    struct redis_stop *stop;
     redisReplyObjectFunctions functions; /* hiredis' own, but make_array */
     redisReplyObjectFunctions *original;
     size_t taken;    /* bytes read since the last whole answer, and what is left of that read */
@@ -83,12 +84,14 @@ static void guard_reader(struct redis *r, redisReader *reader)
     reader->privdata = r;
 }
 
-struct redis *redis_new(void)
+struct redis *redis_new(struct redis_stop *stop)
 {
     struct redis *r = calloc(1, sizeof *r);
 
-    if (r != NULL)
-        r->last = &r->first;
+    if (r == NULL)
+        return NULL;
+    r->stop = stop;
+    r->last = &r->first;
     return r;
 }
 
@@ -296,9 +299,10 @@ static int await(struct redis *r, int64_t until, redisReply **reply, size_t *byt
         if (rc == 0)
             rc = pull(r, &moved, why);
         if (rc == 0 && !moved)
-            rc = redis_wait((int)r->c->fd, r->unsent ? POLLIN | POLLOUT : POLLIN, until, why);
-        else if (rc == 0 && clock_mono_ms() > until)
-            rc = error_set(why, ERR_TIMEOUT, "no whole answer in time");
+            rc = redis_wait((int)r->c->fd, r->unsent ? POLLIN | POLLOUT : POLLIN, until, r->stop,
+                            why);
+        else if (rc == 0)
+            rc = redis_in_time(until, r->stop, why);
         if (rc == 0)
             rc = parse(r, reply, bytes, why);
     }
@@ -543,7 +547,7 @@ static int greet(struct redis *r, int64_t until, struct error *why)
 static int open_place(struct redis *r, const struct redis_url *url, const char *place,
                       int64_t until, struct error *why)
 {
-    int rc = redis_connect(url, place, until, &r->c, why);
+    int rc = redis_connect(url, place, until, r->stop, &r->c, why);
 
     if (rc != 0)
         return rc;
@@ -569,7 +573,7 @@ static int open_any(struct redis *r, const struct redis_url *url, const struct r
         const int64_t now = clock_mono_ms();
         rc = open_place(r, url, places->text[i], now + (until - now) / (int64_t)(places->n - i),
                         why);
-        if (rc == 0 || rc == ERR_REFUSED || rc == ERR_NOMEM)
+        if (rc == 0 || rc == ERR_REFUSED || rc == ERR_NOMEM || redis_stops(r->stop))
             break;
     }
     return rc;
@@ -582,10 +586,14 @@ int redis_open(struct redis *r, const struct redis_url *url, int deadline_ms, st
     int rc;
 
     redis_close(r);
+    if (redis_stops(r->stop))
+        return error_set(why, ERR_IO, "stopping");
     if (url->tls && !redis_tls_is_built())
-        rc = redis_tls_start(NULL, NULL, 0, why);
+        rc = redis_tls_start(NULL, NULL, 0, NULL, why);
     else
         rc = redis_places_of(url, &places, why);
+    if (rc == 0 && redis_stops(r->stop)) /* looking up a name may have taken minutes */
+        rc = error_set(why, ERR_IO, "stopping");
     if (rc == 0)
         rc = open_any(r, url, &places, clock_mono_ms() + deadline_ms, why);
     if (rc != 0)

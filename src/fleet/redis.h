@@ -24,7 +24,22 @@
 struct redisReply; /* hiredis.h */
 struct redis;
 
-struct redis *redis_new(void); /* not connected; NULL: no memory */
+/*
+ * Ends waits before their time, since a daemon that stops must not wait for a Redis that hangs. A
+ * call under way, and what is asked after that (a last word), have REDIS_STOP_MS between them all,
+ * which a Redis that is well does not need; nothing is connected any more. One for all connections
+ * of a thread, and of no other thread.
+ */
+#define REDIS_STOP_MS 300
+struct redis_stop {
+    int fd;         /* readable from the stop on (base/wake.h), never read here; -1: none */
+    int64_t end_ms; /* mono; 0 at first: nobody has seen the stop yet */
+};
+
+bool redis_stops(struct redis_stop *stop); /* has it come? NULL: no */
+
+/* Not connected; NULL: no memory. STOP is borrowed; NULL: calls end at their deadlines only. */
+struct redis *redis_new(struct redis_stop *stop);
 void redis_free(struct redis *r);
 
 /*
@@ -48,7 +63,7 @@ int redis_is_up(const struct redis *r);
  * with an error (*why has its words, escaped), and the connection is as good as before; ERR_IO,
  * ERR_TIMEOUT, ERR_LIMIT (an answer beyond REDIS_MAX_ANSWER or REDIS_MAX_ELEMENTS), ERR_SYNTAX (no
  * Redis speaks so), ERR_NOMEM: the connection is broken, *why says it and *REPLY is NULL.
- * DEADLINE_MS is for all of it, however slowly it comes.
+ * DEADLINE_MS is for all of it, however slowly it comes; "stopping" (ERR_IO): it was cut short.
  *
  * An answer is RESP2, but only its top is sure: what is inside may be of any type and is to be
  * looked at with redis_text and redis_number.

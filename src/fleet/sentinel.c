@@ -143,10 +143,10 @@ static int try_one(struct redis *r, const struct redis_url *sentinel, struct vie
 }
 
 int sentinel_find(const struct redis_url *sentinels, size_t n, struct view master, int deadline_ms,
-                  struct redis_url *found, struct error *why)
+                  struct redis_stop *stop, struct redis_url *found, struct error *why)
 {
     const int64_t until = clock_mono_ms() + deadline_ms;
-    struct redis *r = redis_new();
+    struct redis *r = redis_new(stop);
     int rc = ERR_ABSENT;
 
     if (r == NULL)

@@ -6,7 +6,7 @@
 
 #include "rcptguard/base/error.h"
 #include "rcptguard/base/view.h"
-#include "url.h"
+#include "redis.h"
 
 /*
  * Asks each Sentinel (host, port, TLS, user and password of its url) for the master of the name
@@ -18,10 +18,11 @@
  * What a Sentinel names gets the password, unless TLS shows that it is another. A loopback address
  * is believed only of a Sentinel on loopback.
  *
- * DEADLINE_MS is for all, in equal shares of what is left; getaddrinfo takes what it takes.
+ * DEADLINE_MS is for all, in equal shares of what is left; getaddrinfo takes what it takes. STOP as
+ * for redis_new.
  * ERR_ABSENT: no Sentinel knows the name; else as redis_open of the one that was asked last.
  */
 int sentinel_find(const struct redis_url *sentinels, size_t n, struct view master, int deadline_ms,
-                  struct redis_url *found, struct error *why);
+                  struct redis_stop *stop, struct redis_url *found, struct error *why);
 
 #endif

@@ -65,8 +65,12 @@ int fleet_share_lists(struct fleet *f, struct feeds *feeds, struct error *why)
 
     if (f == NULL || (f->share & FLEET_LISTS) == 0)
         return 0;
-    const struct lists_config config = {
-        .prefix = f->prefix, .relay = f->relay, .key = f->key, .where = where, .arg = f};
+    const struct lists_config config = {.prefix = f->prefix,
+                                        .relay = f->relay,
+                                        .key = f->key,
+                                        .stop_fd = f->stopping.fd,
+                                        .where = where,
+                                        .arg = f};
     f->place_known = LISTS_SOON;
     f->lists = lists_new(&config);
     if (f->lists == NULL)

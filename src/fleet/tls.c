@@ -71,7 +71,7 @@ static int explain(SSL *ssl, struct error *why)
     return error_set(why, ERR_IO, "TLS: %s", reason == NULL ? "connection closed" : reason);
 }
 
-static int shake_hands(SSL *ssl, int fd, int64_t until, struct error *why)
+static int shake_hands(SSL *ssl, int fd, int64_t until, struct redis_stop *stop, struct error *why)
 {
     int rc = 0;
 
@@ -83,13 +83,14 @@ static int shake_hands(SSL *ssl, int fd, int64_t until, struct error *why)
         int wants = SSL_get_error(ssl, said);
         if (wants != SSL_ERROR_WANT_READ && wants != SSL_ERROR_WANT_WRITE)
             return explain(ssl, why);
-        rc = redis_wait(fd, wants == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until, why);
+        rc = redis_wait(fd, wants == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, until, stop, why);
     }
     error_prefix(why, "TLS");
     return rc;
 }
 
-int redis_tls_start(struct redisContext *c, const char *host, int64_t until, struct error *why)
+int redis_tls_start(struct redisContext *c, const char *host, int64_t until,
+                    struct redis_stop *stop, struct error *why)
 {
     SSL *ssl = make(host);
 
@@ -102,7 +103,7 @@ int redis_tls_start(struct redisContext *c, const char *host, int64_t until, str
         SSL_free(ssl);
         return rc;
     }
-    return shake_hands(ssl, (int)c->fd, until, why);
+    return shake_hands(ssl, (int)c->fd, until, stop, why);
 }
 
 #else
@@ -116,9 +117,10 @@ void redis_tls_forget_errors(void)
 {
 }
 
-int redis_tls_start(struct redisContext *c, const char *host, int64_t until, struct error *why)
+int redis_tls_start(struct redisContext *c, const char *host, int64_t until,
+                    struct redis_stop *stop, struct error *why)
 {
-    (void)c, (void)host, (void)until;
+    (void)c, (void)host, (void)until, (void)stop;
     return error_set(why, ERR_REFUSED,
                      "this rcptguard was built without TLS to Redis (hiredis_ssl, hiredis 1.0 or "
                      "newer); use redis: or unix:, or a TLS proxy on this machine");

@@ -1,8 +1,10 @@
 """A real redis-server in a directory of its own, on a unix socket and a loopback port."""
 
+import contextlib
 import glob
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -71,6 +73,14 @@ class Redis:
         if check:
             assert done.returncode == 0 and not done.stdout.startswith("ERR"), (words, done.stdout, done.stderr)
         return done.stdout.rstrip("\n")
+
+    @contextlib.contextmanager
+    def hanging(self):
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def kill(self):
         self.process.kill()

@@ -300,6 +300,20 @@ def test_paused(five, redis):
         relay.wait_free(LISTED[1], 20)
 
 
+def test_stop_while_redis_hangs(fleet, redis):
+    """A call is under way, for which Redis would have five seconds; the stop ends it."""
+    relay = fleet.add(redis, share="lists exclusions events")
+    fleet.start()
+    with redis.hanging():
+        assert exclude(relay, LISTED[1]) == 201
+        relay.wait_free(LISTED[1], 1)
+        assert relay.stop(seconds=3) == 0
+    assert "left behind" not in relay.log()
+    relay.start()
+    wait_agree(fleet)
+    assert LISTED[1] in redis.call("HGET", "rcptguard:exclusions", LISTED[1])
+
+
 @pytest.mark.parametrize("garbage", ["", "x", "rcptguard1 exclusions a 5 " + "0" * 64 + "\nset\n"])
 def test_garbage(five, redis, garbage):
     exclude(five[0], LISTED[1])

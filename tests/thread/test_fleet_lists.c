@@ -131,7 +131,8 @@ static void on_key(const struct house *h, const char *command, const char *patte
 
 static void add_relay(struct house *h, struct relay *r, const char *name, const char *secret)
 {
-    struct lists_config config = {.prefix = "t:", .relay = name, .where = where, .arg = h};
+    struct lists_config config = {
+        .prefix = "t:", .relay = name, .stop_fd = -1, .where = where, .arg = h};
 
     assert_int_equal(seal_key_make(view_of(secret), &config.key), 0);
     r->lists = lists_new(&config);
@@ -289,7 +290,7 @@ static int setup(void **state)
     text_addf(&t, "redis://:correct%%20horse@127.0.0.1:%d/1", h->server.port);
     if (redis_url_parse(view_of(url), &h->url, &why) < 0)
         fail_msg("%s", why.text);
-    h->redis = redis_new();
+    h->redis = redis_new(NULL);
     if (redis_open(h->redis, &h->url, 5000, &why) < 0)
         fail_msg("%s", why.text);
     log_set_sink(on_log, h);
@@ -434,7 +435,7 @@ static void test_a_new_copy_takes_the_place(void **state)
 static void test_news_are_published(void **state)
 {
     struct house *h = *state;
-    struct redis *ear = redis_new();
+    struct redis *ear = redis_new(NULL);
     const struct view words[] = {view_of("SUBSCRIBE"), view_of("t:news")};
     struct redisReply *reply = NULL;
     struct error why;

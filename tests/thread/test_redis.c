@@ -12,6 +12,7 @@
 #include "fleet/redis.h"
 #include "fleet/sentinel.h"
 #include "rcptguard/base/clock.h"
+#include "rcptguard/base/wake.h"
 #include "redis_server.h"
 #include "redis_stub.h"
 
@@ -54,7 +55,7 @@ static struct redis_url url_of_server(void)
 
 static struct redis *open_url(const struct redis_url *url)
 {
-    struct redis *r = redis_new();
+    struct redis *r = redis_new(NULL);
     struct error why;
 
     assert_non_null(r);
@@ -138,7 +139,7 @@ static void expect_broken(struct redis *r, const char *line, int deadline_ms, in
 
 static void expect_closed(const struct redis_url *url, int deadline_ms, int code, const char *words)
 {
-    struct redis *r = redis_new();
+    struct redis *r = redis_new(NULL);
     struct error why = {0};
     int rc = redis_open(r, url, deadline_ms, &why);
 
@@ -324,7 +325,7 @@ static void test_too_many_clients(void **state)
     expect_closed(&url, LONG_MS, ERR_REFUSED, "maxclients");
     /* Hung up on before the question is written, or after. */
     snprintf(local.path, sizeof local.path, "%s", server.socket);
-    struct redis *other = redis_new();
+    struct redis *other = redis_new(NULL);
     struct error why = {0};
     assert_true(redis_open(other, &local, LONG_MS, &why) < 0);
     assert_non_null(strstr(why.text, "max number of clients"));
@@ -349,6 +350,71 @@ static void test_paused(void **state)
     expect_text(ask(late, "PING"), "PONG");
     redis_free(late);
     redis_free(r);
+}
+
+static void *stop_soon(void *arg)
+{
+    sleep_ms(50);
+    wake_signal(*(int *)arg);
+    return NULL;
+}
+
+/* The deadline is far away: only the stop ends these calls. */
+static void expect_stopped(struct redis *r, const char *line)
+{
+    redisReply *reply;
+    struct error why;
+
+    assert_int_equal(call(r, line, LONG_MS, &reply, &why), ERR_IO);
+    assert_string_equal(why.text, "stopping");
+    assert_false(redis_is_up(r));
+}
+
+/* A call under way ends, to who is silent and to who talks without end; one whose answer comes does
+ * not; and nothing is connected any more. */
+static void test_stopped(void **state)
+{
+    static const struct {
+        enum stub_manner manner;
+        const char *text, *more;
+    } peers[] = {
+        {STUB_SAYS, NULL, NULL}, {STUB_DEAF, NULL, NULL}, {STUB_REPEATS, "*1000000\r\n", ":1\r\n"}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+        struct redis_stub *stub = stub_start(peers[i].manner, peers[i].text, peers[i].more);
+        struct redis_url url = url_of_port(stub->port, "");
+        struct redis_stop stop = {.fd = wake_open()};
+        struct redis *r = redis_new(&stop);
+        struct error why;
+        pthread_t stopper;
+        assert_int_equal(redis_open(r, &url, LONG_MS, &why), 0);
+        assert_int_equal(pthread_create(&stopper, NULL, stop_soon, &stop.fd), 0);
+        expect_stopped(r, "GET k");
+        pthread_join(stopper, NULL);
+        assert_int_equal(redis_open(r, &url, LONG_MS, &why), ERR_IO);
+        assert_string_equal(why.text, "stopping");
+        redis_free(r);
+        close(stop.fd);
+        stub_stop(stub);
+    }
+}
+
+static void test_last_word(void **state)
+{
+    (void)state;
+    need_server();
+    struct redis_url url = url_of_server();
+    struct redis_stop stop = {.fd = wake_open()};
+    struct redis *r = redis_new(&stop);
+    struct error why;
+
+    assert_int_equal(redis_open(r, &url, LONG_MS, &why), 0);
+    wake_signal(stop.fd);
+    expect_text(ask(r, "PING"), "PONG");
+    assert_true(redis_stops(&stop));
+    redis_free(r);
+    close(stop.fd);
 }
 
 static int kill_by_port(struct redis *killer, struct redis *victim)
@@ -779,7 +845,7 @@ static int find(const struct redis_url *sentinels, size_t n, const char *name,
                 struct redis_url *found, struct error *why)
 {
     *why = (struct error){0};
-    return sentinel_find(sentinels, n, view_of(name), LONG_MS, found, why);
+    return sentinel_find(sentinels, n, view_of(name), LONG_MS, NULL, found, why);
 }
 
 /* REPLICA follows SERVER. */
@@ -1102,6 +1168,8 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_too_many_clients),
         cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_last_word),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_restarted),
         cmocka_unit_test(test_script),
