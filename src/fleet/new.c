@@ -80,7 +80,8 @@ static int copy_config(struct fleet *f, const struct fleet_config *c, struct err
     f->stopping.fd = wake_open();
     if (f->prefix == NULL || f->master == NULL || f->state_dir == NULL || f->redis == NULL ||
         f->news == NULL || f->suffixes == NULL || f->protect == NULL || f->wake_fd < 0 ||
-        f->ended_fd < 0 || f->stopping.fd < 0 || seal_key_make(view_of(c->secret), &f->key) < 0)
+        f->ended_fd < 0 || f->stopping.fd < 0 ||
+        seal_key_make(view_of(c->secret), view_of(c->prefix), &f->key) < 0)
         return error_set(why, ERR_NOMEM, "no memory, or no list of public suffixes");
     return 0;
 }

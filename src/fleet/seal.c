@@ -13,7 +13,7 @@
 #include "rcptguard/base/hash.h"
 
 #define MAGIC    "rcptguard1"
-#define CONTEXT  "rcptguard fleet 1"
+#define CONTEXT  "rcptguard fleet 2"
 #define NAMING   "rcptguard1 name" /* no object begins so: the length differs */
 #define MAC_HEX  ((size_t)2 * SHA256_BYTES)
 #define HEAD_MAX 256 /* the first line; far more than any of ours */
@@ -76,13 +76,14 @@ static int hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES])
 
 /* The secret is what is hashed and not the key, as in HKDF-Extract (RFC 5869): HMAC fills keys up
  * with zeros and hashes long ones, so that two secrets might be one. */
-int seal_key_make(struct view secret, struct seal_key *key)
+int seal_key_make(struct view secret, struct view prefix, struct seal_key *key)
 {
     memset(key, 0, sizeof *key);
     key->secret = secret.len > 0;
     if (!key->secret)
         return 0;
     struct hmac h = hmac_begin(CONTEXT, strlen(CONTEXT));
+    hmac_add_view(&h, prefix);
     hmac_add(&h, secret.ptr, secret.len);
     return hmac_end(&h, key->bytes);
 }
@@ -212,8 +213,8 @@ static int refuse(const struct seal_key *key, const struct sealed *what, struct 
         return error_set(why, ERR_REFUSED,
                          "who made it has no [redis] secret: give all relays the same");
     return error_set(why, ERR_REFUSED,
-                     "it was changed, or made with another [redis] secret: give all relays the "
-                     "same, and only them");
+                     "it was changed, or made with another [redis] secret or prefix: give all "
+                     "relays the same, and only them");
 }
 
 int seal_open(const struct seal_key *key, const char *kind, struct view name, struct view text,

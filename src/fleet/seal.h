@@ -1,9 +1,10 @@
 /*
  * What relays put into Redis, and believe when they find it there. Redis is shared and not ours:
  * each object carries who made it, what it is, and an HMAC-SHA256 under `[redis] secret` over all
- * of that and its name, so that nobody can forge one, or pass one off for another. Without a secret
- * the same place holds an HMAC under no key at all: that finds damage, and no forgery. An old
- * object of the same name is as good as a new one here: who needs the newest compares versions.
+ * of that, its name and `[redis] prefix` (by the key), so that nobody can forge one, or pass one
+ * off for another, or for one of another fleet of the same secret. Without a secret the same place
+ * holds an HMAC under no key at all: that finds damage, and no forgery. An old object of the same
+ * name is as good as a new one here: who needs the newest compares versions.
  *
  * An object is text: "rcptguard1 KIND RELAY VERSION MAC\n" and its body, as it is. There is one
  * spelling of each. Pure.
@@ -22,12 +23,13 @@
 #define SEAL_NAME_SIZE 33 /* of seal_name, with its NUL */
 
 struct seal_key {
-    unsigned char bytes[32]; /* derived from the secret */
+    unsigned char bytes[32]; /* derived from secret and prefix */
     bool secret;             /* false: there is none */
 };
 
-/* SECRET as in the configuration; "": none. 0 or ERR_NOMEM: libcrypto failed, use no such key. */
-int seal_key_make(struct view secret, struct seal_key *key);
+/* SECRET and PREFIX as in the configuration; SECRET "": none, and PREFIX does not count. 0 or
+ * ERR_NOMEM: libcrypto failed, use no such key. */
+int seal_key_make(struct view secret, struct view prefix, struct seal_key *key);
 
 /* May a relay be called so? */
 bool seal_is_relay(struct view name);

@@ -134,7 +134,7 @@ static void add_relay(struct house *h, struct relay *r, const char *name, const 
     struct lists_config config = {
         .prefix = "t:", .relay = name, .stop_fd = -1, .where = where, .arg = h};
 
-    assert_int_equal(seal_key_make(view_of(secret), &config.key), 0);
+    assert_int_equal(seal_key_make(view_of(secret), view_of("t:"), &config.key), 0);
     r->lists = lists_new(&config);
     assert_non_null(r->lists);
     lists_share(r->lists, &r->share);

@@ -17,8 +17,9 @@ static struct error why;
 static int set_up(void **state)
 {
     (void)state;
-    return seal_key_make(view_of("a secret"), &key) | seal_key_make(view_of("another"), &other) |
-           seal_key_make(view_of(""), &none);
+    return seal_key_make(view_of("a secret"), VIEW_NONE, &key) |
+           seal_key_make(view_of("another"), VIEW_NONE, &other) |
+           seal_key_make(view_of(""), VIEW_NONE, &none);
 }
 
 static struct record_decision example(void)

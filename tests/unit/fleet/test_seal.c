@@ -59,9 +59,9 @@ static struct buf make(const struct seal_key *with, const struct sealed *what)
 static int set_up(void **state)
 {
     (void)state;
-    assert_int_equal(seal_key_make(view_of("correct horse"), &key), 0);
-    assert_int_equal(seal_key_make(view_of("correct house"), &other), 0);
-    assert_int_equal(seal_key_make(view_of(""), &none), 0);
+    assert_int_equal(seal_key_make(view_of("correct horse"), view_of("rcptguard:"), &key), 0);
+    assert_int_equal(seal_key_make(view_of("correct house"), view_of("rcptguard:"), &other), 0);
+    assert_int_equal(seal_key_make(view_of(""), view_of("rcptguard:"), &none), 0);
     assert_true(key.secret && other.secret && !none.secret);
     return 0;
 }
@@ -103,7 +103,7 @@ static void test_known(void **state)
     struct buf made = make(&key, &what);
     assert_string_equal(made.data,
                         "rcptguard1 exclusions mx-1.Example_org 42 "
-                        "770e871dfa2acfaa81c4e431f7f146afd79556c7478eede1c25e800bc09e7043\n"
+                        "7146bbb0833f2cf68610978c887deb5c726de418f8c1a2704b8dc57de15b0d24\n"
                         "a@b\n");
     buf_free(&made);
     made = make(&none, &what);
@@ -113,7 +113,7 @@ static void test_known(void **state)
                         "a@b\n");
     buf_free(&made);
     assert_int_equal(seal_name(&key, view_of("https://u:p@lists.example/a"), name), 0);
-    assert_string_equal(name, "2b1693e4bb466bde14c1d7a367d8e721");
+    assert_string_equal(name, "6697e79afa9662aea14ee636066506fe");
 }
 
 static void test_names(void **state)
@@ -142,13 +142,35 @@ static void test_no_two_secrets_are_one(void **state)
     struct seal_key a, b;
 
     (void)state;
-    seal_key_make(view_make("s", 1), &a);
-    seal_key_make(view_make("s\0", 2), &b);
+    seal_key_make(view_make("s", 1), VIEW_NONE, &a);
+    seal_key_make(view_make("s\0", 2), VIEW_NONE, &b);
     assert_memory_not_equal(a.bytes, b.bytes, sizeof a.bytes);
     memset(many, 'x', sizeof many);
-    seal_key_make(view_make(many, sizeof many), &a);
+    seal_key_make(view_make(many, sizeof many), VIEW_NONE, &a);
     size_t len = hash_plain(HASH_SHA256, view_make(many, sizeof many), digest);
-    seal_key_make(view_make(digest, len), &b);
+    seal_key_make(view_make(digest, len), VIEW_NONE, &b);
+    assert_memory_not_equal(a.bytes, b.bytes, sizeof a.bytes);
+}
+
+/* Two fleets with one secret in one database; where prefix and secret meet does not matter. */
+static void test_no_two_prefixes_are_one(void **state)
+{
+    struct sealed what = example(), out;
+    struct seal_key a, b;
+    char one[SEAL_NAME_SIZE], two[SEAL_NAME_SIZE];
+
+    (void)state;
+    seal_key_make(view_of("secret"), view_of("a:"), &a);
+    seal_key_make(view_of("secret"), view_of("b:"), &b);
+    struct buf made = make(&a, &what);
+    assert_int_equal(seal_open(&b, what.kind, what.name, buf_view(&made), &out, &why), ERR_REFUSED);
+    assert_non_null(strstr(why.text, "prefix"));
+    seal_name(&a, view_of("x"), one);
+    seal_name(&b, view_of("x"), two);
+    assert_string_not_equal(one, two);
+    buf_free(&made);
+    seal_key_make(view_of("secret"), view_of("a:s"), &a);
+    seal_key_make(view_of("ssecret"), view_of("a:"), &b);
     assert_memory_not_equal(a.bytes, b.bytes, sizeof a.bytes);
 }
 
@@ -304,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_no_two_secrets_are_one),
+        cmocka_unit_test(test_no_two_prefixes_are_one),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_another_place),
         cmocka_unit_test(test_another_secret),
