@@ -12,6 +12,7 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/hash.h"
 #include "rcptguard/base/log.h"
+#include "scan.h"
 
 #define GONE_S      30        /* not seen for so long: is away */
 #define FORGET_S    86400     /* and for so long: nobody's any more */
@@ -244,9 +245,22 @@ static void forget_relay(struct fleet *f, struct view key, struct view name)
     redis_reply_free(reply);
 }
 
+/* It came twice (scan.h). */
+static bool is_listed(const json_t *relays, struct view name)
+{
+    const json_t *relay;
+    size_t i;
+
+    json_array_foreach(relays, i, relay)
+    {
+        if (view_is(name, json_string_value(json_object_get(relay, "relay"))))
+            return true;
+    }
+    return false;
+}
+
 /* All of them as the admin API shows them. */
-static json_t *judge_all(struct fleet *f, const struct redisReply *reply, struct view key,
-                         int64_t now)
+static json_t *judge_all(struct fleet *f, const struct scan *said, struct view key, int64_t now)
 {
     json_t *relays = json_array(), *ours = NULL;
     const char *differs = NULL;
@@ -254,12 +268,12 @@ static json_t *judge_all(struct fleet *f, const struct redisReply *reply, struct
     char who[SEAL_RELAY_MAX] = "";
     unsigned forgotten = 0;
 
-    for (size_t i = 0; i < reply_pairs(reply); i++)
-        if (reply_pair(reply, i, &name, &raw) && view_is(name, f->relay))
+    for (struct scan_at at = {0}; ours == NULL && scan_next(said, &at, &name, &raw);)
+        if (view_is(name, f->relay))
             ours = open_report(f, name, raw, now, NULL);
-    for (size_t i = 0; i < reply_pairs(reply) && json_array_size(relays) < RELAYS_MAX; i++) {
-        json_t *report =
-            reply_pair(reply, i, &name, &raw) ? open_report(f, name, raw, now, ours) : NULL;
+    for (struct scan_at at = {0};
+         json_array_size(relays) < RELAYS_MAX && scan_next(said, &at, &name, &raw);) {
+        json_t *report = is_listed(relays, name) ? NULL : open_report(f, name, raw, now, ours);
         if (report == NULL)
             continue;
         int64_t age = now - json_integer_value(json_object_get(report, "at"));
@@ -301,24 +315,25 @@ static void show(struct fleet *f, json_t *relays)
 int relays_round(struct fleet *f, struct error *why)
 {
     char memory[128];
+    static const struct scan_limits limits = {
+        .entries = 2000, .bytes = 16 << 20, .longest = REPORT_MAX, .portion = 100};
     struct text t = text_on(memory, sizeof memory);
-    struct redisReply *reply = NULL;
+    struct scan said = {0};
     int64_t now;
 
     text_addf(&t, "%srelays", f->prefix);
     struct view key = text_view(&t);
-    const struct view words[] = {view_of("HGETALL"), key};
     int rc = redis_time(f, &now, why);
     if (rc == 0)
         rc = put_report(f, key, now, why);
     if (rc == 0)
-        rc = redis_call(f->redis, words, 2, FLEET_BIG_MS, &reply, why);
+        rc = scan_hash(f->redis, key, &limits, &said, why);
     if (rc == 0) {
-        json_t *relays = judge_all(f, reply, key, now);
+        json_t *relays = judge_all(f, &said, key, now);
         show(f, relays);
         json_decref(relays);
     }
-    redis_reply_free(reply);
+    scan_free(&said);
     return rc;
 }
 

@@ -8,7 +8,7 @@
 /* The i-th of an array; NULL: there is none. */
 const struct redisReply *reply_element(const struct redisReply *reply, size_t i);
 
-/* HGETALL: how many names with their values there are, and one of them. */
+/* Of a hash: how many names with their values there are, and one of them. */
 size_t reply_pairs(const struct redisReply *reply);
 bool reply_pair(const struct redisReply *reply, size_t i, struct view *name, struct view *value);
 

@@ -12,6 +12,7 @@
 #include "parts.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
+#include "scan.h"
 
 #define CONFLICTS 3   /* in a row: whoever has the file open keeps it, so not at once again */
 #define A_CALL    100 /* objects put at once, so that Redis is never kept busy for long */
@@ -21,11 +22,13 @@
 #define DELETED "deleted\n"
 
 /* KEYS: hash. ARGV: channel, message, then WHAT, the object that must be there ("": none), the new
- * one. Answers 1 or 0 for each. */
+ * one. Answers 1 or 0 for each. What is too long to be an object is compared as it was read
+ * (scan.h): RECORD_SEALED_MAX and a byte. */
+_Static_assert(RECORD_SEALED_MAX + 1 == 16385, "the script says so");
 static struct redis_script put_script = {
     .text = "local r, any = {}, false\n"
             "for i = 3, #ARGV, 3 do\n"
-            "  local now = redis.call('HGET', KEYS[1], ARGV[i]) or ''\n"
+            "  local now = string.sub(redis.call('HGET', KEYS[1], ARGV[i]) or '', 1, 16385)\n"
             "  if now == ARGV[i + 1] then\n"
             "    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) r[#r + 1] = 1 any = true\n"
             "  else r[#r + 1] = 0 end\n"
@@ -66,7 +69,7 @@ struct round {
     struct fleet *f;
     struct kept *k;
     struct kept_text now;
-    struct redisReply *hash;
+    struct scan hash;
     struct map *seen; /* WHATs that Redis has */
     struct put *puts;
     struct take *takes;
@@ -205,6 +208,8 @@ static int decide_object(struct round *r, struct view what, struct view raw)
 
     if (map_put(r->seen, what, &is_new) == NULL)
         return ERR_NOMEM;
+    if (!is_new)
+        return 0;
     if (base != NULL && view_eq(base->sealed, raw))
         remote = *base;
     else
@@ -217,16 +222,16 @@ static int decide_object(struct round *r, struct view what, struct view raw)
 
 static int decide_all(struct round *r)
 {
-    size_t n = reply_pairs(r->hash), n_base = records_count(r->k->base);
+    size_t n = r->hash.entries, n_base = records_count(r->k->base);
+    struct scan_at at = {0};
     struct view what, raw;
     int rc = 0;
 
     r->highest = records_version(r->k->base);
     if (!make_room(r, n + n_base + r->now.n) || (r->seen = map_new()) == NULL)
         return ERR_NOMEM;
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        if (reply_pair(r->hash, i, &what, &raw))
-            rc = decide_object(r, what, raw);
+    while (rc == 0 && scan_next(&r->hash, &at, &what, &raw))
+        rc = decide_object(r, what, raw);
     for (size_t i = 0; rc == 0 && i < n_base; i++) {
         const struct record_of *base = records_at(r->k->base, i);
         if (map_get(r->seen, base->what) == NULL)
@@ -373,11 +378,21 @@ static int agree_on_puts(struct round *r, bool also_here, struct error *why)
 
 /* ---- one round ------------------------------------------------------------------------------ */
 
+/*
+ * What others change while it is read does no harm. Each WHAT counts once, as it came first. What
+ * is replaced is compared by Redis again, so a WHAT that was missed or is newer by now is left
+ * alone, and looked at again at once; who changed it has also published that, after this look
+ * began. What was taken from there and is older by now is overtaken by that next look, as its
+ * version is higher. Nobody deletes objects but to empty Redis, and then they are offered again.
+ */
 static int ask(struct round *r, struct error *why)
 {
-    const struct view words[] = {view_of("HGETALL"), view_of(r->key)};
+    static const struct scan_limits limits = {.entries = 2 * (size_t)RECORDS_MAX,
+                                              .bytes = 2 * RECORDS_MAX_BYTES,
+                                              .longest = RECORD_SEALED_MAX,
+                                              .portion = 500};
 
-    return redis_call(r->f->redis, words, 2, FLEET_BIG_MS, &r->hash, why);
+    return scan_hash(r->f->redis, view_of(r->key), &limits, &r->hash, why);
 }
 
 static size_t still_waiting(const struct round *r)
@@ -435,7 +450,7 @@ static void round_free(struct round *r)
     free(r->puts);
     free(r->takes);
     map_free(r->seen);
-    redis_reply_free(r->hash);
+    scan_free(&r->hash);
     kept_text_free(&r->now);
 }
 

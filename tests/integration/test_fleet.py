@@ -342,6 +342,48 @@ def test_a_key_of_another_kind(five, redis, key):
         relay.wait_free(LISTED[1], 15)
 
 
+def fill(redis, key, entries, size):
+    script = "for i = 1, ARGV[1] do redis.call('HSET', KEYS[1], 'junk' .. i, string.rep('x', ARGV[2])) end"
+    redis.call("EVAL", script, "1", key, str(entries), str(size))
+
+
+@pytest.mark.parametrize("entries, size", [(70_000, 1024), (210_000, 8)])
+def test_a_hash_that_is_too_large(fleet, redis, entries, size):
+    """It is the trouble of one kind: the connection stays, the other kind is shared."""
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    fill(redis, "rcptguard:exclusions", entries, size)
+    since = [status(relay)["since"] for relay in fleet]
+    assert exclude(fleet[0], LISTED[1]) == 201
+    wait_until("it is said", lambda: "rcptguard:exclusions: more than" in (status(fleet[0])["problem"] or ""), 30)
+    assert fleet[0].command("block", "thief@example.net").returncode == 0
+    fleet[1].wait_blocked("thief@example.net", 10)
+    assert "rcptguard:exclusions" in status(fleet[0])["problem"]
+    redis.call("DEL", "rcptguard:exclusions")
+    fleet[1].wait_free(LISTED[1], 30)
+    wait_until("nothing is wrong", lambda: not status(fleet[0])["problem"], 30)
+    assert [(status(relay)["state"], status(relay)["since"]) for relay in fleet] == [("up", at) for at in since]
+    assert not any("each relay goes on with what it has" in relay.log() for relay in fleet)
+
+
+def test_many_lines_are_read_whole(five, redis):
+    """Many portions; and junk of megabytes in the place of a line gives way to it."""
+    names = [f"many{i}@example.net" for i in range(1500)]
+    five[0].stop()
+    with open(five[0].state / "fleet" / "exclusions", "a", encoding="utf-8") as shared:
+        shared.writelines(f"{name}\n" for name in names)
+    five[0].start()
+    wait_until("all have them", lambda: all(status(r)["exclusions"]["count"] == 1500 for r in five), 60)
+    wait_agree(five)
+    redis.call("EVAL", "redis.call('HSET', KEYS[1], ARGV[1], string.rep('x', 3000000))", "1", "rcptguard:exclusions",
+               names[7])
+    redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+    wait_until("its own is put in place again", lambda: redis.call("HSTRLEN", "rcptguard:exclusions", names[7]) != "3000000")
+    wait_agree(five)
+    assert all(status(r)["exclusions"]["count"] == 1500 for r in five)
+
+
 # trust
 
 
