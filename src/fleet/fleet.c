@@ -59,16 +59,23 @@ static void not_taken(struct fleet *f, struct kept *k, const struct error *why)
                     local_kind_text(k->kind), why->text, AGAIN_MS / 1000);
 }
 
-static void taken(struct fleet *f, struct kept *k)
+static void clear_why(struct fleet *f)
 {
-    bool was_bad = k->not_taken, all_good = true;
+    bool all_good = !f->relays_bad;
 
-    link_is_good(f);
-    k->not_taken = false;
     for (unsigned i = 0; i < FLEET_KINDS; i++)
         all_good = all_good && !f->kept[i].not_taken;
     if (all_good)
         status_set_why(f, NULL);
+}
+
+static void taken(struct fleet *f, struct kept *k)
+{
+    bool was_bad = k->not_taken;
+
+    link_is_good(f);
+    k->not_taken = false;
+    clear_why(f);
     if (was_bad && clock_mono_ms() - k->said_ms < SAY_AGAIN_MS)
         log_notice("fleet", "%s: the other relays are told again", local_kind_text(k->kind));
 }
@@ -143,6 +150,25 @@ static bool compare(struct fleet *f, struct kept *k)
     return rc == 0 || rc == ERR_REFUSED;
 }
 
+static void relays_not_compared(struct fleet *f, const struct error *why)
+{
+    f->relays_bad = true;
+    status_set_why(f, why);
+    if (may_say(&f->relays_said_ms))
+        log_warning("fleet", "the relays cannot be compared: %s; tried again every %d s", why->text,
+                    REPORT_MS / 1000);
+}
+
+static void relays_compared(struct fleet *f)
+{
+    link_is_good(f); /* where only lists are shared, nothing else tells */
+    if (!f->relays_bad)
+        return;
+    f->relays_bad = false;
+    clear_why(f);
+    log_notice("fleet", "the relays can be compared again");
+}
+
 /* What it cannot do is no reason to leave what is shared alone. */
 static void report_due(struct fleet *f)
 {
@@ -153,8 +179,10 @@ static void report_due(struct fleet *f)
     int rc = relays_round(f, &why);
     f->report_ms = clock_mono_ms() + REPORT_MS;
     if (rc == 0)
-        link_is_good(f); /* where only lists are shared, nothing else tells */
-    else if (rc != ERR_REFUSED)
+        relays_compared(f);
+    else if (rc == ERR_REFUSED && !link_is_replica(&why))
+        relays_not_compared(f, &why);
+    else
         link_lost(f, &why);
 }
 

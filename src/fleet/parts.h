@@ -93,6 +93,8 @@ struct fleet {
     int64_t report_ms; /* the next look at the other relays; mono */
     int64_t drift_ms;  /* since when one of them says something else; mono, 0: none does */
     bool drift_warned;
+    bool relays_bad;        /* Redis did not let them be compared, the last time */
+    int64_t relays_said_ms; /* that; mono, 0: never */
 
     struct events *events; /* NULL: not shared */
     struct lists *lists;   /* NULL: not shared */

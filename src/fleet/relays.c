@@ -4,12 +4,11 @@
  * was seen, by Redis' clock alone.
  */
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "drift.h"
 #include "parts.h"
 #include "rcptguard/base/clock.h"
-#include "rcptguard/base/escape.h"
 #include "rcptguard/base/hash.h"
 #include "rcptguard/base/log.h"
 #include "scan.h"
@@ -98,6 +97,8 @@ static int put_report(struct fleet *f, struct view key, int64_t now, struct erro
 
     if (rc == 0)
         rc = redis_call(f->redis, words, 4, FLEET_CALL_MS, &reply, why);
+    if (rc < 0)
+        error_prefix(why, "%.*s", (int)key.len, key.ptr);
     redis_reply_free(reply);
     buf_free(&sealed);
     free(text);
@@ -213,12 +214,12 @@ static const char *difference(const json_t *ours, json_t *theirs)
 
 /* Since when somebody has said something else than this relay: one warning when it lasts, and one
  * line when it is over. */
-static void judge_drift(struct fleet *f, const char *relay, const char *what)
+static void judge_drift(struct fleet *f, const struct drift *d)
 {
     int64_t now = clock_mono_ms();
-    char shown[ESCAPE_MAX_BYTES + 8];
+    char names[DRIFT_TEXT + 32];
 
-    if (what == NULL) {
+    if (d->n == 0) {
         if (f->drift_warned)
             log_notice("fleet", "all relays say the same again");
         f->drift_ms = 0;
@@ -226,13 +227,11 @@ static void judge_drift(struct fleet *f, const char *relay, const char *what)
     } else if (f->drift_ms == 0) {
         f->drift_ms = now;
     } else if (now - f->drift_ms > DRIFT_S * 1000 && !f->drift_warned) {
-        struct text t = text_on(shown, sizeof shown);
-        escape_to(&t, view_of(what), ESCAPE_LOG);
         f->drift_warned = true;
         log_warning("fleet",
-                    "relay %s has other %s than this one, for more than a minute; see "
-                    "`rcptguard status --fleet`",
-                    relay, shown);
+                    "others have had something else than this relay for more than a minute: %s; "
+                    "see `rcptguard status --fleet`",
+                    drift_text(d, names));
     }
 }
 
@@ -263,9 +262,8 @@ static bool is_listed(const json_t *relays, struct view name)
 static json_t *judge_all(struct fleet *f, const struct scan *said, struct view key, int64_t now)
 {
     json_t *relays = json_array(), *ours = NULL;
-    const char *differs = NULL;
+    struct drift drift = {.n = 0};
     struct view name, raw;
-    char who[SEAL_RELAY_MAX] = "";
     unsigned forgotten = 0;
 
     for (struct scan_at at = {0}; ours == NULL && scan_next(said, &at, &name, &raw);)
@@ -290,12 +288,10 @@ static json_t *judge_all(struct fleet *f, const struct scan *said, struct view k
         json_object_set_new(report, "differs", what == NULL ? json_null() : json_string(what));
         json_object_del(report, "at");
         json_array_append_new(relays, report);
-        if (what != NULL && differs == NULL) {
-            differs = json_string_value(json_object_get(report, "differs"));
-            snprintf(who, sizeof who, "%.*s", (int)name.len, name.ptr);
-        }
+        if (what != NULL)
+            drift_add(&drift, name, view_of(what));
     }
-    judge_drift(f, who, differs);
+    judge_drift(f, &drift);
     json_decref(ours);
     return relays;
 }

@@ -507,6 +507,21 @@ def relays(relay):
     return {r["relay"]: r for r in relay.api("GET", "/v1/status", fleet="yes")[1]["fleet"]["relays"]}
 
 
+def test_relays_cannot_be_compared(fleet, redis):
+    """That is said, is no reason not to share, and is over when it is mended."""
+    redis.call("SET", "rcptguard:relays", "nonsense")
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    wait_until("it is said", lambda: "rcptguard:relays" in (status(fleet[0])["problem"] or ""), 30)
+    exclude(fleet[0], LISTED[1])
+    wait_agree(fleet)
+    assert "WRONGTYPE" in status(fleet[0])["problem"]
+    redis.call("DEL", "rcptguard:relays")
+    wait_until("it is over", lambda: not status(fleet[0])["problem"], 40)
+    assert relays(fleet[0])
+
+
 @pytest.mark.seconds(150)
 def test_each_sees_all(five, redis):
     exclude(five[0], LISTED[1])
