@@ -10,11 +10,8 @@
 #include <unistd.h>
 
 #include "parts.h"
-#include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
-
-#define DELETED_KEPT_S (90 * 86400) /* a relay that was away for longer may bring a line back */
 
 static const char head[] =
     "# The fleet's %s: this file is kept by rcptguardd and the same on all relays.\n"
@@ -96,6 +93,7 @@ static void read_base(struct fleet *f, struct kept *k)
     if (rc < 0 && rc != ERR_ABSENT)
         log_warning("fleet", "%s: %s; what is in %s is told to the others again", k->base_file,
                     why.text, k->file);
+    k->saved_agreed_at = records_agreed_at(k->base);
     records_free(all);
     buf_free(&text);
 }
@@ -304,6 +302,12 @@ int kept_write(struct kept *k, const struct kept_text *t, const struct kept_chan
 
 /* ---- what was agreed ------------------------------------------------------------------------ */
 
+static void note_saved(struct kept *k)
+{
+    k->base_changed = false;
+    k->saved_agreed_at = records_agreed_at(k->base);
+}
+
 void kept_save(struct kept *k)
 {
     struct buf text = BUF_INIT(0);
@@ -311,7 +315,6 @@ void kept_save(struct kept *k)
 
     if (!k->base_changed)
         return;
-    records_forget_deleted(k->base, clock_now() - DELETED_KEPT_S);
     if (records_write(k->base, &text) < 0) {
         log_error("fleet", "no memory to save what the relays agreed on");
         buf_free(&text);
@@ -322,7 +325,7 @@ void kept_save(struct kept *k)
         log_warning("fleet", "%s; after a restart without Redis the fleet's %s may be older",
                     why.text, local_kind_text(k->kind));
     else
-        k->base_changed = false;
+        note_saved(k);
     buf_free(&text);
 }
 

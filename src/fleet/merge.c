@@ -3,6 +3,8 @@
 
 #include "records.h"
 
+#define DAY_S 86400
+
 /* What is absent has no text. */
 static struct view text_of(const struct merge_side *side)
 {
@@ -30,8 +32,8 @@ static enum merge decide_unchanged(const struct merge_side *base, const struct m
         return MERGE_TAKE;
     /* Redis forgot. As it is, with its old version: a new one would make an old state of a relay
      * that was away win over what others told meanwhile. Deletions too, or an even older relay
-     * would bring back what was deleted. */
-    if (order < 0)
+     * would bring back what was deleted; until they are old, when nobody knows them any more. */
+    if (order < 0 && !(base->is_old && remote->version == 0))
         return MERGE_OFFER;
     return MERGE_NOTHING;
 }
@@ -115,4 +117,26 @@ int merge_lines(struct view file, struct view remote, struct buf *out)
     out->len = from;
     int rc = buf_add_view(out, file);
     return rc < 0 ? rc : ERR_LIMIT;
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+bool merge_is_old(int64_t deleted_at, int64_t redis)
+{
+    return deleted_at > 0 && deleted_at < redis - MERGE_KEPT_S;
+}
+
+bool merge_clocks_agree(int64_t redis, int64_t own)
+{
+    return redis <= own + DAY_S && own <= redis + DAY_S;
+}
+
+bool merge_was_away(int64_t agreed_at, int64_t redis)
+{
+    return agreed_at > 0 && agreed_at < redis - MERGE_KEPT_S + DAY_S;
+}
+
+bool merge_is_most(size_t n, size_t all)
+{
+    return n > 10 && n > all / 2;
 }

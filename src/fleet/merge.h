@@ -26,15 +26,40 @@
  *
  * "Later" is the order of versions, never a clock. Where one relay told something, Redis was
  * emptied before another saw it, and that one tells its own meanwhile, the higher version wins,
- * whichever was first on the wall. Pure.
+ * whichever was first on the wall.
+ *
+ * A deletion is remembered for MERGE_KEPT_S, and a clock decides when that is over, since nothing
+ * else can. It is the clock of Redis, the same for all relays: its time stands in the deletion from
+ * the beginning, so it does not matter when a relay heard of it, and a relay that joins a day
+ * before the end forgets it with the others. A deletion that is older is not offered, it is taken
+ * out of Redis, if that still has the very object, and forgotten; whoever comes first does it. Not
+ * offered even where it cannot be forgotten (below), or one that keeps it would put back what
+ * another takes out, for ever.
+ *
+ * What is forgotten by mistake lets a relay that was away bring a line back. So nothing is taken
+ * out or forgotten while the clock of Redis and this relay's own are more than a day apart: a Redis
+ * whose clock leaps into the future makes nobody forget, and a relay whose own clock is wrong
+ * leaves it to the others. When a relay learned of a deletion is not looked at: that would say no
+ * more (a clock that leaps makes that old as well), and relays that often begin anew would never
+ * forget anything. Left: one clock of both that leaps, as on one machine, forgets too early; and a
+ * deletion told while the clock of Redis is wrong is kept for so much longer or shorter.
+ *
+ * A relay that was away for so long may know lines whose deletion is forgotten. It knows when it
+ * last agreed with Redis, by that clock; what a Redis that was not emptied since does not have, and
+ * nobody touched here, was deleted then. Whether it was emptied can only be guessed (has_outlived
+ * in sync.c), and where that is in doubt the line is offered. Pure.
  */
 #ifndef FLEET_MERGE_H
 #define FLEET_MERGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/view.h"
+
+#define MERGE_KEPT_S ((int64_t)90 * 86400) /* deletions */
 
 enum merge {
     MERGE_NOTHING, /* all agree */
@@ -47,9 +72,11 @@ enum merge {
 struct merge_side {
     uint64_t version; /* 0: absent, whatever the text says */
     struct view text; /* lines, each with its '\n'; "": deleted */
+    bool is_old;      /* merge_is_old; asked of the base only */
 };
 
-/* FILE: "" when it has no lines of WHAT. */
+/* FILE: "" when it has no lines of WHAT. An old deletion is offered only to a Redis that still has
+ * what it deleted. */
 enum merge merge_decide(const struct merge_side *base, struct view file,
                         const struct merge_side *remote);
 
@@ -60,5 +87,22 @@ enum merge merge_decide(const struct merge_side *base, struct view file,
  * line in the log; ERR_NOMEM.
  */
 int merge_lines(struct view file, struct view remote, struct buf *out);
+
+/* ---- time, in seconds since 1970. REDIS is now by the clock of Redis, OWN by this relay's. ----
+ */
+
+/* Is a deletion of DELETED_AT (0: none) no longer to be offered? */
+bool merge_is_old(int64_t deleted_at, int64_t redis);
+
+/* May old ones be taken out and forgotten? */
+bool merge_clocks_agree(int64_t redis, int64_t own);
+
+/* May deletions have come and gone since AGREED_AT (0: not known, so no)? A day early, since what
+ * is told is dated a moment before it is there. */
+bool merge_was_away(int64_t agreed_at, int64_t redis);
+
+/* Are N of ALL lines so many that somebody's mistake is likelier than that they were meant? More
+ * than 10, and more than half. */
+bool merge_is_most(size_t n, size_t all);
 
 #endif

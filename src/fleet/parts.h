@@ -34,7 +34,8 @@ struct kept {
     bool shared;
     char file[4096], base_file[4096];
     struct records *base;
-    bool base_changed; /* and not written yet */
+    bool base_changed;       /* and not written yet */
+    int64_t saved_agreed_at; /* records_agreed_at of what is written */
     struct local *local;
     bool edited;       /* here, since the last comparison: it is due at once */
     bool told;         /* by another relay */

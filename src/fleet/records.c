@@ -26,6 +26,7 @@ struct records {
     size_t count, room;
     size_t bytes; /* of all, against RECORDS_MAX_BYTES */
     uint64_t highest;
+    int64_t agreed_at;
     struct map *places; /* WHAT → place in list */
 };
 
@@ -64,6 +65,16 @@ uint64_t records_version(const struct records *r)
     return r->highest;
 }
 
+int64_t records_agreed_at(const struct records *r)
+{
+    return r->agreed_at;
+}
+
+void records_set_agreed_at(struct records *r, int64_t t)
+{
+    r->agreed_at = t;
+}
+
 const struct record_of *records_at(const struct records *r, size_t i)
 {
     return &r->list[i].of;
@@ -87,7 +98,8 @@ static bool is_sane(const struct record_of *of)
 {
     return of->what.len > 0 && of->what.len <= RECORD_WHAT_MAX && of->text.len <= RECORD_TEXT_MAX &&
            of->sealed.len <= RECORD_SEALED_MAX && of->version > 0 &&
-           of->version <= RECORD_VERSION_MAX && of->at >= 0;
+           of->version <= RECORD_VERSION_MAX && of->deleted_at >= 0 &&
+           (of->deleted_at > 0) == (of->text.len == 0);
 }
 
 static struct view copy_view(unsigned char **to, struct view v)
@@ -170,7 +182,7 @@ int records_put(struct records *r, const struct record_of *of)
 
 static bool is_forgotten(const struct record_of *of, int64_t t)
 {
-    return of->text.len == 0 && of->at < t;
+    return of->text.len == 0 && of->deleted_at < t;
 }
 
 /* Where those that stay will be; NULL: no memory. */
@@ -192,13 +204,21 @@ static struct map *places_without(const struct records *r, int64_t t)
     return places;
 }
 
-void records_forget_deleted(struct records *r, int64_t t)
+static bool has_forgotten(const struct records *r, int64_t t)
 {
-    struct map *places = places_without(r, t);
-    size_t n = 0;
+    for (size_t i = 0; i < r->count; i++)
+        if (is_forgotten(&r->list[i].of, t))
+            return true;
+    return false;
+}
+
+size_t records_forget_deleted(struct records *r, int64_t t)
+{
+    struct map *places = has_forgotten(r, t) ? places_without(r, t) : NULL;
+    size_t n = 0, before = r->count;
 
     if (places == NULL)
-        return;
+        return 0;
     for (size_t i = 0; i < r->count; i++) {
         if (is_forgotten(&r->list[i].of, t)) {
             r->bytes -= size_of(&r->list[i].of);
@@ -210,6 +230,7 @@ void records_forget_deleted(struct records *r, int64_t t)
     r->count = n;
     map_free(r->places);
     r->places = places;
+    return before - n;
 }
 
 void records_digest(const struct records *r, unsigned char digest[16])
@@ -243,8 +264,8 @@ static void print_checksum(struct view of, char hex[HEX + 1])
 
 static void write_one(const struct record_of *of, struct buf *out)
 {
-    buf_addf(out, "%" PRIu64 " %" PRId64 " %zu %zu %zu\n", of->version, of->at, of->what.len,
-             of->text.len, of->sealed.len);
+    buf_addf(out, "%" PRIu64 " %" PRId64 " %zu %zu %zu\n", of->version, of->deleted_at,
+             of->what.len, of->text.len, of->sealed.len);
     buf_add_view(out, of->what);
     buf_add_view(out, of->text);
     buf_add_view(out, of->sealed);
@@ -255,7 +276,8 @@ int records_write(const struct records *r, struct buf *out)
     size_t before = out->len, head = strlen(MAGIC CHECKSUM);
     char sum[HEX + 1];
 
-    buf_addf(out, MAGIC CHECKSUM "%*s\n%" PRIu64 "\n", HEX, "", r->highest);
+    buf_addf(out, MAGIC CHECKSUM "%*s\n%" PRIu64 " %" PRId64 "\n", HEX, "", r->highest,
+             r->agreed_at);
     for (size_t i = 0; i < r->count && !out->failed; i++)
         write_one(&r->list[i].of, out);
     if (out->failed) {
@@ -301,21 +323,22 @@ static bool take(struct view *rest, uint64_t len, struct view *part)
 
 static bool take_one(struct view *rest, struct record_of *of)
 {
-    uint64_t at, what, text, sealed;
+    uint64_t deleted_at, what, text, sealed;
     struct view line;
 
     if (!take_line(rest, &line) || !take_number(&line, RECORD_VERSION_MAX, &of->version) ||
-        !take_number(&line, INT64_MAX, &at) || !take_number(&line, RECORD_WHAT_MAX, &what) ||
+        !take_number(&line, INT64_MAX, &deleted_at) ||
+        !take_number(&line, RECORD_WHAT_MAX, &what) ||
         !take_number(&line, RECORD_TEXT_MAX, &text) ||
         !take_number(&line, RECORD_SEALED_MAX, &sealed) || line.ptr != NULL)
         return false;
-    of->at = (int64_t)at;
+    of->deleted_at = (int64_t)deleted_at;
     return take(rest, what, &of->what) && take(rest, text, &of->text) &&
            take(rest, sealed, &of->sealed) && is_sane(of);
 }
 
 /* What is wrong with the head of *REST, or NULL; then *REST is what comes after it. */
-static const char *take_head(struct view *rest, uint64_t *highest)
+static const char *take_head(struct view *rest, uint64_t *highest, uint64_t *agreed_at)
 {
     struct view line, sum;
     char is[HEX + 1];
@@ -330,8 +353,8 @@ static const char *take_head(struct view *rest, uint64_t *highest)
     if (!view_is(sum, is))
         return "wrong checksum";
     if (!take_line(rest, &line) || !take_number(&line, RECORD_VERSION_MAX, highest) ||
-        line.ptr != NULL)
-        return "no version in it";
+        !take_number(&line, INT64_MAX, agreed_at) || line.ptr != NULL)
+        return "no version or time in it";
     return NULL;
 }
 
@@ -378,8 +401,8 @@ static struct records *copy_all(const struct records *r)
 
 int records_read(struct records *r, struct view text, struct error *why)
 {
-    uint64_t highest;
-    const char *wrong = take_head(&text, &highest);
+    uint64_t highest, agreed_at;
+    const char *wrong = take_head(&text, &highest, &agreed_at);
 
     if (wrong != NULL)
         return error_set(why, ERR_DAMAGED, "%s", wrong);
@@ -393,6 +416,7 @@ int records_read(struct records *r, struct view text, struct error *why)
         *all = old;
         if (highest > r->highest)
             r->highest = highest;
+        r->agreed_at = (int64_t)agreed_at;
     }
     records_free(all);
     return rc;

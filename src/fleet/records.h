@@ -29,7 +29,7 @@ struct record_of {
     uint64_t version;   /* of the fleet, from 1 to RECORD_VERSION_MAX */
     struct view text;   /* its lines, each with its '\n'; "": deleted */
     struct view sealed; /* the object as it is in Redis (seal.h) */
-    int64_t at;         /* when this relay learned it, seconds since 1970: for tidying only */
+    int64_t deleted_at; /* by the clock of Redis, seconds since 1970; 0: it is not deleted */
 };
 
 struct records;
@@ -45,13 +45,19 @@ uint64_t records_version(const struct records *r);
  * ERR_LIMIT: too many, too big, no such version; nothing changed then. */
 int records_put(struct records *r, const struct record_of *of);
 
-/* Borrowed until the next records_put, records_read or records_forget_deleted. */
+/* When this relay last agreed with Redis on all, by the clock of Redis, in seconds since 1970; 0:
+ * never, or not known. It is kept in the file. */
+int64_t records_agreed_at(const struct records *r);
+void records_set_agreed_at(struct records *r, int64_t t);
+
+/* Borrowed until the next records_put, records_read or records_forget_deleted; the views in it only
+ * until the record of that WHAT is put anew or forgotten. */
 const struct record_of *records_find(const struct records *r, struct view what);
 const struct record_of *records_at(const struct records *r, size_t i); /* in no order; i < count */
 
-/* Forgets deletions learned before T; none when there is no memory to do so. A Redis that still has
- * one teaches it again. */
-void records_forget_deleted(struct records *r, int64_t t);
+/* Forgets what was deleted before T, and says how many; none when there is no memory to do so. A
+ * Redis that still has one teaches it again. */
+size_t records_forget_deleted(struct records *r, int64_t t);
 
 /* A number that two relays have alike if and only if they agree on what is set (deletions do not
  * count): a sum of XXH3-128 over what and text, that order does not change. Against mistakes, not

@@ -3,7 +3,7 @@
  * hash: WHAT → a sealed object. Nothing is written there but by a script that compares first, so of
  * two relays that change the same WHAT at the same moment one is told to look again. Versions are a
  * counter of Redis, raised to what this relay knows when it was emptied: no clock of any relay
- * decides.
+ * decides. Deletions carry the time of Redis, and are taken out again when they are old (merge.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +17,17 @@
 #define CONFLICTS 3   /* in a row: whoever has the file open keeps it, so not at once again */
 #define A_CALL    100 /* objects put at once, so that Redis is never kept busy for long */
 
-/* The body of an object: a word and a line end, and lines. */
+/* The body of an object: a word and a line end, and lines; or a word, the time of Redis in seconds,
+ * and a line end. */
 #define SET     "set\n"
-#define DELETED "deleted\n"
+#define DELETED "deleted "
+
+#define OUTLIVED 1                  /* when a deletion was told that nobody knows any more */
+#define TIME_MAX ((int64_t)1 << 40) /* no clock is that late */
+
+/* When this relay agreed last is saved that often, though nothing changes; well below a day, by
+ * which merge_was_away is early. */
+#define SAVED_S (12 * 3600)
 
 /* KEYS: hash. ARGV: channel, message, then WHAT, the object that must be there ("": none), the new
  * one. Answers 1 or 0 for each. What is too long to be an object is compared as it was read
@@ -47,6 +55,23 @@ static struct redis_script count_script = {
         "return redis.call('INCRBY', KEYS[1], ARGV[2])\n",
 };
 
+/* KEYS: counter. Answers the time, and how far the counter is; what is no counter is at 0. */
+static struct redis_script clock_script = {
+    .text = "local n = redis.pcall('GET', KEYS[1])\n"
+            "if type(n) ~= 'string' then n = '0' end\n"
+            "return {redis.call('TIME')[1], n}\n",
+};
+
+/* KEYS: hash. ARGV: WHAT, the object that must be there. */
+static struct redis_script remove_script = {
+    .text = "for i = 1, #ARGV, 2 do\n"
+            "  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then\n"
+            "    redis.call('HDEL', KEYS[1], ARGV[i])\n"
+            "  end\n"
+            "end\n"
+            "return 1\n",
+};
+
 /* What is to be put into Redis. */
 struct put {
     struct buf what;      /* copied: what was agreed on moves when it grows */
@@ -65,6 +90,11 @@ struct take {
     bool in_file; /* says so already */
 };
 
+/* An old deletion that is to be taken out of Redis; borrowed from the answer. */
+struct removal {
+    struct view what, object;
+};
+
 struct round {
     struct fleet *f;
     struct kept *k;
@@ -73,8 +103,13 @@ struct round {
     struct map *seen; /* WHATs that Redis has */
     struct put *puts;
     struct take *takes;
-    size_t n_puts, n_takes, no_room;
+    struct removal *removals;
+    size_t n_puts, n_takes, n_removals, no_room;
     uint64_t highest; /* version of all that Redis has and this relay knows */
+    uint64_t count;   /* how far Redis has counted */
+    int64_t time;     /* by the clock of Redis, when the round began */
+    bool may_forget;  /* that clock can be believed */
+    size_t vanished;  /* lines that nobody knows any more (has_outlived) */
     char key[128], counter[136], channel[80], message[128];
 };
 
@@ -89,7 +124,8 @@ static bool make_room(struct round *r, size_t wanted)
 {
     r->puts = calloc(wanted + 1, sizeof *r->puts);
     r->takes = calloc(wanted + 1, sizeof *r->takes);
-    return r->puts != NULL && r->takes != NULL;
+    r->removals = calloc(wanted + 1, sizeof *r->removals);
+    return r->puts != NULL && r->takes != NULL && r->removals != NULL;
 }
 
 static struct put *add_put(struct round *r, struct view what, struct view expected)
@@ -101,14 +137,21 @@ static struct put *add_put(struct round *r, struct view what, struct view expect
     return p;
 }
 
+/* RECORD may be NULL. */
+static struct merge_side side_of(const struct record_of *record, int64_t now)
+{
+    if (record == NULL)
+        return (struct merge_side){.text = view_of("")};
+    return (struct merge_side){.version = record->version,
+                               .text = record->text,
+                               .is_old = merge_is_old(record->deleted_at, now)};
+}
+
 static int decide(struct round *r, struct view what, struct view raw,
                   const struct record_of *remote)
 {
     const struct record_of *base = records_find(r->k->base, what);
-    const struct merge_side ours = {base == NULL ? 0 : base->version,
-                                    base == NULL ? view_of("") : base->text},
-                            theirs = {remote == NULL ? 0 : remote->version,
-                                      remote == NULL ? view_of("") : remote->text};
+    const struct merge_side ours = side_of(base, r->time), theirs = side_of(remote, r->time);
     struct view file = kept_lines(&r->now, what);
     struct put *p;
 
@@ -146,6 +189,26 @@ enum belief {
     NONE,    /* nothing of ours at all */
 };
 
+/* What a body says; the rest of OUT is left alone. */
+static bool parse_body(struct view body, struct record_of *out)
+{
+    uint64_t time;
+
+    if (view_starts(body, SET)) {
+        out->text = view_from(body, strlen(SET));
+        out->deleted_at = 0;
+        return out->text.len > 0;
+    }
+    if (!view_starts(body, DELETED) || body.ptr[body.len - 1] != '\n')
+        return false;
+    struct view word = view_from(view_first(body, body.len - 1), strlen(DELETED));
+    if (!view_to_uint(word, (uint64_t)TIME_MAX, &time) || time == 0)
+        return false;
+    out->text = view_of("");
+    out->deleted_at = (int64_t)time;
+    return true;
+}
+
 /* What an object of Redis says. */
 static enum belief open_object(const struct round *r, struct view what, struct view raw,
                                struct record_of *out)
@@ -159,19 +222,12 @@ static enum belief open_object(const struct round *r, struct view what, struct v
     int rc = seal_open(&r->f->key, kind, what, raw, &sealed, &why);
     if (rc < 0)
         return rc == ERR_REFUSED ? FOREIGN : NONE;
-    bool is_set = view_starts(sealed.body, SET);
+    struct record_of said = {.what = what, .version = sealed.version, .sealed = raw};
     if (sealed.version == 0 || sealed.version > RECORD_VERSION_MAX ||
-        (!is_set && !view_is(sealed.body, DELETED)))
+        !parse_body(sealed.body, &said))
         return NONE;
-    *out = (struct record_of){
-        .what = what,
-        .version = sealed.version,
-        .text = is_set ? view_from(sealed.body, sizeof SET - 1) : view_of(""),
-        .sealed = raw,
-        .at = clock_now(),
-    };
-    bool allowed = (!is_set || out->text.len > 0) && kept_allows(r->f, r->k->kind, what, out->text);
-    return allowed ? BELIEVED : REFUSED;
+    *out = said;
+    return kept_allows(r->f, r->k->kind, what, out->text) ? BELIEVED : REFUSED;
 }
 
 /* Blocks are only believed with a secret (an exclusion of a forger frees; a block refuses mail). */
@@ -216,8 +272,50 @@ static int decide_object(struct round *r, struct view what, struct view raw)
         belief = may_believe(r) ? open_object(r, what, raw, &remote) : FOREIGN;
     if (remote.version > r->highest)
         r->highest = remote.version;
+    if (belief == BELIEVED && r->may_forget && merge_is_old(remote.deleted_at, r->time))
+        r->removals[r->n_removals++] = (struct removal){what, raw};
     return belief == BELIEVED ? decide(r, what, raw, &remote)
                               : decide_unbelieved(r, what, raw, belief);
+}
+
+/*
+ * Was this relay away for so long that what Redis does not have may have been deleted, and the
+ * deletion forgotten? A Redis that was emptied says nothing of that: its counter is behind, or
+ * nothing is in it, or hardly anything of what this relay knows (the hash was evicted, and begun
+ * anew by others). What was agreed is offered then as ever: a line too many is better than all
+ * lines gone.
+ */
+static bool has_outlived(const struct round *r)
+{
+    const struct records *base = r->k->base;
+    size_t set = 0, there = 0;
+
+    if (!r->may_forget || !merge_was_away(records_agreed_at(base), r->time) ||
+        r->count < records_version(base) || r->hash.entries == 0)
+        return false;
+    for (size_t i = 0; i < records_count(base); i++) {
+        const struct record_of *of = records_at(base, i);
+        set += of->text.len > 0;
+        there += of->text.len > 0 && map_get(r->seen, of->what) != NULL;
+    }
+    return !merge_is_most(set - there, set);
+}
+
+/* As if Redis had the deletion, which is forgotten at once when it was taken. A line that was
+ * changed here since is a person's. */
+static int decide_absent(struct round *r, const struct record_of *base, bool outlived)
+{
+    if (!outlived || base->text.len == 0 || !view_eq(kept_lines(&r->now, base->what), base->text))
+        return decide(r, base->what, view_of(""), NULL);
+    const struct record_of deleted = {
+        .what = base->what,
+        .version = base->version,
+        .text = view_of(""),
+        .deleted_at = OUTLIVED,
+    };
+    r->takes[r->n_takes++] = (struct take){.record = deleted};
+    r->vanished++;
+    return 0;
 }
 
 static int decide_all(struct round *r)
@@ -232,10 +330,11 @@ static int decide_all(struct round *r)
         return ERR_NOMEM;
     while (rc == 0 && scan_next(&r->hash, &at, &what, &raw))
         rc = decide_object(r, what, raw);
+    bool outlived = rc == 0 && has_outlived(r);
     for (size_t i = 0; rc == 0 && i < n_base; i++) {
         const struct record_of *base = records_at(r->k->base, i);
         if (map_get(r->seen, base->what) == NULL)
-            rc = decide(r, base->what, view_of(""), NULL);
+            rc = decide_absent(r, base, outlived);
     }
     for (size_t i = 0; rc == 0 && i < r->now.n; i++) {
         what = r->now.groups[i].what;
@@ -251,7 +350,10 @@ static int seal_put(struct round *r, struct put *p, uint64_t version)
 {
     struct buf body = BUF_INIT(0);
 
-    buf_add_text(&body, p->text.len > 0 ? SET : DELETED);
+    if (p->text.len > 0)
+        buf_add_text(&body, SET);
+    else
+        buf_addf(&body, DELETED "%lld\n", (long long)r->time);
     buf_add_view(&body, buf_view(&p->text));
     const struct sealed what = {
         .kind = local_kind_text(r->k->kind),
@@ -358,6 +460,8 @@ static int take_all(struct round *r, struct error *why)
     free(changes);
     for (size_t i = 0; rc == 0 && i < r->n_takes; i++)
         rc = agree(r, &r->takes[i].record) < 0 ? no_memory(why) : 0;
+    if (rc == 0 && r->vanished > 0)
+        records_forget_deleted(r->k->base, OUTLIVED + 1);
     return rc;
 }
 
@@ -369,21 +473,82 @@ static int agree_on_puts(struct round *r, bool also_here, struct error *why)
         const struct put *p = &r->puts[i];
         if (!p->stands || p->offer || p->also_here != also_here)
             continue;
-        const struct record_of record = {buf_view(&p->what), p->version, buf_view(&p->text),
-                                         buf_view(&p->sealed), clock_now()};
+        const struct record_of record = {
+            .what = buf_view(&p->what),
+            .version = p->version,
+            .text = buf_view(&p->text),
+            .sealed = buf_view(&p->sealed),
+            .deleted_at = p->text.len > 0 ? 0 : r->time,
+        };
         rc = agree(r, &record) < 0 ? no_memory(why) : 0;
     }
     return rc;
 }
 
+/* ---- forgetting ----------------------------------------------------------------------------- */
+
+static int remove_some(struct round *r, const struct removal *removals, size_t n, struct error *why)
+{
+    struct view args[2 * A_CALL];
+    struct redisReply *reply = NULL;
+    const struct view key = view_of(r->key);
+
+    for (size_t i = 0; i < n; i++) {
+        args[2 * i] = removals[i].what;
+        args[2 * i + 1] = removals[i].object;
+    }
+    int rc =
+        redis_run(r->f->redis, &remove_script, &key, 1, args, 2 * n, FLEET_BIG_MS, &reply, why);
+    redis_reply_free(reply);
+    return rc;
+}
+
+/*
+ * Old deletions leave Redis, and then the base: the other way round they would be learned again.
+ * Only when all of them were taken, since a line that is still in the file would be offered, once
+ * nothing in Redis says that it was deleted. What was changed in Redis meanwhile stays there.
+ */
+static int forget_old(struct round *r, struct error *why)
+{
+    int rc = 0;
+
+    if (!r->may_forget)
+        return 0;
+    for (size_t i = 0; rc == 0 && i < r->n_removals; i += A_CALL) {
+        size_t left = r->n_removals - i;
+        rc = remove_some(r, &r->removals[i], left < A_CALL ? left : A_CALL, why);
+    }
+    if (rc == 0 && records_forget_deleted(r->k->base, r->time - MERGE_KEPT_S) > 0)
+        r->k->base_changed = true;
+    return rc;
+}
+
 /* ---- one round ------------------------------------------------------------------------------ */
+
+static int ask_time(struct round *r, struct error *why)
+{
+    const struct view key = view_of(r->counter);
+    struct redisReply *reply = NULL;
+    int rc = redis_run(r->f->redis, &clock_script, &key, 1, NULL, 0, FLEET_CALL_MS, &reply, why);
+
+    if (rc == 0 &&
+        (!redis_number(reply_element(reply, 0), &r->time) || r->time <= 0 || r->time > TIME_MAX))
+        rc = error_set(why, ERR_REFUSED, "Redis does not say what time it is");
+    int64_t count = 0;
+    if (rc == 0 && redis_number(reply_element(reply, 1), &count) && count > 0)
+        r->count = (uint64_t)count;
+    redis_reply_free(reply);
+    r->may_forget = rc == 0 && merge_clocks_agree(r->time, clock_now());
+    return rc;
+}
 
 /*
  * What others change while it is read does no harm. Each WHAT counts once, as it came first. What
  * is replaced is compared by Redis again, so a WHAT that was missed or is newer by now is left
  * alone, and looked at again at once; who changed it has also published that, after this look
  * began. What was taken from there and is older by now is overtaken by that next look, as its
- * version is higher. Nobody deletes objects but to empty Redis, and then they are offered again.
+ * version is higher. Objects go away when Redis is emptied, and are offered again, or when they are
+ * old deletions, which nobody offers.
  */
 static int ask(struct round *r, struct error *why)
 {
@@ -402,6 +567,22 @@ static size_t still_waiting(const struct round *r)
     for (size_t i = 0; i < r->n_puts; i++)
         n += !r->puts[i].stands && !r->puts[i].offer;
     return n;
+}
+
+/* In the file once a day at least, though nothing else changes (merge_was_away). */
+static void note_agreed(struct round *r)
+{
+    struct kept *k = r->k;
+
+    records_set_agreed_at(k->base, r->time);
+    if (r->time - k->saved_agreed_at >= SAVED_S || r->time < k->saved_agreed_at)
+        k->base_changed = true;
+    if (r->vanished > 0)
+        log_notice(
+            "fleet",
+            "%s: this relay was away for more than %d days; %zu lines that the others do not "
+            "have any more are taken out",
+            local_kind_text(k->kind), (int)(MERGE_KEPT_S / 86400), r->vanished);
 }
 
 static int bring_together(struct round *r, struct error *why)
@@ -427,6 +608,8 @@ static int bring_together(struct round *r, struct error *why)
     if (rc == 0)
         r->k->conflicts = 0;
     r->k->no_room = r->no_room;
+    if (rc == 0 && told == 0 && (told = forget_old(r, why)) == 0)
+        note_agreed(r);
     return rc < 0 ? error_set(why, ERR_REFUSED, "%s", later.text) : told;
 }
 
@@ -449,6 +632,7 @@ static void round_free(struct round *r)
     }
     free(r->puts);
     free(r->takes);
+    free(r->removals);
     map_free(r->seen);
     scan_free(&r->hash);
     kept_text_free(&r->now);
@@ -463,7 +647,9 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
     int rc = kept_read(f, k, &r.now, why);
     if (rc < 0)
         return error_set(why, ERR_REFUSED, "%s", why->text);
-    rc = ask(&r, why);
+    rc = ask_time(&r, why);
+    if (rc == 0)
+        rc = ask(&r, why);
     if (rc == 0)
         rc = bring_together(&r, why);
     k->waiting = still_waiting(&r);

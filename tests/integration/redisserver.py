@@ -3,9 +3,12 @@
 import contextlib
 import glob
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -114,6 +117,58 @@ class TlsRedis(Redis):
     @property
     def tls(self):
         return f"rediss://127.0.0.1:{self.tls_port}/0"
+
+
+class LeapingClock:
+    """A Redis whose clock leaps: what it says when it is asked for the time of a comparison is changed on its way."""
+
+    ANSWER = re.compile(rb"(?<=\*2\r\n\$10\r\n)\d{10}(?=\r\n\$)")
+
+    def __init__(self, redis):
+        self.redis = redis
+        self.ahead = 0
+        self.directory = make_directory()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.directory / "redis.sock"))
+        (self.directory / "redis.sock").chmod(0o777)
+        self.listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def unix(self):
+        return f"unix:{self.directory / 'redis.sock'}"
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(str(self.redis.socket))
+            for source, to, change in ((client, server, bytes), (server, client, self._change)):
+                threading.Thread(target=self._pass_on, args=(source, to, change), daemon=True).start()
+
+    def _change(self, data):
+        return self.ANSWER.sub(lambda time: b"%d" % (int(time.group()) + self.ahead), data)
+
+    @staticmethod
+    def _pass_on(source, to, change):
+        try:
+            while data := source.recv(65536):
+                to.sendall(change(data))
+        except OSError:
+            pass
+        for end in (source, to):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        remove_directory(self.directory)
 
 
 class Sentinel:

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, Relays, Sentinel, clock_off, needs_faketime, needs_redis
+from redisserver import LeapingClock, Redis, Relays, Sentinel, clock_off, needs_faketime, needs_redis
+from sealing import agreed_at, seal, set_agreed_at
 from support import IS_ROOT, give_to_drop_user, wait_until
 
 pytestmark = needs_redis
@@ -767,3 +768,148 @@ def test_another_secret_for_all(fleet, redis):
         relay.wait_free(LISTED[1], 10)
         relay.wait_free(LISTED[2], 10)
     wait_agree(fleet)
+
+
+# deletions get old
+
+DAY = 86400
+HASH = "rcptguard:exclusions"
+
+
+@pytest.fixture
+def two(fleet, redis):
+    for _ in range(2):
+        fleet.add(redis)
+    return fleet.start()
+
+
+def agreed_file(relay):
+    return relay.state / "fleet" / "exclusions.agreed"
+
+
+def put_deleted(redis, version, time, *whats):
+    """Each with a version of its own, from VERSION on."""
+    words = []
+    for i, what in enumerate(whats):
+        words += [what, seal(SECRET, "exclusions", what, version + i, f"deleted {time}\n")]
+    redis.call("HSET", HASH, *words)
+
+
+def now_of(redis):
+    return int(redis.call("TIME").split()[0])
+
+
+def test_a_deletion_has_the_time_of_redis(two, redis):
+    before = now_of(redis)
+    exclude(two[0], LISTED[1])
+    assert unexclude(two[0], LISTED[1]) == 200
+    wait_until("it is told", lambda: "deleted" in redis.call("HGET", HASH, LISTED[1]))
+    body = redis.call("HGET", HASH, LISTED[1]).splitlines()[1]
+    assert before <= int(body.removeprefix("deleted ")) <= now_of(redis)
+
+
+def test_old_deletions_leave_redis(two, redis):
+    """They count where somebody still has the line; then nobody knows them any more."""
+    exclude(two[0], LISTED[1])
+    exclude(two[0], LISTED[2])
+    wait_agree(two)
+    now = now_of(redis)
+    put_deleted(redis, 100, now - 91 * DAY, *(f"r{i}@example.net" for i in range(250)))
+    put_deleted(redis, 400, now - 91 * DAY, LISTED[1])
+    put_deleted(redis, 401, now - 89 * DAY, "young@example.net")
+    redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+    for relay in two:
+        relay.wait_blocked(LISTED[1])
+    wait_until("they are gone", lambda: set(redis.call("HKEYS", HASH).split()) == {LISTED[2], "young@example.net"})
+    exclude(two[1], LISTED[3])
+    wait_agree(two)
+    assert int(redis.call("HGET", HASH, LISTED[3]).split()[3]) == 402
+    for relay in two:
+        relay.stop()
+        kept = agreed_file(relay).read_text()
+        assert LISTED[2] in kept and "young@example.net" in kept
+        assert LISTED[1] not in kept and "r7@example.net" not in kept
+
+
+@pytest.mark.parametrize("body", ["deleted\n", "deleted 0\n", "deleted x\n", "deleted 5", "set\n"])
+def test_a_body_that_is_none(two, redis, body):
+    exclude(two[0], LISTED[1])
+    wait_agree(two)
+    redis.call("HSET", HASH, LISTED[1], seal(SECRET, "exclusions", LISTED[1], 50, body))
+    redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+    wait_until("the line is put back", lambda: "set\n" + LISTED[1] in redis.call("HGET", HASH, LISTED[1]))
+    assert not any(relay.blocks(LISTED[1]) for relay in two)
+
+
+def test_a_clock_that_leaps_makes_nobody_forget(fleet, redis):
+    clock = LeapingClock(redis)
+    try:
+        for _ in range(2):
+            fleet.add(redis, url=clock.unix)
+        fleet.start()
+        exclude(fleet[0], LISTED[1])
+        wait_agree(fleet)
+        fleet[1].stop()
+        assert unexclude(fleet[0], LISTED[1]) == 200
+        wait_agree(fleet[:1])
+        clock.ahead = 1000 * DAY
+        exclude(fleet[0], LISTED[2])
+        assert unexclude(fleet[0], LISTED[2]) == 200
+        wait_until("the clock is ahead", lambda: "deleted" in redis.call("HGET", HASH, LISTED[2]))
+        assert int(redis.call("HGET", HASH, LISTED[2]).split()[-1]) > now_of(redis) + 900 * DAY
+        exclude(fleet[0], LISTED[3])  # one more comparison
+        wait_agree(fleet[:1])
+        assert "deleted" in redis.call("HGET", HASH, LISTED[1])
+        fleet[1].start()
+        fleet[1].wait_free(LISTED[3], 10)
+        assert all(relay.blocks(LISTED[1]) for relay in fleet)
+    finally:
+        clock.close()
+
+
+def away_for(relay, days, redis):
+    relay.stop()
+    set_agreed_at(agreed_file(relay), now_of(redis) - days * DAY)
+
+
+@pytest.mark.parametrize("days", [80, 100])
+def test_away_for_long(two, redis, days):
+    """What was deleted and forgotten meanwhile is not brought back; what somebody changed here is told."""
+    for i in (1, 2, 3):
+        exclude(two[0], LISTED[i])
+    wait_agree(two)
+    away_for(two[1], days, redis)
+    path = two[1].state / "fleet" / "exclusions"
+    path.write_text(path.read_text().replace(f"{LISTED[2]} ", f"{LISTED[2]} note=mine "))
+    for i in (1, 2):
+        assert unexclude(two[0], LISTED[i]) == 200
+    wait_agree(two[:1])
+    two[0].stop()
+    redis.call("HDEL", HASH, LISTED[1], LISTED[2])  # as after 90 days
+    two[1].start()
+    wait_up(two[1])
+    wait_until("what was changed is told", lambda: "mine" in redis.call("HGET", HASH, LISTED[2]))
+    wait_agree(two[1:])
+    assert two[1].blocks(LISTED[1]) == (days > 90) and not two[1].blocks(LISTED[3])
+    assert (LISTED[1] in redis.call("HKEYS", HASH).split()) == (days < 90)
+    if days > 90:
+        two[1].wait_log("1 lines that the others do not have")
+    wait_until("it is noted", lambda: agreed_at(agreed_file(two[1])) > now_of(redis) - DAY)
+
+
+@pytest.mark.parametrize("lost", ["all", "hash", "most"])
+def test_away_for_long_and_redis_was_emptied(two, redis, lost):
+    """It may be the only one that knows the lines."""
+    for i in range(1, 21):
+        exclude(two[0], LISTED[i])
+    wait_agree(two)
+    away_for(two[1], 100, redis)
+    two[0].stop()
+    if lost == "most":
+        redis.call("HDEL", HASH, *LISTED[1:15])
+    else:
+        redis.call("DEL", HASH, *(["rcptguard:exclusions:version"] if lost == "all" else []))
+    two[1].start()
+    wait_up(two[1])
+    wait_until("all is offered", lambda: redis.call("HLEN", HASH) == "20")
+    assert not any(two[1].blocks(LISTED[i]) for i in range(1, 21))

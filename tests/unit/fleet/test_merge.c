@@ -18,7 +18,7 @@
 
 static struct merge_side side(uint64_t version, const char *text)
 {
-    return (struct merge_side){version, view_of(text)};
+    return (struct merge_side){.version = version, .text = view_of(text)};
 }
 
 static const char letters[] = {[MERGE_NOTHING] = '.',
@@ -75,6 +75,21 @@ static void test_equal_versions(void **state)
             enum merge expect = i < j ? MERGE_TAKE : i > j ? MERGE_OFFER : MERGE_NOTHING;
             assert_int_equal(merge_decide(&base, base.text, &remote), expect);
         }
+}
+
+/* An old deletion is a word against what it deleted, and none to who knows nothing of it. */
+static void test_old_deletions(void **state)
+{
+    struct merge_side base = side(5, ""), gone = side(0, ""), before = side(4, "a\n"),
+                      after = side(6, "a\n");
+
+    (void)state;
+    base.is_old = true;
+    assert_int_equal(merge_decide(&base, view_of(""), &gone), MERGE_NOTHING);
+    assert_int_equal(merge_decide(&base, view_of(""), &base), MERGE_NOTHING);
+    assert_int_equal(merge_decide(&base, view_of(""), &before), MERGE_OFFER);
+    assert_int_equal(merge_decide(&base, view_of(""), &after), MERGE_TAKE);
+    assert_int_equal(merge_decide(&base, view_of("a\n"), &gone), MERGE_TELL);
 }
 
 /* Killed between writing the file and noting the base, or before Redis' answer was read. */
@@ -136,6 +151,56 @@ static void test_more_than_fits(void **state)
     buf_free(&out);
 }
 
+/* ---- time ----------------------------------------------------------------------------------- */
+
+#define DAY INT64_C(86400)
+
+static void test_when_deletions_are_old(void **state)
+{
+    const int64_t now = 1700000000;
+
+    (void)state;
+    assert_false(merge_is_old(0, now)); /* it is none */
+    assert_false(merge_is_old(now, now));
+    assert_false(merge_is_old(now + 1000 * DAY, now));
+    assert_false(merge_is_old(now - 90 * DAY, now));
+    assert_true(merge_is_old(now - 90 * DAY - 1, now));
+    assert_false(merge_is_old(1, 1));
+}
+
+static void test_clocks_agree(void **state)
+{
+    const int64_t now = 1700000000;
+
+    (void)state;
+    assert_true(merge_clocks_agree(now, now));
+    assert_true(merge_clocks_agree(now + DAY, now) && merge_clocks_agree(now, now + DAY));
+    assert_false(merge_clocks_agree(now + DAY + 1, now) || merge_clocks_agree(now, now + DAY + 1));
+    assert_false(merge_clocks_agree((int64_t)1 << 40, now) || merge_clocks_agree(now, 0));
+}
+
+static void test_who_was_away(void **state)
+{
+    const int64_t now = 1700000000;
+
+    (void)state;
+    assert_false(merge_was_away(0, now)); /* nobody knows */
+    assert_false(merge_was_away(now - 89 * DAY, now));
+    assert_true(merge_was_away(now - 89 * DAY - 1, now));
+    assert_false(merge_was_away(now + 200 * DAY, now));
+    /* Whoever was not has seen all that may be forgotten, though it was told a moment later. */
+    for (int64_t ago = 0; ago < 200 * DAY; ago += DAY / 8)
+        if (merge_is_old(now - ago + DAY / 2, now))
+            assert_true(merge_was_away(now - ago, now));
+}
+
+static void test_most(void **state)
+{
+    (void)state;
+    assert_false(merge_is_most(0, 0) || merge_is_most(10, 10) || merge_is_most(11, 22));
+    assert_true(merge_is_most(11, 11) && merge_is_most(11, 21) && merge_is_most(50001, 100000));
+}
+
 /* ---- a fleet -------------------------------------------------------------------------------- */
 
 #define RELAYS 5
@@ -147,10 +212,12 @@ static void test_more_than_fits(void **state)
 struct object {
     uint64_t version; /* 0: absent */
     char text[2048];
+    int64_t deleted_at;
 };
 
 struct relay {
     struct object base[WHATS];
+    uint64_t version; /* the highest of all it ever knew */
     char file[WHATS][2048];
     bool edited[WHATS]; /* by a person, and not told yet */
     bool away, connected;
@@ -169,6 +236,7 @@ static struct fleet {
     unsigned n_lines;
     bool told[WHATS][LINES], dropped[WHATS][LINES];
     bool forgets; /* Redis does */
+    int64_t now;  /* 0: time stands still, and no deletion gets old */
 } f;
 
 static uint64_t seed;
@@ -209,12 +277,7 @@ static int order(const struct object *a, const struct object *b)
 
 static uint64_t known(const struct relay *r)
 {
-    uint64_t highest = 0;
-
-    for (unsigned w = 0; w < WHATS; w++)
-        if (r->base[w].version > highest)
-            highest = r->base[w].version;
-    return highest;
+    return r->version;
 }
 
 static uint64_t raise_counter(uint64_t to)
@@ -229,6 +292,8 @@ static void agree(struct relay *r, unsigned w, const struct object *object)
 {
     assert_true(order(object, &r->base[w]) >= 0);
     r->base[w] = *object;
+    if (object->version > r->version)
+        r->version = object->version;
     if (order(object, &f.highest[w]) > 0)
         f.highest[w] = *object;
 }
@@ -276,6 +341,7 @@ static void tell(struct relay *r, unsigned w, const struct object *found, struct
     put.version = ++f.redis.counter;
     assert_true(put.version > found->version && put.version > r->base[w].version);
     set_text(put.text, text);
+    put.deleted_at = text.len == 0 ? f.now : 0;
     if (!compare_and_set(r, w, found, &put, calm))
         return;
     /* Deleted here and set there: this is the later word on those lines. */
@@ -302,6 +368,7 @@ static enum merge sync_one(struct relay *r, unsigned w, bool calm)
 {
     struct object found = f.redis.objects[w], base = r->base[w];
     struct merge_side b = side(base.version, base.text), o = side(found.version, found.text);
+    b.is_old = merge_is_old(base.deleted_at, f.now);
     enum merge what = merge_decide(&b, view_of(r->file[w]), &o);
 
     seen[what]++;
@@ -328,6 +395,17 @@ static enum merge sync_one(struct relay *r, unsigned w, bool calm)
     return what;
 }
 
+/* Out of Redis and out of the base. */
+static void forget_old(struct relay *r, unsigned w)
+{
+    static const struct object none;
+
+    if (merge_is_old(f.redis.objects[w].deleted_at, f.now))
+        f.redis.objects[w] = none;
+    if (merge_is_old(r->base[w].deleted_at, f.now))
+        r->base[w] = none;
+}
+
 /* How many had something to do. */
 static unsigned sync_relay(struct relay *r, bool calm)
 {
@@ -338,6 +416,8 @@ static unsigned sync_relay(struct relay *r, bool calm)
     r->connected = true;
     for (unsigned i = 0; i < WHATS; i++)
         busy += sync_one(r, (first + i) % WHATS, calm) != MERGE_NOTHING;
+    for (unsigned w = 0; w < WHATS; w++)
+        forget_old(r, w);
     return busy;
 }
 
@@ -507,6 +587,41 @@ static void test_back_from_long_ago(void **state)
     assert_string_equal(f.relays[0].file[0], "<1>\n");
 }
 
+/* After 90 days nobody knows of it, Redis neither, and nobody brings it back: not who was away for
+ * most of that, and not who joined the day before and learned of it then. */
+static void test_deletions_are_forgotten(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < RELAYS; first++) {
+        memset(&f, 0, sizeof f);
+        f.now = 1700000000;
+        person_sets(0, "<0>\n");
+        for (unsigned i = 0; i < 4; i++)
+            sync_relay(&f.relays[i], true);
+        f.now += DAY;
+        person_sets(1, "");
+        sync_relay(&f.relays[1], true);
+        sync_relay(&f.relays[2], true);
+        f.now += 89 * DAY; /* 0 comes back, 4 is new */
+        let_all_sync();
+        for (unsigned i = 0; i < RELAYS; i++)
+            assert_true(f.relays[i].base[0].version == 2 && f.relays[i].file[0][0] == '\0');
+        f.now += DAY + 1;
+        for (unsigned i = 0; i < RELAYS; i++) {
+            assert_int_equal(sync_relay(&f.relays[(first + i) % RELAYS], true), 0);
+            assert_true(f.redis.objects[0].version == 0);
+        }
+        for (unsigned i = 0; i < RELAYS; i++) {
+            assert_int_equal(sync_relay(&f.relays[i], true), 0);
+            assert_true(f.relays[i].base[0].version == 0 && f.relays[i].file[0][0] == '\0');
+        }
+        person_sets(3, "<1>\n"); /* and somebody means it again */
+        let_all_sync();
+        assert_string_equal(f.relays[4].file[0], "<1>\n");
+        assert_true(f.redis.objects[0].version == 3);
+    }
+}
+
 /* All five edit one WHAT at once, and none knew of the other. */
 static void test_all_at_once(void **state)
 {
@@ -530,6 +645,12 @@ int main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_what_is_absent_has_no_text),
         cmocka_unit_test(test_equal_versions),
+        cmocka_unit_test(test_old_deletions),
+        cmocka_unit_test(test_when_deletions_are_old),
+        cmocka_unit_test(test_clocks_agree),
+        cmocka_unit_test(test_who_was_away),
+        cmocka_unit_test(test_most),
+        cmocka_unit_test(test_deletions_are_forgotten),
         cmocka_unit_test(test_killed_in_the_middle),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_more_than_fits),

@@ -16,7 +16,8 @@ static char zeros[RECORD_SEALED_MAX + 1];
 
 static struct record_of record(const char *what, uint64_t version, const char *text)
 {
-    return (struct record_of){view_of(what), version, view_of(text), view_of("sealed"), 1000};
+    return (struct record_of){view_of(what), version, view_of(text), view_of("sealed"),
+                              text[0] == '\0' ? 1000 : 0};
 }
 
 static int put(struct records *r, const char *what, uint64_t version, const char *text)
@@ -32,7 +33,7 @@ static void must_have(const struct records *r, const char *what, uint64_t versio
 
     assert_non_null(of);
     assert_true(view_is(of->what, what) && view_is(of->text, text));
-    assert_true(of->version == version && of->at == 1000);
+    assert_true(of->version == version && of->deleted_at == (text[0] == '\0' ? 1000 : 0));
     assert_true(view_is(of->sealed, "sealed"));
 }
 
@@ -98,13 +99,18 @@ static void test_bounds_of_one(void **state)
     REFUSED(sealed, view_make(zeros, RECORD_SEALED_MAX + 1));
     REFUSED(version, 0);
     REFUSED(version, RECORD_VERSION_MAX + 1);
-    REFUSED(at, -1);
+    REFUSED(deleted_at, -1);
+    REFUSED(deleted_at, 1); /* it has lines */
+    REFUSED(text, VIEW_NONE);
     must_have(r, "a", 1, "a\n");
     assert_int_equal(records_count(r), 1);
     assert_true(records_version(r) == 1);
     of = (struct record_of){view_make(zeros, RECORD_WHAT_MAX), RECORD_VERSION_MAX,
                             view_make(zeros, RECORD_TEXT_MAX), view_make(zeros, RECORD_SEALED_MAX),
-                            INT64_MAX};
+                            0};
+    assert_int_equal(records_put(r, &of), 0);
+    of.text = VIEW_NONE;
+    of.deleted_at = INT64_MAX;
     assert_int_equal(records_put(r, &of), 0);
     records_free(r);
 }
@@ -122,7 +128,7 @@ static void test_bound_of_count(void **state)
     assert_int_equal(put(r, "more", RECORDS_MAX + 1, ""), ERR_LIMIT);
     assert_true(records_version(r) == RECORDS_MAX);
     assert_int_equal(put(r, "7", 200001, "seven\n"), 0);
-    records_forget_deleted(r, 1001);
+    assert_int_equal(records_forget_deleted(r, 1001), RECORDS_MAX / 2);
     assert_int_equal(records_count(r), RECORDS_MAX / 2);
     must_have(r, "7", 200001, "seven\n");
     assert_int_equal(put(r, "more", 200002, ""), 0);
@@ -168,13 +174,13 @@ static void test_forgetting(void **state)
     struct record_of old = record("old", 9, ""), set = record("set", 3, "set\n");
 
     (void)state;
-    old.at = set.at = 10;
+    old.deleted_at = 10;
     records_put(r, &old);
     records_put(r, &set);
     put(r, "new", 4, "");
-    records_forget_deleted(r, 10);
+    assert_int_equal(records_forget_deleted(r, 10), 0);
     assert_int_equal(records_count(r), 3);
-    records_forget_deleted(r, 11);
+    assert_int_equal(records_forget_deleted(r, 11), 1);
     assert_int_equal(records_count(r), 2);
     assert_null(records_find(r, view_of("old")));
     assert_non_null(records_find(r, view_of("set")));
@@ -296,10 +302,13 @@ static void test_none_are_a_file_too(void **state)
     (void)state;
     records_put(r, &of);
     records_forget_deleted(r, 2000);
+    assert_true(records_agreed_at(r) == 0);
+    records_set_agreed_at(r, 1700000000);
     assert_int_equal(records_write(r, &out), 0);
     assert_int_equal(records_read(again, buf_view(&out), NULL), 0);
     assert_int_equal(records_count(again), 0);
     assert_true(records_version(again) == 77);
+    assert_true(records_agreed_at(again) == 1700000000);
     buf_free(&out);
     records_free(r);
     records_free(again);
@@ -354,26 +363,32 @@ static void test_what_cannot_be(void **state)
 {
     static const char *const rows[] = {
         "",
-        "1",
-        "-1\n",
-        "1 \n",
-        "9007199254740993\n",
-        "1\n\n",
-        "1\n1 1 1 1\nabc",
-        "1\n1 1 1 1 1 \nabc",
-        "1\n1 1 1 1 1 1\nabc",
-        "1\n1  1 1 1 1\nabc",
-        "1\n1 1 1 1 1\nab",
-        "1\n1 1 1 1 1\nabcd",
-        "1\n0 1 1 1 1\nabc",
-        "1\n1 -1 1 1 1\nabc",
-        "1\n1 1 0 1 1\nbc",
-        "1\n1 1 1025 1 1\nabc",
-        "1\n1 1 1 8193 1\nabc",
-        "1\n1 1 1 1 16385\nabc",
-        "1\n1 1 1 1 18446744073709551617\nabc",
-        "1\n1 1 1 1 1\nabc1 1 1 1 1\nabc",
-        "1\n1 1 1 1 1\nabc1 1 1 1 1\nbb",
+        "1 1",
+        "1\n",
+        "-1 1\n",
+        "1 -1\n",
+        "1 1 \n",
+        "1  1\n",
+        "9007199254740993 1\n",
+        "1 9223372036854775808\n",
+        "1 1\n\n",
+        "1 1\n1 0 1 1\nabc",
+        "1 1\n1 0 1 1 1 \nabc",
+        "1 1\n1 0 1 1 1 1\nabc",
+        "1 1\n1  0 1 1 1\nabc",
+        "1 1\n1 0 1 1 1\nab",
+        "1 1\n1 0 1 1 1\nabcd",
+        "1 1\n0 0 1 1 1\nabc",
+        "1 1\n1 -1 1 1 1\nabc",
+        "1 1\n1 1 1 1 1\nabc",
+        "1 1\n1 0 1 0 1\nab",
+        "1 1\n1 0 0 1 1\nbc",
+        "1 1\n1 0 1025 1 1\nabc",
+        "1 1\n1 0 1 8193 1\nabc",
+        "1 1\n1 0 1 1 16385\nabc",
+        "1 1\n1 0 1 1 18446744073709551617\nabc",
+        "1 1\n1 0 1 1 1\nabc1 0 1 1 1\nabc",
+        "1 1\n1 0 1 1 1\nabc1 0 1 1 1\nbb",
     };
 
     (void)state;
@@ -388,7 +403,7 @@ static void test_what_cannot_be(void **state)
 static void test_read_into_some(void **state)
 {
     struct records *r = records_new();
-    struct buf file = file_of("30\n20 1000 1 2 6\naa\nsealed21 1000 1 0 6\nbsealed");
+    struct buf file = file_of("30 1\n20 0 1 2 6\naa\nsealed21 1000 1 0 6\nbsealed");
     struct error why;
     char name[16];
 
