@@ -135,7 +135,6 @@ static bool compare(struct fleet *f, struct kept *k)
     int64_t took = k->looked_ms - begun;
     k->looked_ms += took > GATHER_MS ? took : 0;
     k->due_ms = k->looked_ms + LOOK_MS;
-    kept_save(k);
     status_show_kind(f, k);
     if (rc == ERR_REFUSED && link_is_replica(&why))
         rc = ERR_IO; /* it was the master once; another one is now */
@@ -204,6 +203,18 @@ static void compare_due(struct fleet *f)
     }
 }
 
+static int64_t save_due(const struct kept *k)
+{
+    return k->shared && k->base_changed ? k->save_ms : INT64_MAX;
+}
+
+static void save_when_due(struct fleet *f)
+{
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if (clock_mono_ms() >= save_due(&f->kept[i]))
+            kept_save(&f->kept[i]);
+}
+
 /* ---- events --------------------------------------------------------------------------------- */
 
 static void turn_events(struct fleet *f)
@@ -269,6 +280,9 @@ static int wait_ms(const struct fleet *f)
     }
     if (f->deaf_until_ms > now && f->deaf_until_ms < due)
         due = f->deaf_until_ms;
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if (save_due(&f->kept[i]) < due)
+            due = save_due(&f->kept[i]);
     int64_t events = events_due(f->events, redis_is_up(f->redis));
     if (events < due)
         due = events;
@@ -319,6 +333,7 @@ static void *fleet_main(void *arg)
             compare_due(f);
         else
             count_waiting(f);
+        save_when_due(f);
         if (redis_is_up(f->redis))
             report_due(f);
         turn_events(f);

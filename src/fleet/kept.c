@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "parts.h"
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
 
@@ -302,6 +303,11 @@ int kept_write(struct kept *k, const struct kept_text *t, const struct kept_chan
 
 /* ---- what was agreed ------------------------------------------------------------------------ */
 
+/* It is written whole, so a big one not at once again: 1 MiB a second is no burden for a disk. The
+ * biggest waits for half a minute. */
+#define SAVE_BYTES_A_MS 1049
+#define SAVE_AGAIN_MS   60000 /* it could not be written */
+
 static void note_saved(struct kept *k)
 {
     k->base_changed = false;
@@ -316,16 +322,20 @@ void kept_save(struct kept *k)
     if (!k->base_changed)
         return;
     if (records_write(k->base, &text) < 0) {
+        k->save_ms = clock_mono_ms() + SAVE_AGAIN_MS;
         log_error("fleet", "no memory to save what the relays agreed on");
         buf_free(&text);
         return;
     }
     struct file_part part = {text.data, text.len};
-    if (file_replace_lazily(k->base_file, 0640, &part, 1, &why) < 0)
+    k->save_ms = clock_mono_ms() + (int64_t)(text.len / SAVE_BYTES_A_MS);
+    if (file_replace_lazily(k->base_file, 0640, &part, 1, &why) < 0) {
+        k->save_ms = clock_mono_ms() + SAVE_AGAIN_MS;
         log_warning("fleet", "%s; after a restart without Redis the fleet's %s may be older",
                     why.text, local_kind_text(k->kind));
-    else
+    } else {
         note_saved(k);
+    }
     buf_free(&text);
 }
 

@@ -36,6 +36,7 @@ struct kept {
     struct records *base;
     bool base_changed;       /* and not written yet */
     int64_t saved_agreed_at; /* records_agreed_at of what is written */
+    int64_t save_ms;         /* not written before that; mono */
     struct local *local;
     bool edited;       /* here, since the last comparison: it is due at once */
     bool told;         /* by another relay */
@@ -144,7 +145,9 @@ struct kept_change {
 int kept_write(struct kept *k, const struct kept_text *t, const struct kept_change *changes,
                size_t n, struct error *why);
 
-void kept_save(struct kept *k); /* what was agreed; a warning when it cannot be written */
+/* Writes what was agreed, if it changed; a warning when it cannot be written. While the thread goes
+ * on not before k->save_ms, at its end in any case. */
+void kept_save(struct kept *k);
 
 /* Are these lines what others may put into force here? They come from outside. */
 bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text);

@@ -913,3 +913,32 @@ def test_away_for_long_and_redis_was_emptied(two, redis, lost):
     wait_up(two[1])
     wait_until("all is offered", lambda: redis.call("HLEN", HASH) == "20")
     assert not any(two[1].blocks(LISTED[i]) for i in range(1, 21))
+
+
+def test_a_big_base_is_not_written_at_each_edit(fleet, redis):
+    """A MiB a second at most, and at the end; a relay that is killed between agrees all the same."""
+    relay = fleet.add(redis)
+    fleet.start()
+    path = relay.state / "fleet" / "exclusions"
+    path.write_text(path.read_text() + "".join(f"r{i}@example.net note={'x' * 150}\n" for i in range(10000)))
+    begin = time.monotonic()
+    exclude(relay, LISTED[1])
+    wait_until("all is agreed", lambda: status(relay)["exclusions"]["count"] == 10001, 30)
+    wait_until("it is written", lambda: agreed_file(relay).stat().st_size > 2**22)
+    size, seen = agreed_file(relay).stat().st_size, set()
+    for i in range(40):
+        exclude(relay, f"more{i}@example.net")
+        wait_until("it is told", lambda: not status(relay)["exclusions"]["waiting"])
+        seen.add(agreed_file(relay).stat().st_ino)
+    seconds = time.monotonic() - begin
+    assert len(seen) <= seconds / (size / 2**20) + 2, (len(seen), seconds, size)
+    exclude(relay, LISTED[2])
+    wait_until("it is told", lambda: LISTED[2] in redis.call("HKEYS", HASH).split())
+    relay.kill()
+    relay.start()
+    wait_up(relay)
+    assert unexclude(relay, LISTED[2]) == 200
+    wait_until("it is told", lambda: "deleted" in redis.call("HGET", HASH, LISTED[2]))
+    relay.stop()
+    kept = agreed_file(relay).read_text()
+    assert "deleted" in kept[kept.index(f"{LISTED[2]}rcptguard1"):] and "more39@example.net" in kept
