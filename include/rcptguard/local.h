@@ -217,6 +217,14 @@ typedef void local_edit_done(const struct local_edited *result, void *arg);
 int local_edit(struct local *l, const struct local_edit *edit, local_edit_done *done, void *arg);
 
 /*
+ * How many lines edits took out since the start (remove and prune), for who must tell them from
+ * what a hand did to the file. Any thread. What edits took out of a file that was read is in
+ * local_removing of later; what is in local_removed is missing in a file that is read later.
+ */
+uint64_t local_removing(const struct local *l);
+uint64_t local_removed(const struct local *l);
+
+/*
  * Reads WHAT of an edit, for who must know what it means before (protected domains): 0, or
  * ERR_SYNTAX with *why. *OUT must not be copied: KEY points into it, or into WHAT. Pure.
  */

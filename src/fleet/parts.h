@@ -51,6 +51,7 @@ struct kept {
     unsigned conflicts; /* in a row: somebody holds the file */
     int64_t warned_ms;  /* of objects that cannot be believed; mono, 0: never */
     int64_t said_ms;    /* that it is not taken */
+    uint64_t settled;   /* of local_removed: what is in it waits no more */
     struct fleet *fleet;
 };
 

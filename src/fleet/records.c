@@ -60,6 +60,15 @@ size_t records_count(const struct records *r)
     return r->count;
 }
 
+size_t records_count_set(const struct records *r)
+{
+    size_t set = 0;
+
+    for (size_t i = 0; i < r->count; i++)
+        set += r->list[i].of.text.len > 0;
+    return set;
+}
+
 uint64_t records_version(const struct records *r)
 {
     return r->highest;

@@ -36,6 +36,7 @@ struct records;
 struct records *records_new(void);    /* NULL: no memory */
 void records_free(struct records *r); /* NULL is fine */
 size_t records_count(const struct records *r);
+size_t records_count_set(const struct records *r); /* without deletions */
 
 /* The highest that was ever put, deletions and what was forgotten too; 0: none. It is kept in the
  * file: what is told next must be above it. */

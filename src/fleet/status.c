@@ -67,19 +67,10 @@ bool status_set_state(struct fleet *f, enum fleet_state state, const struct erro
     return changed;
 }
 
-static size_t count_set(const struct records *r)
-{
-    size_t set = 0;
-
-    for (size_t i = 0; i < records_count(r); i++)
-        set += records_at(r, i)->text.len > 0;
-    return set;
-}
-
 void status_show_kind(struct fleet *f, const struct kept *k)
 {
     struct fleet_kind_status fresh = {
-        .entries = count_set(k->base),
+        .entries = records_count_set(k->base),
         .waiting = k->waiting,
         .version = records_version(k->base),
         .agreed_at = k->agreed_at,

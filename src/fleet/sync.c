@@ -88,6 +88,7 @@ struct put {
 struct take {
     struct record_of record;
     bool in_file; /* says so already */
+    bool in_base;
 };
 
 /* An old deletion that is to be taken out of Redis; borrowed from the answer. */
@@ -110,6 +111,9 @@ struct round {
     int64_t time;     /* by the clock of Redis, when the round began */
     bool may_forget;  /* that clock can be believed */
     size_t vanished;  /* lines that nobody knows any more (has_outlived) */
+    size_t gone, all; /* from the file, that would be told; of so many that were agreed */
+    uint64_t removed; /* so many may be by edits */
+    bool puts_back;   /* the others are not */
     char key[128], counter[136], channel[80], message[128];
 };
 
@@ -126,6 +130,24 @@ static bool make_room(struct round *r, size_t wanted)
     r->takes = calloc(wanted + 1, sizeof *r->takes);
     r->removals = calloc(wanted + 1, sizeof *r->removals);
     return r->puts != NULL && r->takes != NULL && r->removals != NULL;
+}
+
+static void undecide(struct round *r)
+{
+    for (size_t i = 0; i < r->n_puts; i++) {
+        buf_free(&r->puts[i].what);
+        buf_free(&r->puts[i].text);
+        buf_free(&r->puts[i].sealed);
+    }
+    free(r->puts);
+    free(r->takes);
+    free(r->removals);
+    map_free(r->seen);
+    r->puts = NULL;
+    r->takes = NULL;
+    r->removals = NULL;
+    r->seen = NULL;
+    r->n_puts = r->n_takes = r->n_removals = r->no_room = r->vanished = 0;
 }
 
 static struct put *add_put(struct round *r, struct view what, struct view expected)
@@ -153,9 +175,15 @@ static int decide(struct round *r, struct view what, struct view raw,
     const struct record_of *base = records_find(r->k->base, what);
     const struct merge_side ours = side_of(base, r->time), theirs = side_of(remote, r->time);
     struct view file = kept_lines(&r->now, what);
+    bool is_gone = file.len == 0 && ours.text.len > 0, puts_back = is_gone && r->puts_back;
+    enum merge answer = merge_decide(&ours, puts_back ? ours.text : file, &theirs);
     struct put *p;
 
-    switch (merge_decide(&ours, file, &theirs)) {
+    if (is_gone && (answer == MERGE_TELL || answer == MERGE_BOTH))
+        r->gone++;
+    if (puts_back && answer != MERGE_TAKE)
+        r->takes[r->n_takes++] = (struct take){.record = *base, .in_base = true};
+    switch (answer) {
     case MERGE_NOTHING:
         break;
     case MERGE_TAKE:
@@ -288,14 +316,13 @@ static int decide_object(struct round *r, struct view what, struct view raw)
 static bool has_outlived(const struct round *r)
 {
     const struct records *base = r->k->base;
-    size_t set = 0, there = 0;
+    size_t set = records_count_set(base), there = 0;
 
     if (!r->may_forget || !merge_was_away(records_agreed_at(base), r->time) ||
         r->count < records_version(base) || r->hash.entries == 0)
         return false;
     for (size_t i = 0; i < records_count(base); i++) {
         const struct record_of *of = records_at(base, i);
-        set += of->text.len > 0;
         there += of->text.len > 0 && map_get(r->seen, of->what) != NULL;
     }
     return !merge_is_most(set - there, set);
@@ -318,7 +345,7 @@ static int decide_absent(struct round *r, const struct record_of *base, bool out
     return 0;
 }
 
-static int decide_all(struct round *r)
+static int decide_each(struct round *r)
 {
     size_t n = r->hash.entries, n_base = records_count(r->k->base);
     struct scan_at at = {0};
@@ -342,6 +369,32 @@ static int decide_all(struct round *r)
             rc = decide(r, what, view_of(""), NULL);
     }
     return rc;
+}
+
+/*
+ * Somebody emptied the file, or an editor on a full disk did: a mistake must not be told to all
+ * relays. What edits took out since the last comparison that left nothing was meant. They are known
+ * for as long as the daemon runs; where it is started anew before Redis is back they count as a
+ * hand's.
+ */
+static bool is_lost(const struct round *r)
+{
+    size_t n = r->gone > r->removed ? r->gone - (size_t)r->removed : 0;
+
+    return merge_is_most(n, records_count_set(r->k->base));
+}
+
+static int decide_all(struct round *r)
+{
+    int rc = decide_each(r);
+
+    if (rc < 0 || !is_lost(r))
+        return rc;
+    undecide(r);
+    r->puts_back = true;
+    r->all = records_count_set(r->k->base);
+    r->k->refused = 0;
+    return decide_each(r);
 }
 
 /* ---- telling -------------------------------------------------------------------------------- */
@@ -459,7 +512,8 @@ static int take_all(struct round *r, struct error *why)
     int rc = n == 0 ? 0 : kept_write(r->k, &r->now, changes, n, why);
     free(changes);
     for (size_t i = 0; rc == 0 && i < r->n_takes; i++)
-        rc = agree(r, &r->takes[i].record) < 0 ? no_memory(why) : 0;
+        if (!r->takes[i].in_base && agree(r, &r->takes[i].record) < 0)
+            rc = no_memory(why);
     if (rc == 0 && r->vanished > 0)
         records_forget_deleted(r->k->base, OUTLIVED + 1);
     return rc;
@@ -585,6 +639,16 @@ static void note_agreed(struct round *r)
             local_kind_text(k->kind), (int)(MERGE_KEPT_S / 86400), r->vanished);
 }
 
+static void warn_of_loss(const struct round *r)
+{
+    const struct kept *k = r->k;
+
+    log_warning("fleet",
+                "%s lost %zu of %zu lines, and not by rcptguard's edits: they are put back, and no "
+                "other relay is told; if it was meant, take them out with `rcptguard %s`",
+                k->file, r->gone, r->all, k->kind == LOCAL_BLOCKS ? "unblock" : "unexclude");
+}
+
 static int bring_together(struct round *r, struct error *why)
 {
     int rc = decide_all(r);
@@ -607,6 +671,8 @@ static int bring_together(struct round *r, struct error *why)
     }
     if (rc == 0)
         r->k->conflicts = 0;
+    if (rc == 0 && r->puts_back)
+        warn_of_loss(r);
     r->k->no_room = r->no_room;
     if (rc == 0 && told == 0 && (told = forget_old(r, why)) == 0)
         note_agreed(r);
@@ -625,15 +691,7 @@ static void name_keys(struct round *r)
 
 static void round_free(struct round *r)
 {
-    for (size_t i = 0; i < r->n_puts; i++) {
-        buf_free(&r->puts[i].what);
-        buf_free(&r->puts[i].text);
-        buf_free(&r->puts[i].sealed);
-    }
-    free(r->puts);
-    free(r->takes);
-    free(r->removals);
-    map_free(r->seen);
+    undecide(r);
     scan_free(&r->hash);
     kept_text_free(&r->now);
 }
@@ -644,9 +702,11 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
 
     k->refused = 0;
     name_keys(&r);
+    uint64_t removed = local_removed(k->local);
     int rc = kept_read(f, k, &r.now, why);
     if (rc < 0)
         return error_set(why, ERR_REFUSED, "%s", why->text);
+    r.removed = local_removing(k->local) - k->settled;
     rc = ask_time(&r, why);
     if (rc == 0)
         rc = ask(&r, why);
@@ -655,6 +715,8 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
     k->waiting = still_waiting(&r);
     if (rc == 0)
         k->agreed_at = clock_now();
+    if (rc == 0 && k->waiting == 0)
+        k->settled = removed;
     round_free(&r);
     return rc;
 }

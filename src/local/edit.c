@@ -92,7 +92,10 @@ static int attempt(struct edit_job *j, struct edit_file *f, struct buf *base)
             put_in_force(j, base, false);
         return 0;
     }
+    uint64_t lines = j->edit.action == LOCAL_ADD ? 0 : j->text.lines;
+    atomic_fetch_add(&j->local->removing, lines);
     int rc = edit_file_write(f, buf_view(base), buf_view(&j->text.text), &j->text.why);
+    atomic_fetch_add(&j->local->removed, lines);
     if (rc < 0) {
         fail(j);
         return rc;
@@ -235,6 +238,16 @@ int local_edit(struct local *l, const struct local_edit *edit, local_edit_done *
     if (rc < 0)
         drop(j);
     return rc;
+}
+
+uint64_t local_removing(const struct local *l)
+{
+    return atomic_load(&l->removing);
+}
+
+uint64_t local_removed(const struct local *l)
+{
+    return atomic_load(&l->removed);
 }
 
 void local_edit_forget(struct local *l)

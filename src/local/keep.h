@@ -32,8 +32,9 @@ struct local {
     struct watch *watch;
     struct task start, deliver;
     _Atomic(struct change *) mailbox;
-    int64_t impatient_until_ms; /* after an edit that waited in vain; mono */
-    struct edit_job *jobs;      /* edits under way; the loop's */
+    int64_t impatient_until_ms;         /* after an edit that waited in vain; mono */
+    struct edit_job *jobs;              /* edits under way; the loop's */
+    _Atomic uint64_t removing, removed; /* lines; counted before they are written, and after */
 };
 
 /*

@@ -170,6 +170,8 @@ struct local *local_new(const struct local_config *config, const struct address_
         return NULL;
     }
     atomic_init(&l->mailbox, NULL);
+    atomic_init(&l->removing, 0);
+    atomic_init(&l->removed, 0);
     read_good(l);
     *first = read_now(l, true);
     local_save_good(l);

@@ -5,10 +5,12 @@ import hashlib
 import hmac
 import re
 
+PREFIX = b"rcptguard:"
 
 def seal(secret, kind, name, version, body, relay="mx-of-the-test"):
     """An object as seal.h says."""
-    key = hmac.digest(b"rcptguard fleet 1", secret.encode(), hashlib.sha256) if secret else bytes(32)
+    scope = len(PREFIX).to_bytes(8, "big") + PREFIX + secret.encode()
+    key = hmac.digest(b"rcptguard fleet 2", scope, hashlib.sha256) if secret else bytes(32)
     mac = hmac.new(key, digestmod=hashlib.sha256)
     for part in ("rcptguard1", kind, name, relay):
         mac.update(len(part.encode()).to_bytes(8, "big") + part.encode())

@@ -942,3 +942,64 @@ def test_a_big_base_is_not_written_at_each_edit(fleet, redis):
     relay.stop()
     kept = agreed_file(relay).read_text()
     assert "deleted" in kept[kept.index(f"{LISTED[2]}rcptguard1"):] and "more39@example.net" in kept
+
+
+# a file that lost its lines
+
+
+def put_lines(relay, n, more=""):
+    """By hand, and told with an edit."""
+    path = relay.state / "fleet" / "exclusions"
+    path.write_text(path.read_text() + "".join(f"r{i}@example.net{more}\n" for i in range(n)))
+    exclude(relay, LISTED[1])
+    wait_until("all is agreed", lambda: status(relay)["exclusions"]["count"] == n + 1)
+    return path
+
+
+def test_a_file_that_lost_most_of_its_lines(two):
+    """It is told to nobody, and comes back; what was typed meanwhile counts."""
+    path = put_lines(two[0], 30)
+    wait_agree(two)
+    path.write_text("# nothing\n" + "r3@example.net\n")
+    exclude(two[0], LISTED[2])  # which makes it compare
+    two[0].wait_log(r"fleet/exclusions lost 30 of 31 lines.*rcptguard unexclude")
+    two[1].wait_free(LISTED[2])
+    wait_agree(two)
+    assert len(lines(two[0])) == 32 and lines(two[0]) == lines(two[1])
+    assert "# nothing" in path.read_text()
+    # Some lines may go by hand, and what others take out meanwhile stays out.
+    path.write_text(path.read_text().replace("r7@example.net\n", ""))
+    assert unexclude(two[1], LISTED[1]) == 200
+    two[0].wait_blocked(LISTED[1])
+    wait_until("it is told", lambda: len(lines(two[1])) == 30)
+    wait_agree(two)
+
+
+def test_an_empty_file_and_redis_was_emptied(two, redis):
+    path = put_lines(two[0], 30)
+    wait_agree(two)
+    two[1].stop()
+    redis.kill()
+    wait_until("it is seen", lambda: status(two[0])["state"] == "away")
+    path.write_text("")
+    redis.start()
+    wait_until("all is offered", lambda: redis.call("HLEN", HASH) == "31", 20)
+    wait_until("and back in the file", lambda: len(lines(two[0])) == 31)
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_most_lines_are_taken_out_by_edits(two, redis, away):
+    """All at once, when they are over; and one after the other, while Redis is away."""
+    put_lines(two[0], 30, "" if away else " until=2020-01-01")
+    wait_agree(two)
+    if away:
+        redis.kill()
+        wait_until("it is seen", lambda: status(two[0])["state"] == "away")
+        for i in range(30):
+            assert unexclude(two[0], f"r{i}@example.net") == 200
+        redis.start()
+    else:
+        assert two[0].command("exclusions", "--prune").returncode == 0
+    wait_until("both have one line", lambda: [len(lines(relay)) for relay in two] == [1, 1], 20)
+    wait_agree(two)
+    assert "lost" not in two[0].log()

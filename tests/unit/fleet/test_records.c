@@ -48,6 +48,7 @@ static void test_put_and_find(void **state)
     assert_int_equal(put(r, "a", 5, "a x\n"), 0);
     assert_int_equal(put(r, "b", 7, ""), 0);
     assert_int_equal(records_count(r), 2);
+    assert_int_equal(records_count_set(r), 1);
     assert_true(records_version(r) == 7);
     must_have(r, "a", 5, "a x\n");
     must_have(r, "b", 7, "");
