@@ -38,8 +38,10 @@ THREAD_SRCS := $(sort $(wildcard tests/thread/test_*.c))
 THREAD_BINS := $(THREAD_SRCS:tests/thread/%.c=$(BUILD)/thread/%)
 FUZZ_SRCS   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BINS   := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-BENCH_SRCS  := $(sort $(wildcard tests/bench/*.c))
-BENCH_BINS  := $(BENCH_SRCS:tests/bench/%.c=$(BUILD)/bench/%)
+# Others' indexes, to compare ours with, where their libraries are.
+BENCH_MISSING = $(if $(wildcard /usr/include/cdb.h),,tests/bench/index_tinycdb.c) $(if $(wildcard /usr/include/lmdb.h),,tests/bench/index_lmdb.c)
+BENCH_SRCS   = $(filter-out $(BENCH_MISSING),$(sort $(wildcard tests/bench/*.c)))
+BENCH_BINS   = $(BENCH_SRCS:tests/bench/%.c=$(BUILD)/bench/%)
 
 # One line a command; `make V=1` shows them whole.
 ifneq ($(V),1)
@@ -87,7 +89,10 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB)
 $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) -lm -pthread
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(PKG_LIBS) $(BENCH_LIBS) -lm -pthread
+
+$(BUILD)/bench/index_tinycdb: BENCH_LIBS = -lcdb
+$(BUILD)/bench/index_lmdb: BENCH_LIBS = -llmdb
 
 # The pages that hold a table of the program. They are in the repository, so that nobody needs this to install.
 MAN_MADE := man/rcptguard.1 man/rcptguard.conf.5
@@ -110,7 +115,12 @@ unit: $(UNIT_BINS)
 # Ratios measured in one run; ARGS=--help lists what can be chosen.
 .PHONY: bench
 bench: all $(BENCH_BINS)
-	@$(PYTHON) tests/bench/bench.py $(BUILD) $(ARGS)
+	@$(PYTHON) -B tests/bench/bench.py $(BUILD) $(ARGS)
+
+# docs/benchmarks.md of what a bench wrote to JSON; needs gnuplot.
+.PHONY: bench-report
+bench-report:
+	@$(PYTHON) -B tests/bench/report.py $(JSON)
 
 .PHONY: format
 format:

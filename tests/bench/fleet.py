@@ -1,111 +1,93 @@
-"""The part `fleet` of the bench: what sharing through Redis costs those who ask.
-
-Throughput of three daemons with the same list: without Redis, with one that is well (lists, exclusions
-and blocks are shared), and with one that hangs: it was stopped, so calls end by their deadlines. Daemon
-and load share a CPU, rounds interleave. The daemon's threads besides the loop must not be felt.
+"""
+The part `fleet`: a list on its way through Redis. How long from a changed list until the relay that
+fetched it has it in force, and until another has that took it from Redis; and the bytes that Redis holds
+then. (What Redis costs those who ask is in features.py.)
 """
 
-import os
-import pwd
+import functools
+import http.server
 import shutil
-import signal
 import statistics
-import sys
+import threading
+import time
 
-from servers import Server, ask
+import nameservers
+from features import REDIS
+from measure import median
+from servers import READY_S, Daemon, Feed, http as call, wait_blocked
 
-CONFIG = """\
-[daemon]
-user       = {user}
-state_dir  = {dir}/state
-log_target = stderr
-
-[policy]
-listen      = unix:{dir}/policy
-socket_mode = 0600
-contact     = helpdesk@example.org
-
-[exclusions]
-file = {dir}/exclusions
-
-[feed bench]
-url     = file:{dir}/feed
-format  = entries
-
-[admin]
-listen = unix:{dir}/admin.sock
-"""
-
-REDIS = """
-[redis]
-url    = {url}
-secret = of the bench
-share  = lists exclusions blocks
-"""
-
-LISTED = "someone@listed.example.org"
+JUST_NOW_S = 2.5  # what was fetched since is new enough, also for a person
 
 
-class Daemon(Server):
-    def __init__(self, bench, name, redis):
-        self.dir = f"{bench.dir}/fleet-{name.replace(' ', '-')}"
-        os.makedirs(f"{self.dir}/state", 0o700)
-        with open(f"{self.dir}/exclusions", "wb"):
-            pass
-        with open(f"{self.dir}/feed", "w", encoding="ascii") as f:
-            f.write(LISTED + "\n")
-            f.writelines(f"u{i:07d}@listed.example.org\n" for i in range(bench.options.entries))
-        with open(f"{self.dir}/conf", "w", encoding="ascii") as f:
-            f.write(CONFIG.format(dir=self.dir, user=pwd.getpwuid(os.geteuid()).pw_name))
-            if redis is not None:
-                f.write(REDIS.format(url=redis.unix))
-        with open(f"{self.dir}/log", "wb") as log:
-            super().__init__(name, [bench.program("rcptguardd"), "-c", f"{self.dir}/conf"],
-                             {"unix": f"unix:{self.dir}/policy"}, log, bench.one_cpu)
-        bench.servers[name] = self
-        bench.wait_until(f"{name} has its list",
-                         lambda: (ask(f"{self.dir}/policy", LISTED) or "").startswith("action=5"))
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 class Fleet:
     def __init__(self, bench):
         self.bench, self.options = bench, bench.options
+        self.runs = bench.results["fleet"] = []
 
     def run(self):
         if not shutil.which("redis-server"):
             print("\nfleet: skipped, redis-server is missing")
             return
-        sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "integration"))
         from redisserver import Redis
 
-        well, hanging = Redis(), Redis()
+        self.redis = Redis().start()
+        publisher = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(Quiet, directory=self.bench.dir))
+        threading.Thread(target=publisher.serve_forever, daemon=True).start()
         try:
-            well.start(), hanging.start()
-            daemons = [Daemon(self.bench, "without Redis", None),
-                       Daemon(self.bench, "with Redis", well),
-                       Daemon(self.bench, "with one that hangs", hanging)]
-            hanging.process.send_signal(signal.SIGSTOP)
-            self.compare(daemons)
-            for daemon in daemons:
-                daemon.stop()
+            self.feed = Feed(f"{self.bench.dir}/published", self.options.entries[0],
+                             f"http://127.0.0.1:{publisher.server_port}/published")
+            self.relays = [self.relay("first relay"), self.relay("second relay")]
+            for _ in range(self.options.rounds):
+                self.runs.append(self.publish())
+            for relay in self.relays:
+                relay.stop()
         finally:
-            hanging.process.send_signal(signal.SIGCONT)
-            well.close(), hanging.close()
+            publisher.shutdown()
+            self.redis.close()
+        self.report()
 
-    def compare(self, daemons):
-        o, bench = self.options, self.bench
-        runs = {daemon.name: [] for daemon in daemons}
-        for _ in range(o.rounds):
-            for daemon in daemons:
-                runs[daemon.name].append(bench.load(
-                    daemon, "unix", o.connections[0],
-                    ["-s", str(o.seconds)], bench.one_cpu))
-        bench.results["fleet"] = runs
-        print(f"\nfleet, {o.rounds} interleaved rounds of {o.seconds} s, medians, daemon and load on "
-              f"one CPU, {o.connections[0]} connections, unix, {o.entries} entries")
-        print(f"{'':24} {'per second':>10} {'ratio':>6}")
-        for name, of_it in runs.items():
-            rate = statistics.median(run["per_second"] for run in of_it)
-            ratio = statistics.median(run["per_second"] / bare["per_second"]
-                                      for run, bare in zip(of_it, runs["without Redis"]))
-            print(f"{name:24} {rate:10.0f} {ratio:6.3f}", flush=True)
+    def relay(self, name):
+        daemon = Daemon(self.bench, name, feed=self.feed, cpus=set(self.bench.cpus),
+                        more=REDIS.format(url=self.redis.unix))
+        self.bench.wait_until("the fleet is up", lambda: nameservers.status(daemon)
+                              .get("fleet", {}).get("state") == "up")
+        return daemon
+
+    def publish(self):
+        self.feed.write()
+        time.sleep(JUST_NOW_S)
+        waits = {}
+
+        def wait(relay):
+            if wait_blocked(relay.policy, self.feed.marker(), READY_S, pause=0.002):
+                waits[relay.name] = time.monotonic() - started
+
+        threads = [threading.Thread(target=wait, args=(relay,)) for relay in self.relays]
+        started = time.monotonic()
+        for thread in threads:
+            thread.start()
+        call(self.relays[0].admin, "/v1/feeds/bench/refresh", "POST")
+        for thread in threads:
+            thread.join()
+        if len(waits) < len(self.relays):
+            raise SystemExit("bench: the list did not come through Redis")
+        keys = self.redis.call("--scan", "--pattern", "rcptguard:*").split()
+        return {"fetched_s": waits["first relay"], "taken_s": waits["second relay"],
+                "redis_bytes": sum(self.bytes_of(key) for key in keys)}
+
+    def bytes_of(self, key):
+        return int(self.redis.call("MEMORY", "USAGE", key))
+
+    def report(self):
+        first, second = (median(self.runs, field) for field in ("fetched_s", "taken_s"))
+        held = median(self.runs, "redis_bytes")
+        more = statistics.median(run["taken_s"] - run["fetched_s"] for run in self.runs)
+        print(f"\nfleet, a list of {self.options.entries[0]} entries, medians of "
+              f"{self.options.rounds}: in force where it was fetched after {first:.2f} s, on another "
+              f"relay after {second:.2f} s ({more:+.2f} s); {held / 1e6:.1f} MB in Redis")

@@ -9,21 +9,17 @@ postfwd compares with each entry of a list in turn, so it is given a thousand of
 """
 
 import os
-import pathlib
 import shutil
 import signal
 import smtplib
-import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 
-from servers import cpu_seconds, free_port
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-import postfix  # noqa: E402
+import postfix
+from measure import interleave, median, ratio
+from servers import Daemon, cpu_seconds, free_port
 
 RECIPIENTS = 500  # a transaction; smtpd_recipient_limit is 1000
 LISTED_EVERY = 100
@@ -32,7 +28,7 @@ FEW = 1000
 POLICY = "check_policy_service {{ {0}, timeout=3s, max_ttl=60s, default_action=DUNNO }}"
 
 # For sessions that never end.
-ENDLESS = """
+ENDLESS = """\
 smtpd_client_connection_count_limit = 0
 smtpd_soft_error_limit = 1000000001
 smtpd_hard_error_limit = 1000000000
@@ -78,12 +74,9 @@ class Client(threading.Thread):
 
 
 class Relay:
-    """BENCH has started rcptguardd with its list."""
-
     def __init__(self, bench):
-        self.bench = bench
-        self.options = bench.options
-        self.postfix = postfix.Postfix("inet:127.0.0.1:1")  # of its own smtpd, which nobody asks
+        self.bench, self.options = bench, bench.options
+        self.entries = self.options.entries[0]
         self.kinds = {}  # name -> (port, entries)
         self.postfwd = None  # a directory of its own, while it runs
 
@@ -100,14 +93,14 @@ class Relay:
         known = subprocess.run(["postconf", "-m"], capture_output=True, text=True).stdout.split()
         source = self.postfix.config / "listed"
         with open(source, "w", encoding="ascii") as file:
-            file.writelines(f"{line} 550 5.7.1 on a blocklist\n"
-                            for line in self.bench.feed.fixed.split())
+            for rows in self.daemon.feed.rows():
+                file.write(rows.replace("\n", " 550 5.7.1 on a blocklist\n"))
         for kind in ("hash", "lmdb", "cdb"):
             if kind in known:
                 subprocess.run(["postmap", "-c", self.postfix.config, f"{kind}:{source}"],
                                check=True)
                 self.add(kind, f"check_recipient_access {kind}:{source}",
-                         self.options.entries)
+                         self.entries)
 
     def start_postfwd(self):
         program = shutil.which("postfwd") or shutil.which("postfwd", path="/usr/sbin")
@@ -116,7 +109,7 @@ class Relay:
             return
         path, port = f"{self.bench.dir}/few", free_port()
         with open(path, "w", encoding="ascii") as file:
-            file.write("\n".join(self.bench.feed.fixed.split()[:FEW]) + "\n")
+            file.writelines(f"u{i:07d}@listed.example.org\n" for i in range(FEW))
         with open(f"{path}.rules", "w", encoding="ascii") as file:
             file.write(POSTFWD_RULES.format(path=path))
         # It goes into the background by itself, without which it reads its standard input.
@@ -136,25 +129,23 @@ class Relay:
         shutil.rmtree(self.postfwd)
 
     def prepare(self):
-        with open(self.postfix.config / "main.cf", "a", encoding="ascii") as main:
-            main.write(ENDLESS)
+        subprocess.run(["postconf", "-c", self.postfix.config, "-e", *ENDLESS.splitlines()],
+                       check=True)
         self.add("none", "reject_non_fqdn_recipient", 0)
         # smtpd of Postfix is user postfix, and the bench's socket is root's.
-        os.chmod(f"{self.bench.dir}/policy", 0o666)
-        os.chmod(self.bench.dir, 0o711)
-        for transport in ("unix", "tcp"):
-            where = self.bench.servers["rcptguardd"].endpoints[transport]
-            self.add(f"rcptguard-{transport}", POLICY.format(where), self.options.entries)
+        os.chmod(self.daemon.policy, 0o666)
+        for path in (self.bench.dir, self.daemon.dir):
+            os.chmod(path, 0o711)
+        for transport, where in self.daemon.endpoints.items():
+            self.add(f"rcptguard-{transport}", POLICY.format(where), self.entries)
         self.add_maps()
         self.start_postfwd()
         self.postfix.start()
 
-    def round(self, name):
-        """(recipients a second, CPU seconds a million of rcptguardd)."""
+    def measure(self, name):
         port, entries = self.kinds[name]
         clients = [Client(port, n, max(entries, 1)) for n in range(self.options.sessions)]
-        pid = self.bench.servers["rcptguardd"].pid
-        cpu, begin = cpu_seconds(pid), time.monotonic()
+        cpu, begin = cpu_seconds(self.daemon.pid), time.monotonic()
         for client in clients:
             client.start()
         time.sleep(self.options.seconds)
@@ -166,31 +157,32 @@ class Relay:
         done = sum(client.done for client in clients)
         if name != "none":
             self.bench.results["wrong"] += sum(client.wrong for client in clients)
-        return done / seconds, (cpu_seconds(pid) - cpu) * 1e6 / max(done, 1)
+        return {"per_second": done / seconds,
+                "cpu_s_per_million": (cpu_seconds(self.daemon.pid) - cpu) * 1e6 / max(done, 1)}
 
     def run(self):
         if not postfix.installed():
             print("Postfix is not here: the part postfix is left out")
             return
+        self.postfix = postfix.Postfix("inet:127.0.0.1:1")  # of its own smtpd, which nobody asks
+        self.daemon = Daemon(self.bench, "of Postfix", self.entries, cpus=set(self.bench.cpus))
         try:
             self.prepare()
-            runs = {name: [] for name in self.kinds}
-            for _ in range(self.options.rounds):
-                for name in self.kinds:
-                    runs[name].append(self.round(name))
+            self.report(interleave(self.options.rounds, [
+                (name, lambda name=name: self.measure(name)) for name in self.kinds]))
         finally:
             self.postfix.close()
             self.stop_postfwd()
-        self.report(runs)
+        self.daemon.stop()
 
     def report(self, runs):
-        self.bench.results["postfix"] = runs
+        rows = self.bench.results["postfix"] = {}
         print(f"\nrecipients a second through smtpd, {self.options.sessions} sessions, "
-              f"{self.options.entries} entries, 1% listed, medians of {self.options.rounds}")
+              f"{self.entries} entries, 1% listed, medians of {self.options.rounds}")
         print(f"{'policy':16} {'rcpt/s':>9} {'ratio':>7} {'CPU s a million, rcptguardd':>28}")
-        for name, rounds in runs.items():
-            rate = statistics.median(r for r, _ in rounds)
-            ratio = statistics.median(r / n for (r, _), (n, _) in zip(rounds, runs["none"]))
-            cpu = statistics.median(c for _, c in rounds)
-            print(f"{name:16} {rate:9.0f} {ratio:7.3f} "
-                  f"{f'{cpu:.1f}' if name.startswith('rcptguard') else '':>28}")
+        for name, of_it in runs.items():
+            row = rows[name] = {"per_second": median(of_it, "per_second"),
+                                "ratio": ratio(of_it, runs["none"], "per_second"),
+                                "cpu_s_per_million": median(of_it, "cpu_s_per_million")}
+            ours = f"{row['cpu_s_per_million']:.1f}" if name.startswith("rcptguard") else ""
+            print(f"{name:16} {row['per_second']:9.0f} {row['ratio']:7.3f} {ours:>28}")
