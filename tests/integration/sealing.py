@@ -7,6 +7,7 @@ import re
 
 PREFIX = b"rcptguard:"
 
+
 def seal(secret, kind, name, version, body, relay="mx-of-the-test"):
     """An object as seal.h says."""
     scope = len(PREFIX).to_bytes(8, "big") + PREFIX + secret.encode()
