@@ -287,7 +287,7 @@ def test_who_comes_later_takes_it(fleet, redis, publisher):
     fleet[1].wait_blocked("u199@example.org")
     assert publisher.fetches() == 1
     # It knows the ETag too, when it is its turn.
-    assert fleet[1].feed_status("main")["state"] == "accepted"
+    fleet[1].wait_feed("main", state="accepted")
     not_just_now()
     assert fleet[1].refresh("main")[1]["state"] == "unchanged"
     assert publisher.requests[-1][1]["if-none-match"] == publisher.etag
@@ -535,10 +535,12 @@ def test_redis_is_full(fleet, redis, publisher):
     fleet.wait_blocked("u199@example.org")
     assert publisher.fetches() == 5 and not keys(redis, "rcptguard:list:*")
     for relay in fleet:
-        assert len(warnings(relay, "OOM")) == 1
+        # Of lists, once; that the relays cannot be compared is another matter.
+        assert len([line for line in warnings(relay, "OOM") if "rcptguard:relays" not in line]) == 1
     for relay in fleet:
         relay.refresh("main")
-        assert len(warnings(relay, "OOM")) == 1
+        # Of lists, once; that the relays cannot be compared is another matter.
+        assert len([line for line in warnings(relay, "OOM") if "rcptguard:relays" not in line]) == 1
     redis.call("CONFIG", "SET", "maxmemory", "0")
     fleet[0].refresh("main")
     wait_put(redis)
