@@ -1,7 +1,7 @@
 # Tests, helpers and the two commands of the README. Included at the end of the Makefile.
 
-ASAN := BUILD=build/asan OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"
-TSAN := BUILD=build/tsan OPT="-O1 -g" SAN="-fsanitize=thread"
+ASAN := BUILD=build/asan OPT="-O1 -g1" SAN="-fsanitize=address,undefined -fno-sanitize-recover=all"
+TSAN := BUILD=build/tsan OPT="-O1 -g1" SAN="-fsanitize=thread"
 # ThreadSanitizer of Debian 12 does not know how wide newer kernels spread memory.
 NO_ASLR := $(if $(shell setarch -R true 2>&1),,setarch -R)
 PYTEST := $(PYTHON) -B -m pytest -p no:cacheprovider -q --tb=short
