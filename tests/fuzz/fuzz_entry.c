@@ -1,22 +1,16 @@
 /*
  * Entries: what is good prints as a row that means the same, and matches the recipients that it
- * is about and only those; what is bad says why.
+ * is about and only those; what is bad says why. Of ASCII the model says what it means.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "rcptguard/address.h"
+#include "model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct address_options some_options[] = {
     {"+", true}, {"", false}, {"+-", true}, {".x", true}};
-
-static void must(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static char line[4 * ENTRY_MAX_BYTES];
 
@@ -59,6 +53,26 @@ static unsigned labels(struct view domain)
     return count;
 }
 
+static void check_model(struct view what, const struct address_options *options,
+                        enum entry_result result, const struct entry *e)
+{
+    static struct model_entry m;
+
+    switch (model_entry(what, options, &m)) {
+    case MODEL_GOOD:
+        must(result == ENTRY_GOOD && e->kind == m.kind && view_eq(e->key, model_view(&m.key)));
+        break;
+    case MODEL_ROOT:
+        must(result == ENTRY_ROOT);
+        break;
+    case MODEL_BAD:
+        must(result == ENTRY_BAD);
+        break;
+    case MODEL_UNSURE:
+        break;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct entry *e;
@@ -70,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     const struct address_options *options = &some_options[data[0] % 4];
     enum entry_result result = entry_parse(view_make(data + 1, size - 1), options, e, &why);
+    check_model(view_make(data + 1, size - 1), options, result, e);
     if (result == ENTRY_BAD)
         must(why.code == ERR_SYNTAX && why.text[0] != '\0');
     if (result != ENTRY_GOOD)
