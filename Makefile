@@ -89,6 +89,12 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< tests/fuzz/replay_main.c $(LIB) $(PKG_LIBS) -pthread
 
+# The same with a fuzzer in the place of that main; see scripts/fuzz.
+$(BUILD)/fuzzer/%: tests/fuzz/fuzz_%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) $(ALL_LDFLAGS) $(FUZZER) -o $@ $< $(LIB) $(PKG_LIBS) -pthread
+
 $(BUILD)/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

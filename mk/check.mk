@@ -5,10 +5,8 @@ TSAN := BUILD=build/tsan OPT="-O1 -g1" SAN="-fsanitize=thread"
 # ThreadSanitizer of Debian 12 does not know how wide newer kernels spread memory.
 NO_ASLR := $(if $(shell setarch -R true 2>&1),,setarch -R)
 PYTEST := $(PYTHON) -B -m pytest -p no:cacheprovider -q --tb=short
-FUZZ_SECONDS ?= 60
-FUZZ_CC ?= clang
 
-.PHONY: run check deps lint replay integration thread unit-asan thread-tsan fuzz-corpus fuzz tidy help
+.PHONY: run check deps lint replay integration thread unit-asan thread-tsan fuzz-corpus fuzz fuzz-merge tidy help
 
 run:
 	@exec scripts/run
@@ -44,14 +42,14 @@ fuzz-replay: $(FUZZ_BINS)
 fuzz-corpus:
 	@$(MAKE) --no-print-directory $(ASAN) fuzz-replay
 
-# Real fuzzing, FUZZ_SECONDS a target; what it finds goes to build/fuzzing.
-fuzz: $(FUZZ_SRCS)
-	@set -e; mkdir -p build/fuzzing; for f in $(FUZZ_SRCS); do n=$$(basename $$f .c); n=$${n#fuzz_}; \
-	    echo "== $$n"; mkdir -p build/fuzzing/$$n tests/fuzz/corpus/$$n; \
-	    $(FUZZ_CC) $(ALL_CPPFLAGS) -Isrc -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined \
-	        -fno-sanitize-recover=all -o build/fuzzing/fuzz_$$n $$f $(SRCS) $(PKG_LIBS) -pthread; \
-	    build/fuzzing/fuzz_$$n -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-	        -artifact_prefix=build/fuzzing/$$n- build/fuzzing/$$n tests/fuzz/corpus/$$n; done
+# Real fuzzing with MINUTES, TARGETS, ENGINE: see scripts/fuzz. What it finds goes to build/fuzzing.
+fuzz:
+	@scripts/need fuzz
+	@scripts/fuzz
+
+fuzz-merge:
+	@scripts/need fuzz
+	@ENGINE=libfuzzer scripts/fuzz merge
 
 tidy:
 	@clang-tidy --quiet $(SRCS) $(MAINS) -- $(ALL_CPPFLAGS) -Isrc -std=c11
@@ -70,7 +68,8 @@ help:
 	@echo 'make replay       what a real Postfix was seen to send   ARGS=... goes to pytest'
 	@echo 'make integration  real Postfix, nginx, editors, kill -9  ARGS=... goes to pytest; root'
 	@echo 'make fuzz-corpus  all fuzz inputs once, under sanitizers'
-	@echo 'make fuzz         real fuzzing with clang, FUZZ_SECONDS=60 a target'
+	@echo 'make fuzz         all fuzz targets side by side   MINUTES=10 TARGETS="policy config" ENGINE=afl'
+	@echo 'make fuzz-merge   takes inputs that reach new code into tests/fuzz/corpus'
 	@echo 'make bench        speed and memory, as ratios   ARGS=--help; what it compares with: scripts/need bench'
 	@echo 'make bench-report docs/benchmarks.md of JSON=FILE, which a bench wrote'
 	@echo 'make man          the manual pages, from man/*.in and the tables of the program'
