@@ -37,6 +37,11 @@ enum entry_kind {
 };
 #define ENTRY_BIT(kind) (1u << (kind))
 
+/* The kinds that name an address or domain, the most specific of one name first (rule 7): `*.d`
+ * says less than `.d`. */
+#define ENTRY_NAME_KINDS 4
+extern const enum entry_kind entry_by_specificity[ENTRY_NAME_KINDS];
+
 enum address_state {
     ADDRESS_OK,
     ADDRESS_NO_DOMAIN,  /* no '@': always DUNNO */

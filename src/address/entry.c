@@ -14,6 +14,9 @@
 _Static_assert(sizeof((struct entry *)0)->text >= 2 * ENTRY_MAX_BYTES + 3,
                "every row of ASCII fits, quoted");
 
+const enum entry_kind entry_by_specificity[ENTRY_NAME_KINDS] = {ENTRY_ADDRESS, ENTRY_DOMAIN,
+                                                                ENTRY_BELOW, ENTRY_TREE};
+
 static enum entry_result bad(struct error *why, const char *what, struct view row)
 {
     error_set(why, ERR_SYNTAX, "%.*s: %s", SHOWN(row), what);

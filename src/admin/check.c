@@ -27,7 +27,8 @@ static json_t *keys_json(const struct address *address, bool *cut)
     *cut = false;
     for (unsigned i = 0; i < address->n_keys; i++) {
         const struct address_key *key = &address->keys[i];
-        for (int kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++) {
+        for (size_t k = 0; k < ENTRY_NAME_KINDS; k++) {
+            enum entry_kind kind = entry_by_specificity[k];
             if ((key->kinds & ENTRY_BIT(kind)) == 0)
                 continue;
             bytes += key->name.len;
@@ -35,7 +36,7 @@ static json_t *keys_json(const struct address *address, bool *cut)
                 *cut = true;
                 return keys;
             }
-            json_array_append_new(keys, entry_json((enum entry_kind)kind, key->name));
+            json_array_append_new(keys, entry_json(kind, key->name));
         }
     }
     return keys;

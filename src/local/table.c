@@ -364,10 +364,9 @@ static void match_name(const struct local_table *table, enum local_subject subje
 
     if (chain == NULL)
         return;
-    /* enum entry_kind goes from the most specific to the least. */
-    for (enum entry_kind kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++)
-        if (kinds & ENTRY_BIT(kind))
-            match_chain(table, *chain, kind, now, out);
+    for (size_t i = 0; i < ENTRY_NAME_KINDS; i++)
+        if (kinds & ENTRY_BIT(entry_by_specificity[i]))
+            match_chain(table, *chain, entry_by_specificity[i], now, out);
 }
 
 static bool has_any(const struct local_table *table, enum local_subject subject)
@@ -430,9 +429,10 @@ const struct local_line *local_table_block(const struct local_table *table,
         const uint64_t *chain = map_get(table->by_name[LOCAL_RECIPIENT], key->name);
         if (chain == NULL)
             continue;
-        for (enum entry_kind kind = ENTRY_ADDRESS; kind <= ENTRY_BELOW; kind++) {
-            const struct local_line *e =
-                key->kinds & ENTRY_BIT(kind) ? block_of(table, *chain, kind, now) : NULL;
+        for (size_t k = 0; k < ENTRY_NAME_KINDS; k++) {
+            const struct local_line *e = key->kinds & ENTRY_BIT(entry_by_specificity[k])
+                                             ? block_of(table, *chain, entry_by_specificity[k], now)
+                                             : NULL;
             if (e != NULL) {
                 *key_number = i;
                 return e;

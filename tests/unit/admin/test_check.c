@@ -49,7 +49,7 @@ static void test_rejected(void **state)
         text, "{\"action\":\"550 5.7.1 "
               "no\",\"canonical\":\"jane@example.org\",\"exceptions\":[],\"exclusion\":null,"
               "\"exclusions_file\":\"/x\","
-              "\"keys\":[\"jane@example.org\",\"example.org\",\".example.org\",\".org\",\"*.org\"],"
+              "\"keys\":[\"jane@example.org\",\"example.org\",\".example.org\",\"*.org\",\".org\"],"
               "\"listings\":[{\"action\":\"reject\",\"date\":\"2024-10-04\",\"decides\":true,"
               "\"entry\":\"example.org\",\"excluded\":false,\"first_seen\":null,"
               "\"first_seen_before\":null,\"line\":null,\"list\":\"aper\",\"row\":null,"

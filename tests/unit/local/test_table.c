@@ -325,7 +325,9 @@ static void test_local_block(void **state)
                                "a@sub.example.org until=1970-01-01T00:01:40Z\n"
                                "a@sub.example.org until=1970-01-01T00:03:20Z\n"
                                "*.example.net\n"
-                               "b@example.org list=x\n";
+                               "b@example.org list=x\n"
+                               ".example.edu\n"
+                               "*.example.edu\n";
     static const struct {
         const char *recipient;
         int64_t now;
@@ -338,6 +340,8 @@ static void test_local_block(void **state)
         {"A+tag@sub.example.org", 0, 4, 1}, /* longest of one name; without its tag */
         {"a@sub.example.org", 201, 2, 2},   {"x@example.net", 0, 0, 0},
         {"x@a.example.net", 0, 5, 2},       {"nobody", 0, 0, 0},
+        {"x@a.example.edu", 0, 8, 2}, /* what is below alone is less than the whole tree */
+        {"x@example.edu", 0, 7, 1},
     };
     struct local_table *blocks = local_table_parse(LOCAL_BLOCKS, view_of(text), &options, NULL, 0);
     unsigned key;
