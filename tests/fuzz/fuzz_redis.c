@@ -86,7 +86,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
     (void)timeout;
     for (nfds_t i = 0; i < n; i++)
-        fds[i].revents = fds[i].events;
+        fds[i].revents = fds[i].fd < 0 ? 0 : fds[i].events;
     may_speak = true;
     return (int)n;
 }
@@ -205,7 +205,7 @@ static void take_messages(struct redis *r)
 
 static void try_calls(bool subscribes)
 {
-    struct redis *r = redis_new();
+    struct redis *r = redis_new(NULL);
     struct error why = {0};
 
     must(r != NULL);
@@ -226,7 +226,7 @@ static void try_script(void)
 {
     struct redis_script lua = {.text = "return 1"};
     const struct view key = view_of("k");
-    struct redis *r = redis_new();
+    struct redis *r = redis_new(NULL);
     struct redisReply *reply = NULL;
     struct error why = {0};
 
@@ -247,7 +247,7 @@ static void try_sentinel(void)
     struct redis_url found = place;
     struct error why = {0};
 
-    if (sentinel_find(sentinels, 2, view_of("mymaster"), 1000, &found, &why) == 0)
+    if (sentinel_find(sentinels, 2, view_of("mymaster"), 1000, NULL, &found, &why) == 0)
         must(found.host[0] != '\0' && found.path[0] == '\0' && found.port > 0);
     else
         check_failure(&why);
