@@ -3,6 +3,7 @@
 import datetime
 import os
 import pathlib
+import re
 import signal
 import socket
 import threading
@@ -13,7 +14,7 @@ import pytest
 from daemon import Daemon
 from redisserver import Redis, Relays, TlsRedis, clock_off, needs_faketime, needs_redis
 from scriptedserver import ScriptedServer
-from support import wait_until
+from support import ROOT, wait_until
 
 pytestmark = needs_redis
 
@@ -482,6 +483,22 @@ def test_without_a_secret(fleet, redis, publisher):
     assert publisher.fetches() == 2 and not keys(redis, "rcptguard:list:*")
     for relay in fleet:
         assert len(warnings(relay, "[redis] secret")) == 1
+
+
+def test_least_rights(fleet, redis, publisher):
+    """The user of docs/fleet.md can put a list and take it over."""
+    words = re.search(r"^ACL SETUSER .*$", (ROOT / "docs" / "fleet.md").read_text(), re.MULTILINE).group(0).split()
+    redis.call(*[word.replace("PASSWORD", "pw") for word in words])
+    for _ in range(2):
+        fleet.add(redis={"url": f"redis://rcptguard:pw@127.0.0.1:{redis.port}/0"})
+    fleet.start().wait_blocked("u199@example.org")
+    assert publisher.fetches() == 1
+    not_just_now()
+    publisher.put(text_of(201))
+    assert fleet[0].refresh("main")[0] == 200
+    fleet.wait_blocked("u200@example.org")
+    assert publisher.fetches() == 2
+    assert not redis.call("ACL", "LOG")
 
 
 def test_nothing_tells_the_password(fleet, redis, publisher):
