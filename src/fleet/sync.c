@@ -704,8 +704,10 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
     name_keys(&r);
     uint64_t removed = local_removed(k->local);
     int rc = kept_read(f, k, &r.now, why);
-    if (rc < 0)
-        return error_set(why, ERR_REFUSED, "%s", why->text);
+    if (rc < 0) {
+        why->code = ERR_REFUSED; /* Redis is well */
+        return ERR_REFUSED;
+    }
     r.removed = local_removing(k->local) - k->settled;
     rc = ask_time(&r, why);
     if (rc == 0)
