@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,45 @@ int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, st
     }
 }
 
-int file_read(const char *path, size_t max_bytes, struct buf *out, struct error *why)
+bool file_has_writer(int fd)
+{
+    fcntl(fd, F_SETSIG, SIGURG);
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+        return false;
+    }
+    return errno == EAGAIN;
+}
+
+static int being_written(const char *path, struct error *why)
+{
+    return error_set(why, ERR_CONFLICT,
+                     "%s is being written by another program; close it there and try again", path);
+}
+
+/* What is written, closed or not, while it is read shows in its time. */
+static int read_closed(int fd, const char *path, size_t max_bytes, struct buf *out,
+                       const struct stat *before, struct error *why)
+{
+    struct stat st;
+    size_t len = out->len;
+
+    if (file_has_writer(fd))
+        return being_written(path, why);
+    int rc = file_read_fd(fd, path, max_bytes, out, why);
+    if (rc < 0)
+        return rc;
+    if (fstat(fd, &st) != 0)
+        return error_errno(why, "cannot stat %s", path);
+    if (st.st_size == before->st_size && st.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        st.st_mtim.tv_nsec == before->st_mtim.tv_nsec && !file_has_writer(fd))
+        return 0;
+    out->len = len;
+    return being_written(path, why);
+}
+
+static int read_path(const char *path, size_t max_bytes, bool saved, struct buf *out,
+                     struct error *why)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -49,9 +88,20 @@ int file_read(const char *path, size_t max_bytes, struct buf *out, struct error 
     else if (!S_ISREG(st.st_mode))
         rc = error_set(why, ERR_REFUSED, "%s is not a regular file", path);
     else
-        rc = file_read_fd(fd, path, max_bytes, out, why);
+        rc = saved ? read_closed(fd, path, max_bytes, out, &st, why)
+                   : file_read_fd(fd, path, max_bytes, out, why);
     close(fd);
     return rc;
+}
+
+int file_read(const char *path, size_t max_bytes, struct buf *out, struct error *why)
+{
+    return read_path(path, max_bytes, false, out, why);
+}
+
+int file_read_saved(const char *path, size_t max_bytes, struct buf *out, struct error *why)
+{
+    return read_path(path, max_bytes, true, out, why);
 }
 
 int file_write_all(int fd, const char *path, const void *bytes, size_t len, struct error *why)

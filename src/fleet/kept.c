@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -177,10 +178,27 @@ static int group_lines(struct kept_text *t)
     return 0;
 }
 
+/* A second in all for whoever saves it. */
+#define TRIES   100
+#define WAIT_NS 10000000
+
+/* Half of a file that somebody saves would be told as if the rest had been taken out. */
+static int read_saved(struct fleet *f, const struct kept *k, struct buf *text, struct error *why)
+{
+    int rc = ERR_CONFLICT;
+
+    for (int i = 0; i < TRIES && rc == ERR_CONFLICT && !atomic_load(&f->stop); i++) {
+        if (i > 0)
+            nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
+        rc = file_read_saved(k->file, LOCAL_MAX_FILE_BYTES, text, why);
+    }
+    return rc;
+}
+
 int kept_read(struct fleet *f, const struct kept *k, struct kept_text *out, struct error *why)
 {
     *out = (struct kept_text){.text = BUF_INIT(0)};
-    int rc = file_read(k->file, LOCAL_MAX_FILE_BYTES, &out->text, why);
+    int rc = read_saved(f, k, &out->text, why);
 
     if (rc < 0)
         return rc;

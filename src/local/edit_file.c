@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -167,20 +166,6 @@ void edit_file_close(struct edit_file *f)
 
 /* ---- reading ---- */
 
-/*
- * Does somebody have it open for writing? A lease for reading is refused then. Where there are no
- * leases nobody can tell: no. Its signal is made one that does nothing by default.
- */
-static bool has_writer(int fd)
-{
-    fcntl(fd, F_SETSIG, SIGURG);
-    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
-        fcntl(fd, F_SETLEASE, F_UNLCK);
-        return false;
-    }
-    return errno == EAGAIN;
-}
-
 static int open_in(const struct edit_file *f, const char *name)
 {
     return openat(f->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -198,11 +183,12 @@ static int read_once(struct edit_file *f, struct buf *text, struct error *why)
     if (fstat(fd, &f->seen) != 0)
         rc = cannot(why, "stat", f->path);
     else if ((rc = check_file(f, &f->seen, why)) == 0)
-        rc = has_writer(fd) ? error_set(why, ERR_CONFLICT,
-                                        "%s is being written by another program; close it there "
-                                        "and try again",
-                                        f->path)
-                            : file_read_fd(fd, f->path, LOCAL_MAX_FILE_BYTES, text, why);
+        rc = file_has_writer(fd)
+                 ? error_set(why, ERR_CONFLICT,
+                             "%s is being written by another program; close it there "
+                             "and try again",
+                             f->path)
+                 : file_read_fd(fd, f->path, LOCAL_MAX_FILE_BYTES, text, why);
     close(fd);
     return rc;
 }
@@ -289,7 +275,7 @@ static bool is_as_read(const struct edit_file *f, const char *name, struct view 
 {
     struct buf text = BUF_INIT(LOCAL_MAX_FILE_BYTES);
     int fd = open_in(f, name);
-    bool same = fd >= 0 && !has_writer(fd) &&
+    bool same = fd >= 0 && !file_has_writer(fd) &&
                 file_read_fd(fd, f->path, LOCAL_MAX_FILE_BYTES, &text, NULL) == 0 &&
                 view_eq(buf_view(&text), old);
 

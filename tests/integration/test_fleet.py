@@ -975,6 +975,26 @@ def test_a_file_that_lost_most_of_its_lines(two):
     wait_agree(two)
 
 
+def test_a_file_that_is_half_saved(two, redis):
+    """Truncated, then written: half of it is told to nobody."""
+    for i in range(1, 6):
+        exclude(two[0], LISTED[i])
+    wait_agree(two)
+    path = two[0].state / "fleet" / "exclusions"
+    text = path.read_text()
+    with open(path, "r+") as file:
+        file.truncate(0)
+        file.write(text[: len(text) // 2])
+        file.flush()
+        redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+        two[0].wait_log("not told to the other relays: .*fleet/exclusions is being written by another program")
+        file.write(text[len(text) // 2 :])
+    assert "deleted" not in redis.call("HVALS", HASH)
+    exclude(two[0], LISTED[6])
+    wait_agree(two)
+    assert len(lines(two[0])) == 6 and lines(two[0]) == lines(two[1])
+
+
 def test_an_empty_file_and_redis_was_emptied(two, redis):
     path = put_lines(two[0], 30)
     wait_agree(two)

@@ -18,7 +18,21 @@
  */
 int file_read(const char *path, size_t max_bytes, struct buf *out, struct error *why);
 
-/* The same of FD, to its end, whatever it is; NAME is for messages. Stays open. */
+/*
+ * The same of a file that others save. ERR_CONFLICT: somebody has it open for writing, or wrote it
+ * meanwhile, and what was read may be half of it; nothing was appended then. Where there are no
+ * leases nobody can tell, and it is read as it is.
+ */
+int file_read_saved(const char *path, size_t max_bytes, struct buf *out, struct error *why);
+
+/*
+ * Does somebody have it open for writing? FD is open for reading; a lease is refused then. Where
+ * there are no leases nobody can tell: no. The lease's signal is made one that does nothing by
+ * default.
+ */
+bool file_has_writer(int fd);
+
+/* As file_read, of FD, to its end, whatever it is; NAME is for messages. Stays open. */
 int file_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out, struct error *why);
 
 /* One piece of what is written. */

@@ -105,6 +105,24 @@ static void test_what_is_no_file_is_refused(void **state)
     buf_free(&b);
 }
 
+static void test_what_is_being_written_is_no_save(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT(0);
+    struct error why;
+
+    unlink(path);
+    assert_int_equal(replace("old", NULL), 0);
+    FILE *writer = fopen(path, "r+");
+    assert_int_equal(file_read_saved(path, 100, &b, &why), ERR_CONFLICT);
+    assert_non_null(strstr(why.text, path));
+    assert_int_equal(b.len, 0);
+    fclose(writer);
+    assert_int_equal(file_read_saved(path, 100, &b, &why), 0);
+    assert_string_equal(b.data, "old!");
+    buf_free(&b);
+}
+
 /* What cannot be named again, such as a pipe: to its end, with a cap, and it stays open. */
 static void test_read_what_is_open(void **state)
 {
@@ -149,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_left_over_link_is_not_followed),
         cmocka_unit_test(test_failure_leaves_the_old_one),
         cmocka_unit_test(test_what_is_no_file_is_refused),
+        cmocka_unit_test(test_what_is_being_written_is_no_save),
         cmocka_unit_test(test_read_what_is_open),
         cmocka_unit_test(test_directories),
     };
