@@ -107,6 +107,7 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
 
     k->kind = kind;
     k->shared = true;
+    k->edited = true; /* perhaps, before the last stop */
     k->fleet = f;
     text_addf(&file, "%s/fleet/%s", f->state_dir, local_kind_text(kind));
     text_addf(&base, "%s/fleet/%s.agreed", f->state_dir, local_kind_text(kind));

@@ -743,6 +743,9 @@ def test_edits_without_redis_are_counted(five, redis):
     wait_until("it is seen", lambda: status(five[0])["state"] == "away")
     exclude(five[0], LISTED[1])
     wait_until("it waits", lambda: status(five[0])["exclusions"]["waiting"] == 1)
+    five[0].stop()
+    five[0].start()
+    wait_until("it still waits", lambda: status(five[0])["exclusions"]["waiting"] == 1)
     redis.start()
     wait_agree(five)
 
