@@ -26,6 +26,7 @@ struct records {
     size_t count, room;
     size_t bytes; /* of all, against RECORDS_MAX_BYTES */
     uint64_t highest;
+    uint64_t forgotten; /* the highest version of all that was */
     int64_t agreed_at;
     struct map *places; /* WHAT → place in list */
 };
@@ -72,6 +73,11 @@ size_t records_count_set(const struct records *r)
 uint64_t records_version(const struct records *r)
 {
     return r->highest;
+}
+
+uint64_t records_forgotten(const struct records *r)
+{
+    return r->forgotten;
 }
 
 int64_t records_agreed_at(const struct records *r)
@@ -230,6 +236,8 @@ size_t records_forget_deleted(struct records *r, int64_t t)
         return 0;
     for (size_t i = 0; i < r->count; i++) {
         if (is_forgotten(&r->list[i].of, t)) {
+            if (r->list[i].of.version > r->forgotten)
+                r->forgotten = r->list[i].of.version;
             r->bytes -= size_of(&r->list[i].of);
             free(r->list[i].bytes);
         } else {
@@ -285,8 +293,8 @@ int records_write(const struct records *r, struct buf *out)
     size_t before = out->len, head = strlen(MAGIC CHECKSUM);
     char sum[HEX + 1];
 
-    buf_addf(out, MAGIC CHECKSUM "%*s\n%" PRIu64 " %" PRId64 "\n", HEX, "", r->highest,
-             r->agreed_at);
+    buf_addf(out, MAGIC CHECKSUM "%*s\n%" PRIu64 " %" PRIu64 " %" PRId64 "\n", HEX, "", r->highest,
+             r->forgotten, r->agreed_at);
     for (size_t i = 0; i < r->count && !out->failed; i++)
         write_one(&r->list[i].of, out);
     if (out->failed) {
@@ -346,8 +354,12 @@ static bool take_one(struct view *rest, struct record_of *of)
            take(rest, sealed, &of->sealed) && is_sane(of);
 }
 
+struct head {
+    uint64_t highest, forgotten, agreed_at;
+};
+
 /* What is wrong with the head of *REST, or NULL; then *REST is what comes after it. */
-static const char *take_head(struct view *rest, uint64_t *highest, uint64_t *agreed_at)
+static const char *take_head(struct view *rest, struct head *head)
 {
     struct view line, sum;
     char is[HEX + 1];
@@ -361,9 +373,10 @@ static const char *take_head(struct view *rest, uint64_t *highest, uint64_t *agr
     print_checksum(*rest, is);
     if (!view_is(sum, is))
         return "wrong checksum";
-    if (!take_line(rest, &line) || !take_number(&line, RECORD_VERSION_MAX, highest) ||
-        !take_number(&line, INT64_MAX, agreed_at) || line.ptr != NULL)
-        return "no version or time in it";
+    if (!take_line(rest, &line) || !take_number(&line, RECORD_VERSION_MAX, &head->highest) ||
+        !take_number(&line, RECORD_VERSION_MAX, &head->forgotten) ||
+        !take_number(&line, INT64_MAX, &head->agreed_at) || line.ptr != NULL)
+        return "no versions or time in it";
     return NULL;
 }
 
@@ -403,15 +416,17 @@ static struct records *copy_all(const struct records *r)
             records_free(all);
             return NULL;
         }
-    if (all != NULL)
+    if (all != NULL) {
         all->highest = r->highest;
+        all->forgotten = r->forgotten;
+    }
     return all;
 }
 
 int records_read(struct records *r, struct view text, struct error *why)
 {
-    uint64_t highest, agreed_at;
-    const char *wrong = take_head(&text, &highest, &agreed_at);
+    struct head head;
+    const char *wrong = take_head(&text, &head);
 
     if (wrong != NULL)
         return error_set(why, ERR_DAMAGED, "%s", wrong);
@@ -423,9 +438,11 @@ int records_read(struct records *r, struct view text, struct error *why)
         struct records old = *r;
         *r = *all;
         *all = old;
-        if (highest > r->highest)
-            r->highest = highest;
-        r->agreed_at = (int64_t)agreed_at;
+        if (head.highest > r->highest)
+            r->highest = head.highest;
+        if (head.forgotten > r->forgotten)
+            r->forgotten = head.forgotten;
+        r->agreed_at = (int64_t)head.agreed_at;
     }
     records_free(all);
     return rc;

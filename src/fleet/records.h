@@ -46,6 +46,10 @@ uint64_t records_version(const struct records *r);
  * ERR_LIMIT: too many, too big, no such version; nothing changed then. */
 int records_put(struct records *r, const struct record_of *of);
 
+/* The highest version of all that was forgotten (records_forget_deleted); 0: nothing was. Kept in
+ * the file. What comes with a lower one, and is unknown here, may be what was deleted then. */
+uint64_t records_forgotten(const struct records *r);
+
 /* When this relay last agreed with Redis on all, by the clock of Redis, in seconds since 1970; 0:
  * never, or not known. It is kept in the file. */
 int64_t records_agreed_at(const struct records *r);

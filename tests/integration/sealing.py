@@ -33,10 +33,10 @@ def _checksum(data):
 
 def agreed_at(path):
     """When the relay last agreed with Redis, as it is in its file of what was agreed (records.h)."""
-    return int(path.read_bytes().split(b"\n")[2].split()[1])
+    return int(path.read_bytes().split(b"\n")[2].split()[2])
 
 
 def set_agreed_at(path, time):
     magic, _, rest = path.read_bytes().split(b"\n", 2)
-    rest = re.sub(rb"^(\d+) \d+\n", rb"\g<1> %d\n" % time, rest)
+    rest = re.sub(rb"^(\d+ \d+) \d+\n", rb"\g<1> %d\n" % time, rest)
     path.write_bytes(magic + b"\nchecksum=" + _checksum(rest) + b"\n" + rest)

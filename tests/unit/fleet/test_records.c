@@ -309,6 +309,7 @@ static void test_none_are_a_file_too(void **state)
     assert_int_equal(records_read(again, buf_view(&out), NULL), 0);
     assert_int_equal(records_count(again), 0);
     assert_true(records_version(again) == 77);
+    assert_true(records_forgotten(again) == 77);
     assert_true(records_agreed_at(again) == 1700000000);
     buf_free(&out);
     records_free(r);
@@ -364,32 +365,34 @@ static void test_what_cannot_be(void **state)
 {
     static const char *const rows[] = {
         "",
-        "1 1",
+        "1 0 1",
         "1\n",
-        "-1 1\n",
-        "1 -1\n",
-        "1 1 \n",
-        "1  1\n",
-        "9007199254740993 1\n",
-        "1 9223372036854775808\n",
-        "1 1\n\n",
-        "1 1\n1 0 1 1\nabc",
-        "1 1\n1 0 1 1 1 \nabc",
-        "1 1\n1 0 1 1 1 1\nabc",
-        "1 1\n1  0 1 1 1\nabc",
-        "1 1\n1 0 1 1 1\nab",
-        "1 1\n1 0 1 1 1\nabcd",
-        "1 1\n0 0 1 1 1\nabc",
-        "1 1\n1 -1 1 1 1\nabc",
-        "1 1\n1 1 1 1 1\nabc",
-        "1 1\n1 0 1 0 1\nab",
-        "1 1\n1 0 0 1 1\nbc",
-        "1 1\n1 0 1025 1 1\nabc",
-        "1 1\n1 0 1 8193 1\nabc",
-        "1 1\n1 0 1 1 16385\nabc",
-        "1 1\n1 0 1 1 18446744073709551617\nabc",
-        "1 1\n1 0 1 1 1\nabc1 0 1 1 1\nabc",
-        "1 1\n1 0 1 1 1\nabc1 0 1 1 1\nbb",
+        "-1 0 1\n",
+        "1 -1 1\n",
+        "1 0 -1\n",
+        "1 0 1 \n",
+        "1 0  1\n",
+        "9007199254740993 0 1\n",
+        "1 9007199254740993 1\n",
+        "1 0 9223372036854775808\n",
+        "1 0 1\n\n",
+        "1 0 1\n1 0 1 1\nabc",
+        "1 0 1\n1 0 1 1 1 \nabc",
+        "1 0 1\n1 0 1 1 1 1\nabc",
+        "1 0 1\n1  0 1 1 1\nabc",
+        "1 0 1\n1 0 1 1 1\nab",
+        "1 0 1\n1 0 1 1 1\nabcd",
+        "1 0 1\n0 0 1 1 1\nabc",
+        "1 0 1\n1 -1 1 1 1\nabc",
+        "1 0 1\n1 1 1 1 1\nabc",
+        "1 0 1\n1 0 1 0 1\nab",
+        "1 0 1\n1 0 0 1 1\nbc",
+        "1 0 1\n1 0 1025 1 1\nabc",
+        "1 0 1\n1 0 1 8193 1\nabc",
+        "1 0 1\n1 0 1 1 16385\nabc",
+        "1 0 1\n1 0 1 1 18446744073709551617\nabc",
+        "1 0 1\n1 0 1 1 1\nabc1 0 1 1 1\nabc",
+        "1 0 1\n1 0 1 1 1\nabc1 0 1 1 1\nbb",
     };
 
     (void)state;
@@ -404,7 +407,7 @@ static void test_what_cannot_be(void **state)
 static void test_read_into_some(void **state)
 {
     struct records *r = records_new();
-    struct buf file = file_of("30 1\n20 0 1 2 6\naa\nsealed21 1000 1 0 6\nbsealed");
+    struct buf file = file_of("30 7 1\n20 0 1 2 6\naa\nsealed21 1000 1 0 6\nbsealed");
     struct error why;
     char name[16];
 
@@ -417,6 +420,7 @@ static void test_read_into_some(void **state)
     must_have(r, "b", 21, "");
     must_have(r, "c", 5, "c\n");
     assert_true(records_version(r) == 30);
+    assert_true(records_forgotten(r) == 7);
     records_free(r);
 
     r = records_new();
