@@ -47,7 +47,7 @@
  * A relay that was away for so long may know lines whose deletion is forgotten. It knows when it
  * last agreed with Redis, by that clock; what a Redis that was not emptied since does not have, and
  * nobody touched here, was deleted then. Whether it was emptied can only be guessed (has_outlived
- * in sync.c), and where that is in doubt the line is offered. Pure.
+ * in sync_decide.c), and where that is in doubt the line is offered. Pure.
  */
 #ifndef FLEET_MERGE_H
 #define FLEET_MERGE_H

@@ -1,8 +1,8 @@
 /*
  * The fleet's inside. new.c makes it, fleet.c has its thread, link.c the connection, kept.c one
- * shared file and what was agreed of it, sync.c brings file, agreement and Redis together; status.c
- * has what the loop sees; events.h has refusals on their way; settings.c reads the configuration.
- * Fleet thread, but for what says otherwise.
+ * shared file and what was agreed of it, sync.c brings file, agreement and Redis together
+ * (round.h); status.c has what the loop sees; events.h has refusals on their way; settings.c reads
+ * the configuration. Fleet thread, but for what says otherwise.
  */
 #ifndef FLEET_PARTS_H
 #define FLEET_PARTS_H
