@@ -1,6 +1,6 @@
 /*
  * Refusals of all relays: a stream in Redis. events.c has this relay's on their way there,
- * events_read.c what somebody here wants to see of it. The loop leaves lines in a ring and
+ * events_read.h what somebody here wants to see of it. The loop leaves lines in a ring and
  * questions in a list; the fleet thread does the rest, a call to Redis a turn, so that edits never
  * wait behind a long search.
  *
@@ -82,10 +82,13 @@ int events_turn(struct events *e, struct redis *redis, struct error *why);
 int64_t events_due(const struct events *e, bool up);    /* the next one, mono; INT64_MAX: none */
 void events_end(struct events *e, struct redis *redis); /* REDIS may be NULL */
 
-/* ---- between the two files */
+/* ---- events.c, for those who read */
 
-void events_wake(struct events *e);
+void events_wake(struct events *e);                                 /* any thread */
 void events_set_problem(struct events *e, const struct error *why); /* NULL: it is over */
+
+/* ---- events_read.c and events_ask.c, for events.c */
+
 int events_read(struct events *e, struct redis *redis, struct error *why);
 int64_t events_read_due(const struct events *e, bool up);
 void events_give_up(struct events *e, const char *why); /* all questions are answered */
