@@ -201,13 +201,14 @@ int kept_read(struct fleet *f, const struct kept *k, struct kept_text *out, stru
     *out = (struct kept_text){.text = BUF_INIT(0)};
     int rc = read_saved(f, k, &out->text, why);
 
+    if (rc == 0) {
+        out->table = local_table_parse(k->kind, buf_view(&out->text), &f->addresses, NULL, 0);
+        if (out->table == NULL || group_lines(out) < 0)
+            rc = error_set(why, ERR_NOMEM, "no memory for %s", k->file);
+    }
     if (rc < 0)
-        return rc;
-    out->table = local_table_parse(k->kind, buf_view(&out->text), &f->addresses, NULL, 0);
-    if (out->table != NULL && group_lines(out) == 0)
-        return 0;
-    kept_text_free(out);
-    return error_set(why, ERR_NOMEM, "no memory for %s", k->file);
+        kept_text_free(out);
+    return rc;
 }
 
 void kept_text_free(struct kept_text *t)

@@ -128,7 +128,8 @@ struct kept_text {
 int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct error *why);
 void kept_close(struct kept *k);
 
-/* ERR_CONFLICT: another program has had it open for writing for a second. */
+/* *OUT is the caller's to free; on failure nothing is held. Codes as of file_read; ERR_CONFLICT:
+ * another program has had it open for writing for a second. */
 int kept_read(struct fleet *f, const struct kept *k, struct kept_text *out, struct error *why);
 void kept_text_free(struct kept_text *t);
 

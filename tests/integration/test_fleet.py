@@ -714,6 +714,31 @@ def test_start_with_a_broken_directory(fleet, redis):
     wait_up(relay)
 
 
+@pytest.mark.parametrize("trouble", ["is not a regular file", "more than 16777216 bytes"])
+def test_a_file_that_cannot_be_read(fleet, redis, trouble):
+    """It is said why; nothing of it is held (sanitizers tell), and all is well when it is mended."""
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    assert exclude(fleet[0], LISTED[1]) == 201
+    wait_agree(fleet)
+    path = fleet[0].state / "fleet" / "exclusions"
+    kept = path.with_name("kept")
+    path.rename(kept)
+    if "regular" in trouble:
+        path.mkdir()
+    else:
+        path.write_text("#" * (16 << 20) + "\n")
+    assert exclude(fleet[1], LISTED[2]) == 201
+    wait_until("it is said", lambda: trouble in (status(fleet[0])["problem"] or ""))
+    assert not fleet[0].blocks(LISTED[1])
+    if "regular" in trouble:
+        path.rmdir()
+    kept.replace(path)
+    fleet[0].wait_free(LISTED[2], 30)
+    wait_until("nothing is wrong", lambda: not status(fleet[0])["problem"], 30)
+
+
 def test_a_counter_at_its_end(five, redis):
     redis.call("SET", "rcptguard:exclusions:version", str(2**53 - 3))
     for i in range(1, 6):
