@@ -60,9 +60,15 @@ static int decide(struct round *r, struct view what, struct view raw,
     struct view file = kept_lines(&r->now, what);
     bool is_gone = file.len == 0 && ours.text.len > 0, puts_back = is_gone && r->puts_back;
     enum merge answer = merge_decide(&ours, puts_back ? ours.text : file, &theirs);
+    bool tells = answer == MERGE_TELL || answer == MERGE_BOTH;
     struct put *p;
 
-    if (is_gone && (answer == MERGE_TELL || answer == MERGE_BOTH))
+    /* No other relay would take it: it stays here, and what they have stays in Redis. */
+    if (tells && (file.len > RECORD_TEXT_MAX || what.len > RECORD_WHAT_MAX)) {
+        r->no_room++;
+        return 0;
+    }
+    if (is_gone && tells)
         r->gone++;
     if (puts_back && answer != MERGE_TAKE)
         r->takes[r->n_takes++] = (struct take){.record = *base, .in_base = true};
@@ -74,10 +80,6 @@ static int decide(struct round *r, struct view what, struct view raw,
             (struct take){.record = *remote, .in_file = view_eq(file, remote->text)};
         break;
     case MERGE_TELL:
-        if (file.len > RECORD_TEXT_MAX || what.len > RECORD_WHAT_MAX) {
-            r->no_room++;
-            break;
-        }
         p = add_put(r, what, raw);
         return p->what.failed ? ERR_NOMEM : buf_add_view(&p->text, file);
     case MERGE_BOTH:

@@ -714,6 +714,23 @@ def test_start_with_a_broken_directory(fleet, redis):
     wait_up(relay)
 
 
+def test_too_long_here_and_changed_elsewhere(fleet, redis):
+    """What cannot be shared does not take the place of what others have."""
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    path = fleet[0].state / "fleet" / "exclusions"
+    path.write_text(path.read_text() + "".join(
+        f"u9@example.org list=l{i} until=2036-12-31 # {'x' * 80}\n" for i in range(90)))
+    exclude(fleet[1], "u9@example.org")
+    wait_until("it is told", lambda: redis.call("HGET", "rcptguard:exclusions", "u9@example.org"))
+    exclude(fleet[0], LISTED[1])
+    fleet[1].wait_free(LISTED[1])
+    assert len(redis.call("HGET", "rcptguard:exclusions", "u9@example.org")) < 1000
+    assert "cannot be shared" in status(fleet[0])["problem"]
+    assert any("u9@" in line for line in lines(fleet[1]))
+
+
 @pytest.mark.parametrize("trouble", ["is not a regular file", "more than 16777216 bytes"])
 def test_a_file_that_cannot_be_read(fleet, redis, trouble):
     """It is said why; nothing of it is held (sanitizers tell), and all is well when it is mended."""
