@@ -1,17 +1,11 @@
-/* Answers of Redis: see reply.h. RESP3 has maps and pushes where RESP2 has arrays. */
+/* Answers of Redis: see reply.h. RESP2, so there are arrays, and no maps. */
 #include "reply.h"
 
-#include <hiredis/hiredis.h>
+#include <hiredis.h>
 
 static bool is_array(const struct redisReply *reply)
 {
-    if (reply == NULL || reply->element == NULL)
-        return false;
-#ifdef REDIS_REPLY_MAP
-    if (reply->type == REDIS_REPLY_MAP || reply->type == REDIS_REPLY_PUSH)
-        return true;
-#endif
-    return reply->type == REDIS_REPLY_ARRAY;
+    return reply != NULL && reply->element != NULL && reply->type == REDIS_REPLY_ARRAY;
 }
 
 const struct redisReply *reply_element(const struct redisReply *reply, size_t i)
