@@ -56,6 +56,7 @@ struct kept {
 };
 
 struct fleet {
+    /* Set before the thread starts. */
     char *prefix, *master, *state_dir;
     struct redis_url url, sentinels[FLEET_MAX_SENTINELS];
     size_t n_sentinels;
@@ -63,45 +64,46 @@ struct fleet {
     struct seal_key key;
     struct address_options addresses;
     struct suffixes *suffixes;
-    struct protect *protect; /* in use */
     char relay[SEAL_RELAY_MAX];
+    int wake_fd, ended_fd;
+    struct events *events; /* NULL: not shared */
+    struct lists *lists;   /* NULL: not shared */
+    struct feeds *feeds;   /* NULL: lists are not shared */
 
-    struct kept kept[FLEET_KINDS];
-    struct redis *redis, *news;
-    int64_t retry_ms;      /* mono */
-    int64_t deaf_until_ms; /* too many news: not looked at until then */
-    unsigned failures;
-
+    /* The loop's. */
     pthread_t thread;
     bool running;
-    int wake_fd, ended_fd;
+
+    /* All threads'. */
     atomic_bool stop;
-    struct redis_stop stopping; /* the thread's, but for its descriptor */
-    atomic_uint edited;         /* a bit by kind */
+    atomic_uint edited; /* a bit by kind */
 
-    pthread_mutex_t rooms; /* held by the thread for a call into another room; it never waits */
-    bool left;             /* behind, at the end: there are no other rooms any more */
-
-    pthread_mutex_t lock; /* of what stands below; never held while anything is waited for */
-    struct fleet_status status;
-    struct protect *fresh_protect; /* takes the place of the one in use; NULL: none came */
-    struct redis_url place;        /* for the lists */
-    unsigned place_number;
-    enum lists_where place_known;
-
-    char *relays; /* what they say of themselves, as JSON; NULL: nobody was asked yet */
-    struct fleet_list *own_lists;
-    size_t n_lists;
-
+    /* The thread's. */
+    struct kept kept[FLEET_KINDS];
+    struct redis *redis, *news;
+    struct redis_stop stopping; /* but for its descriptor, which is set before */
+    struct protect *protect;    /* in use */
+    int64_t retry_ms;           /* mono */
+    int64_t deaf_until_ms;      /* too many news: not looked at until then */
+    unsigned failures;
     int64_t report_ms; /* the next look at the other relays; mono */
     int64_t drift_ms;  /* since when one of them says something else; mono, 0: none does */
     bool drift_warned;
     bool relays_bad;        /* Redis did not let them be compared, the last time */
     int64_t relays_said_ms; /* that; mono, 0: never */
 
-    struct events *events; /* NULL: not shared */
-    struct lists *lists;   /* NULL: not shared */
-    struct feeds *feeds;
+    pthread_mutex_t rooms; /* held by the thread for a call into another room; it never waits */
+    bool left;             /* behind, at the end: there are no other rooms any more */
+
+    pthread_mutex_t lock;       /* of what stands below; never held while anything is waited for */
+    struct fleet_status status; /* where, relay and share are set before the thread starts */
+    struct protect *fresh_protect; /* takes the place of the one in use; NULL: none came */
+    struct redis_url place;        /* for the lists */
+    unsigned place_number;
+    enum lists_where place_known;
+    char *relays; /* what they say of themselves, as JSON; NULL: nobody was asked yet */
+    struct fleet_list *own_lists;
+    size_t n_lists;
 };
 
 /* ---- settings.c */

@@ -34,7 +34,6 @@ static int64_t by_other_clock(int64_t at, int64_t from_now, int64_t to_now)
 /* What a relay says of itself, and when it did by Redis' clock. */
 static char *describe(struct fleet *f, int64_t at)
 {
-    static const char *const kinds[] = {"exclusions", "blocks"};
     struct fleet_status status;
     json_t *report = json_object(), *lists = json_object();
 
@@ -46,7 +45,7 @@ static char *describe(struct fleet *f, int64_t at)
         if (!f->kept[i].shared)
             continue;
         hex_text(status.kinds[i].digest, sizeof status.kinds[i].digest, digest);
-        json_object_set_new(report, kinds[i],
+        json_object_set_new(report, local_kind_text(f->kept[i].kind),
                             json_pack("{s:s, s:I, s:I}", "digest", digest, "count",
                                       (json_int_t)status.kinds[i].entries, "version",
                                       (json_int_t)status.kinds[i].version));
@@ -196,13 +195,14 @@ static bool same_digest(const json_t *a, const json_t *b)
 /* What both have and have otherwise: its name, or NULL. */
 static const char *difference(const json_t *ours, json_t *theirs)
 {
-    static const char *const kinds[] = {"exclusions", "blocks"};
     const char *name;
     json_t *list;
 
-    for (unsigned i = 0; i < FLEET_KINDS; i++)
-        if (!same_digest(json_object_get(ours, kinds[i]), json_object_get(theirs, kinds[i])))
-            return kinds[i];
+    for (unsigned i = 0; i < FLEET_KINDS; i++) {
+        name = local_kind_text((enum local_kind)i);
+        if (!same_digest(json_object_get(ours, name), json_object_get(theirs, name)))
+            return name;
+    }
     json_object_foreach(json_object_get(theirs, "lists"), name, list)
     {
         const json_t *own = json_object_get(json_object_get(ours, "lists"), name);
