@@ -79,7 +79,9 @@ static void note_agreed(struct round *r)
 {
     struct kept *k = r->k;
 
-    records_set_agreed_at(k->base, r->time);
+    k->agreed_at = clock_now();
+    if (r->may_forget)
+        records_set_agreed_at(k->base, r->time);
     if (r->time - k->saved_agreed_at >= SAVED_S || r->time < k->saved_agreed_at)
         k->base_changed = true;
     if (r->vanished > 0)
@@ -166,8 +168,6 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
     if (rc == 0)
         rc = bring_together(&r, why);
     k->waiting = still_waiting(&r);
-    if (rc == 0)
-        k->agreed_at = clock_now();
     if (rc == 0 && k->waiting == 0)
         k->settled = removed;
     round_free(&r);

@@ -114,6 +114,18 @@ static int decide_unbelieved(struct round *r, struct view what, struct view raw,
     return decide(r, what, raw, NULL);
 }
 
+/*
+ * A block that is unknown here, with a number from before something that was deleted and forgotten:
+ * it may be just that, put back by who kept a copy, or by a backup of Redis. A block too few is
+ * better than a wrong one. (An exclusion too many is not looked for.)
+ */
+static bool may_be_forgotten(const struct round *r, const struct record_of *base,
+                             const struct record_of *remote)
+{
+    return r->k->kind == LOCAL_BLOCKS && base == NULL && remote->text.len > 0 &&
+           remote->version <= records_forgotten(r->k->base);
+}
+
 static int decide_object(struct round *r, struct view what, struct view raw)
 {
     const struct record_of *base = records_find(r->k->base, what);
@@ -129,6 +141,8 @@ static int decide_object(struct round *r, struct view what, struct view raw)
         remote = *base;
     else
         belief = object_open(r, what, raw, &remote);
+    if (belief == BELIEVED && may_be_forgotten(r, base, &remote))
+        belief = REFUSED;
     if (remote.version > r->highest)
         r->highest = remote.version;
     if (belief == BELIEVED && r->may_forget && merge_is_old(remote.deleted_at, r->time))

@@ -44,6 +44,11 @@ static int number_puts(struct round *r, struct error *why)
         n += !r->puts[i].offer;
     if (n == 0)
         return 0;
+    if (r->highest + n > RECORD_VERSION_MAX)
+        return error_set(why, ERR_REFUSED,
+                         "the highest number there is was forged: stop all relays, delete %s and "
+                         "%s in Redis and fleet/%s.agreed on each, and start them",
+                         r->key, r->counter, local_kind_text(r->k->kind));
     snprintf(known, sizeof known, "%llu", (unsigned long long)r->highest);
     snprintf(wanted, sizeof wanted, "%zu", n);
     const struct view key = view_of(r->counter), args[] = {view_of(known), view_of(wanted)};
@@ -60,36 +65,59 @@ static int number_puts(struct round *r, struct error *why)
 }
 
 /* What Redis took is agreed on; the rest was changed there meanwhile. */
-static int put_some(struct round *r, struct put *puts, size_t n, struct error *why)
+static int put_some(struct round *r, struct put **puts, size_t n, struct error *why)
 {
     struct view args[2 + 3 * ROUND_A_CALL] = {view_of(r->channel), view_of(r->message)};
     struct redisReply *reply = NULL;
     const struct view key = view_of(r->key);
 
     for (size_t i = 0; i < n; i++) {
-        args[2 + 3 * i] = buf_view(&puts[i].what);
-        args[3 + 3 * i] = puts[i].expected;
-        args[4 + 3 * i] = buf_view(&puts[i].sealed);
+        args[2 + 3 * i] = buf_view(&puts[i]->what);
+        args[3 + 3 * i] = puts[i]->expected;
+        args[4 + 3 * i] = buf_view(&puts[i]->sealed);
     }
     int rc =
         redis_run(r->f->redis, &put_script, &key, 1, args, 2 + 3 * n, FLEET_BIG_MS, &reply, why);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         int64_t stands = 0;
         redis_number(reply_element(reply, i), &stands);
-        puts[i].stands = stands == 1;
-        if (!puts[i].stands)
+        puts[i]->stands = stands == 1;
+        if (!puts[i]->stands)
             r->k->told = true;
     }
     redis_reply_free(reply);
     return rc;
 }
 
+/* All that is sealed; what got no number waits. */
+static int put_sealed(struct round *r, struct error *why)
+{
+    struct put *some[ROUND_A_CALL];
+    size_t n = 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < r->n_puts; i++) {
+        if (r->puts[i].sealed.len > 0)
+            some[n++] = &r->puts[i];
+        if (n > 0 && (n == ROUND_A_CALL || i + 1 == r->n_puts)) {
+            rc = put_some(r, some, n, why);
+            n = 0;
+        }
+    }
+    return rc;
+}
+
 int round_put(struct round *r, struct error *why)
 {
-    int rc = number_puts(r, why);
+    int numbered = number_puts(r, why);
 
-    for (size_t i = 0; rc == 0 && i < r->n_puts; i += ROUND_A_CALL)
-        rc = put_some(r, &r->puts[i], r->n_puts - i < ROUND_A_CALL ? r->n_puts - i : ROUND_A_CALL,
-                      why);
+    if (numbered < 0 && numbered != ERR_REFUSED)
+        return numbered;
+    /* Offers have their numbers, and are what an emptied Redis is filled with. */
+    struct error put_why = {0};
+    int rc = put_sealed(r, &put_why);
+    if (rc == 0 || (rc == ERR_REFUSED && numbered < 0))
+        return numbered;
+    *why = put_why;
     return rc;
 }

@@ -767,6 +767,25 @@ def test_a_counter_at_its_end(five, redis):
         relay.wait_blocked(LISTED[3])
 
 
+def test_the_highest_number_was_forged(fleet, redis):
+    """Without a secret: nothing can be told any more, but an emptied Redis is filled."""
+    for _ in range(2):
+        fleet.add(redis, secret="", share="exclusions")
+    fleet.start()
+    exclude(fleet[0], LISTED[1])
+    wait_agree(fleet)
+    redis.call("HSET", HASH, LISTED[2], seal("", "exclusions", LISTED[2], 2**53, f"set\n{LISTED[2]}\n"))
+    redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+    for relay in fleet:
+        relay.wait_free(LISTED[2])
+    exclude(fleet[0], LISTED[3])
+    fleet[0].wait_free(LISTED[3])
+    wait_until("it is said", lambda: "forged" in (status(fleet[0])["problem"] or ""))
+    redis.call("DEL", HASH)
+    redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
+    wait_until("it is filled", lambda: redis.call("HEXISTS", HASH, LISTED[1]) == "1", 30)
+
+
 def test_a_line_that_is_too_long(five):
     """It stays here; what others say comes through all the same."""
     path = five[0].state / "fleet" / "exclusions"
@@ -844,6 +863,22 @@ def now_of(redis):
     return int(redis.call("TIME").split()[0])
 
 
+SOON_S = 15  # for all relays to take it; whoever sees it old first takes it out
+
+
+def old_soon(redis):
+    """When a deletion was told that is forgotten in a moment."""
+    return now_of(redis) - 90 * DAY + SOON_S
+
+
+def wait_forgotten(redis, kind, keys):
+    def probe():
+        redis.call("PUBLISH", "rcptguard:news", f"{kind} nobody")
+        return set(redis.call("HKEYS", f"rcptguard:{kind}").split()) == keys
+
+    wait_until("it is forgotten", probe, SOON_S + 20, every=0.5)
+
+
 def test_a_deletion_has_the_time_of_redis(two, redis):
     before = now_of(redis)
     exclude(two[0], LISTED[1])
@@ -860,12 +895,12 @@ def test_old_deletions_leave_redis(two, redis):
     wait_agree(two)
     now = now_of(redis)
     put_deleted(redis, 100, now - 91 * DAY, *(f"r{i}@example.net" for i in range(250)))
-    put_deleted(redis, 400, now - 91 * DAY, LISTED[1])
+    put_deleted(redis, 400, old_soon(redis), LISTED[1])
     put_deleted(redis, 401, now - 89 * DAY, "young@example.net")
     redis.call("PUBLISH", "rcptguard:news", "exclusions nobody")
     for relay in two:
         relay.wait_blocked(LISTED[1])
-    wait_until("they are gone", lambda: set(redis.call("HKEYS", HASH).split()) == {LISTED[2], "young@example.net"})
+    wait_forgotten(redis, "exclusions", {LISTED[2], "young@example.net"})
     exclude(two[1], LISTED[3])
     wait_agree(two)
     assert int(redis.call("HGET", HASH, LISTED[3]).split()[3]) == 402
@@ -915,6 +950,38 @@ def test_a_clock_that_leaps_makes_nobody_forget(fleet, redis):
 def away_for(relay, days, redis):
     relay.stop()
     set_agreed_at(agreed_file(relay), now_of(redis) - days * DAY)
+
+
+@pytest.mark.parametrize("kind, back", [("blocks", False), ("exclusions", True)])
+def test_an_old_object_is_put_back(two, redis, kind, back):
+    """By who kept a copy, or by an old backup: a wrong block is worse than a missed one."""
+    what, key = "victim@example.net", f"rcptguard:{kind}"
+    assert two[0].api("POST", f"/v1/{kind}", body={"what": what})[0] == 201
+    for relay in two:
+        wait_until("it is there", lambda relay=relay: any(what in line for line in lines(relay, kind)))
+    copy = redis.call("HGET", key, what) + "\n"
+    redis.call("HSET", key, what, seal(SECRET, kind, what, 10, f"deleted {old_soon(redis)}\n"))
+    redis.call("PUBLISH", "rcptguard:news", f"{kind} nobody")
+    for relay in two:
+        wait_until("it is deleted", lambda relay=relay: status(relay)[kind]["version"] == 10)
+    wait_forgotten(redis, kind, set())
+    for relay in two:
+        assert lines(relay, kind) == []
+        relay.stop()  # what was forgotten is in its file
+        relay.start()
+        wait_up(relay)
+    redis.call("HSET", key, what, copy)
+    redis.call("PUBLISH", "rcptguard:news", f"{kind} nobody")
+    for relay in two:
+        if back:
+            wait_until("it is back", lambda relay=relay: lines(relay, kind) != [])
+        else:
+            wait_until("it is seen", lambda relay=relay: status(relay)[kind]["refused"] == 1)
+            assert lines(relay, kind) == [] and not relay.blocks(what)
+    if not back:
+        # Whoever types it anew means it.
+        assert two[0].api("POST", "/v1/blocks", body={"what": what})[0] == 201
+        two[1].wait_blocked(what)
 
 
 @pytest.mark.parametrize("days", [80, 100])
