@@ -107,7 +107,7 @@ struct feeds_config {
     size_t n_feeds;
 };
 
-/* Digest of all settings that shape what FEED's rows become (rule 7a). */
+/* What stands for all settings that shape what FEED's rows become (rule 7a); needs no memory. */
 void feed_shape(const struct feeds_config *config, const struct feed_config *feed,
                 unsigned char shape[SHA256_BYTES]);
 

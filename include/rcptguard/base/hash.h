@@ -1,7 +1,7 @@
 /*
  * Hashes. Tables that outsiders fill use a hash with a secret of 192 random bytes, so that nobody
  * can prepare keys that collide (XXH3 with secret).
- * Checksums of our files are XXH3-128; digests that identify a copy or a setting are SHA-256.
+ * Checksums of our files and settings are XXH3-128; digests that identify a copy are SHA-256.
  */
 #ifndef RCPTGUARD_BASE_HASH_H
 #define RCPTGUARD_BASE_HASH_H
