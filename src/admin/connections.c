@@ -204,7 +204,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     c->accepts = 0;
     bool paused = now < c->resume_ms;
     if (c->started && !paused && c->count < ADMIN_MAX_CONNECTIONS)
-        evconnlistener_enable(c->listener);
+        paused = evconnlistener_enable(c->listener) != 0; /* no memory: tried again */
     if (c->count > 0 || paused)
         sweep_later(c);
 }
@@ -245,7 +245,8 @@ struct connections *connections_new(struct event_base *base, struct evhttp *http
 void connections_start(struct connections *c)
 {
     c->started = true;
-    evconnlistener_enable(c->listener);
+    if (evconnlistener_enable(c->listener) != 0)
+        sweep_later(c);
 }
 
 static struct connection *connection_with(struct connections *c, const struct evbuffer *output)

@@ -27,25 +27,34 @@ static bool may_log(int64_t *logged_ms)
     return true;
 }
 
-static void set_accepting(struct policy *p, bool accepting)
+/* Adding one that is there already does nothing. False: there was no memory for one of them. */
+static bool accept_again(struct policy *p)
 {
-    for (size_t i = 0; i < p->n_listeners; i++) {
-        if (p->listeners[i].acceptable == NULL)
-            continue;
-        if (accepting)
-            event_add(p->listeners[i].acceptable, NULL);
-        else
-            event_del(p->listeners[i].acceptable);
-    }
+    bool all = true;
+
+    for (size_t i = 0; i < p->n_listeners; i++)
+        if (p->listeners[i].acceptable != NULL && event_add(p->listeners[i].acceptable, NULL) != 0)
+            all = false;
+    return all;
+}
+
+static void accept_later(struct policy *p)
+{
+    const struct timeval later = {.tv_usec = RESUME_MS * 1000};
+
+    event_add(p->resume, &later);
 }
 
 static void resume_accepting(struct policy *p)
 {
     if (!p->paused || p->draining)
         return;
+    if (!accept_again(p)) {
+        accept_later(p);
+        return;
+    }
     p->paused = false;
     event_del(p->resume);
-    set_accepting(p, true);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
@@ -57,7 +66,6 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 
 static void pause_accepting(struct policy *p)
 {
-    const struct timeval later = {.tv_usec = RESUME_MS * 1000};
     const char *text = strerrordesc_np(errno);
 
     if (may_log(&p->pause_logged_ms))
@@ -66,8 +74,10 @@ static void pause_accepting(struct policy *p)
                     "raise LimitNOFILE= or ulimit -n)",
                     text, p->n_clients);
     p->paused = true;
-    set_accepting(p, false);
-    event_add(p->resume, &later);
+    for (size_t i = 0; i < p->n_listeners; i++)
+        if (p->listeners[i].acceptable != NULL)
+            event_del(p->listeners[i].acceptable);
+    accept_later(p);
 }
 
 static void refuse(struct policy *p, struct listener *l, int fd)
