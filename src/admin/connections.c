@@ -13,6 +13,7 @@
 
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/reserve.h"
 
 #define INPUT_MAX (ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096)
 
@@ -79,6 +80,12 @@ static void end_if_flooded(struct evbuffer *input, const struct evbuffer_cb_info
         shutdown(bufferevent_getfd(bev), SHUT_RDWR);
 }
 
+/* Then one at a time is let in: evhttp takes some ten pieces to begin with each. */
+static bool is_memory_short(void)
+{
+    return reserve_used() > RESERVE_PIECES / 2;
+}
+
 /* evhttp asks for the bufferevent of a connection that it has just accepted. */
 static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 {
@@ -91,7 +98,9 @@ static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
     bufferevent_incref(bev);
     c->all[c->count++] = (struct connection){.bev = bev, .since_ms = clock_mono_ms()};
     c->accepts++;
-    if (c->count == ADMIN_MAX_CONNECTIONS || c->accepts >= ADMIN_ACCEPTS)
+    if (is_memory_short())
+        c->resume_ms = clock_mono_ms() + ADMIN_PAUSE_MS;
+    if (c->count == ADMIN_MAX_CONNECTIONS || c->accepts >= ADMIN_ACCEPTS || is_memory_short())
         evconnlistener_disable(c->listener);
     sweep_later(c);
     return bev;

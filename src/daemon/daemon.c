@@ -14,6 +14,7 @@
 #include "house.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/reserve.h"
 
 #define DRAIN_MS 2000 /* for answers that a peer does not take */
 #define STOP_S   4    /* whatever hangs at the end: rule 23 allows 5 s */
@@ -397,6 +398,7 @@ int daemon_serve(struct config *config)
     log_set_level(config->log_level);
     log_set_target(config->log_target);
     raise_file_limit();
+    event_set_mem_functions(reserve_malloc, reserve_realloc, reserve_free);
     int rc = prepare(&d, config, &why);
     if (rc == 0)
         rc = start_rooms(&d, &why);
