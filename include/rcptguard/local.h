@@ -153,8 +153,10 @@ struct local_state {
 typedef void local_changed(struct local_table *table, const struct local_state *state, void *arg);
 
 /*
- * Reads the file once, on the calling thread (start; nothing else runs yet): returns a table
- * in every case but no memory. After local_watch changes arrive by CHANGED.
+ * Reads the file once, on the calling thread (start; nothing else runs yet): *FIRST is a table.
+ * NULL only without memory, and where neither the exclusions nor the copy of them can be read
+ * though it is there (ERR_IO): mail that was let through would be refused. After local_watch
+ * changes arrive by CHANGED.
  */
 struct local *local_new(const struct local_config *config, const struct address_options *options,
                         const char *const *lists, size_t n_lists, struct local_table **first,

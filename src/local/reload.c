@@ -138,9 +138,10 @@ static struct local_table *read_now(struct local *l, bool always)
 
 /*
  * The last good copy: what counts while the file cannot be read, what its losses are measured
- * against, and what need not be written again if it is equal.
+ * against, and what need not be written again if it is equal. False: there is one, and it cannot be
+ * read.
  */
-static void read_good(struct local *l)
+static bool read_good(struct local *l)
 {
     struct error why;
 
@@ -148,13 +149,21 @@ static void read_good(struct local *l)
         struct local_table *good = parse(l, &l->good);
         l->in_force = local_table_count(good);
         local_table_free(good);
-        return;
+        return true;
     }
     l->never = why.code == ERR_ABSENT;
     if (!l->never)
         log_warning(SUBJECT(l), "%s", why.text);
     buf_clear(&l->good);
     l->good_unsaved = true;
+    return l->never;
+}
+
+static struct local *begin(struct local *l, struct local_state *state)
+{
+    local_save_good(l);
+    *state = l->state;
+    return l;
 }
 
 struct local *local_new(const struct local_config *config, const struct address_options *options,
@@ -172,14 +181,19 @@ struct local *local_new(const struct local_config *config, const struct address_
     atomic_init(&l->mailbox, NULL);
     atomic_init(&l->removing, 0);
     atomic_init(&l->removed, 0);
-    read_good(l);
+    bool good = read_good(l);
     *first = read_now(l, true);
-    local_save_good(l);
-    *state = l->state;
-    if (*first != NULL)
-        return l;
+    if (*first == NULL)
+        error_set(why, ERR_NOMEM, "no memory for the %s", local_kind_text(config->kind));
+    else if (!good && l->state.missing && config->kind == LOCAL_EXCLUSIONS)
+        /* There were some, and nobody knows which: not to answer is better than to refuse them. */
+        error_set(why, ERR_IO, "neither %s nor the copy of it in state_dir can be read",
+                  config->file);
+    else
+        return begin(l, state);
+    local_table_free(*first);
+    *first = NULL;
     local_free(l);
-    error_set(why, ERR_NOMEM, "no memory for the %s", local_kind_text(config->kind));
     return NULL;
 }
 

@@ -177,6 +177,25 @@ static void test_start(void **state)
     buf_free(&good);
 }
 
+/* There were exclusions, and nobody knows which. */
+static void test_file_and_copy_cannot_be_read(void **state)
+{
+    (void)state;
+    struct error why;
+
+    assert_int_equal(mkdir(good_file, 0700), 0);
+    put("a@example.org\n");
+    start(); /* the copy is not needed */
+    stop();
+    take_warnings();
+    unlink(file);
+    assert_null(local_new(&config, &options, NULL, 0, &in_force, &state_now, &why));
+    assert_null(in_force);
+    assert_int_equal(why.code, ERR_IO);
+    assert_non_null(strstr(why.text, "neither "));
+    take_warnings();
+}
+
 static void test_missing_at_start(void **state)
 {
     (void)state;
@@ -420,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LOCAL_TEST(test_start),
         LOCAL_TEST(test_missing_at_start),
+        LOCAL_TEST(test_file_and_copy_cannot_be_read),
         LOCAL_TEST(test_missing_at_the_first_start),
         LOCAL_TEST(test_saved_in_every_manner),
         LOCAL_TEST(test_half_written_file_is_not_read),
