@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -18,8 +19,14 @@ _Static_assert(HASH_SECRET_BYTES >= XXH3_SECRET_SIZE_MIN, "XXH3 wants at least 1
 
 static void random_bytes(void *dst, size_t len)
 {
-    /* 256 bytes or fewer are never cut short once the pool is ready: getrandom(2). */
-    if (getrandom(dst, len, 0) != (ssize_t)len) {
+    ssize_t n;
+
+    /* 256 bytes or fewer are never cut short once the pool is ready: getrandom(2). Until then, when
+     * the machine has just begun, a signal may come. */
+    do
+        n = getrandom(dst, len, 0);
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)len) {
         perror("getrandom");
         abort();
     }
