@@ -88,6 +88,8 @@ static int run(const struct options *o)
     int rc = config_load(o->config_file, &config, &problems);
 
     print_problems(&problems);
+    if (rc < 0 && problems.count == 0)
+        fputs("rcptguardd: no memory to read the configuration\n", stderr);
     config_problems_free(&problems);
     if (rc < 0)
         return EX_CONFIG;
