@@ -8,6 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
+#include "rcptguard/base/json_parse.h"
 #include "rcptguard/base/nearest.h"
 
 #define PARAMS_MAX 6
@@ -66,10 +67,13 @@ static bool read_body(struct request *r)
         return true;
     const char *bytes = (const char *)evbuffer_pullup(in, -1);
     if (bytes != NULL)
-        r->body = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &why);
+        r->body = json_parse(view_make(bytes, len), JSON_REJECT_DUPLICATES, &why);
     if (json_is_object(r->body))
         return true;
-    request_fail(r, 400, "the body is not a JSON object");
+    if (bytes == NULL || (r->body == NULL && json_error_code(&why) == json_error_out_of_memory))
+        request_fail(r, 503, "no memory to read the body; nothing was done");
+    else
+        request_fail(r, 400, "the body is not a JSON object");
     return false;
 }
 

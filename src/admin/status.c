@@ -8,6 +8,7 @@
 #include "json.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/hash.h"
+#include "rcptguard/base/json_parse.h"
 #include "rcptguard/base/log.h"
 #include "request.h"
 #include "zones.h"
@@ -233,7 +234,7 @@ static json_t *kind_json(const struct admin_house *house, const struct fleet_sta
 static json_t *relays_json(const struct fleet *fleet)
 {
     char *text = fleet_relays(fleet);
-    json_t *relays = text == NULL ? json_array() : json_loads(text, 0, NULL);
+    json_t *relays = text == NULL ? json_array() : json_parse(view_of(text), 0, NULL);
 
     free(text);
     return relays;

@@ -2,10 +2,10 @@
 #include "event.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "rcptguard/base/clock.h"
+#include "rcptguard/base/json_parse.h"
 
 #define KIND "event"
 #define NAME "events"
@@ -164,7 +164,7 @@ static int open_body(const struct sealed *sealed, struct event **out, struct err
         return error_set(why, ERR_NOMEM, "no memory");
     memcpy(e->memory, sealed->relay.ptr, sealed->relay.len);
     e->shown.relay = view_make(e->memory, sealed->relay.len);
-    json_t *json = json_loadb(sealed->body.ptr, sealed->body.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *json = json_parse(sealed->body, JSON_REJECT_DUPLICATES, NULL);
     bool good = read_decision(json, e->memory + sealed->relay.len, &e->shown.decision);
     json_decref(json);
     if (good) {

@@ -2,7 +2,8 @@
 #include "list_pointer.h"
 
 #include <inttypes.h>
-#include <jansson.h>
+
+#include "rcptguard/base/json_parse.h"
 
 /* What deflate may add to bytes that it cannot pack, generously. */
 #define DEFLATE_MORE(bytes) ((bytes) / 100 + 1024)
@@ -106,8 +107,7 @@ static bool read_fields(const json_t *json, struct list_pointer *out)
 int list_pointer_parse(struct view text, uint64_t max_bytes, struct list_pointer *out,
                        struct error *why)
 {
-    json_t *json =
-        json_loadb(text.ptr == NULL ? "" : text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *json = json_parse(text, JSON_REJECT_DUPLICATES, NULL);
 
     memset(out, 0, sizeof *out);
     bool good = json_is_object(json) && read_fields(json, out);

@@ -3,13 +3,13 @@
  * seconds, and reads those of the others. What they have is told by digests; how long ago somebody
  * was seen, by Redis' clock alone.
  */
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "drift.h"
 #include "parts.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/hash.h"
+#include "rcptguard/base/json_parse.h"
 #include "rcptguard/base/log.h"
 #include "scan.h"
 
@@ -176,7 +176,7 @@ static json_t *open_report(const struct fleet *f, struct view name, struct view 
     if (raw.len > REPORT_MAX || seal_open(&f->key, REPORT_KIND, name, raw, &sealed, NULL) < 0 ||
         !view_eq(sealed.relay, name))
         return NULL;
-    json_t *said = json_loadb(sealed.body.ptr, sealed.body.len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *said = json_parse(sealed.body, JSON_REJECT_DUPLICATES, NULL);
     json_int_t at = json_integer_value(json_object_get(said, "at"));
     json_t *clean =
         json_is_object(said) && at > 0 && at <= now ? clean_report(said, ours, now) : NULL;

@@ -5,8 +5,9 @@
 #include "json_row.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
+
+#include "rcptguard/base/json_parse.h"
 
 void json_broken(const struct feed_reader *r, struct json_copy *copy, uint64_t line,
                  const char *why)
@@ -171,9 +172,10 @@ void json_row_tell(const struct feed_reader *r, struct json_copy *copy, struct v
         tell_text(r, text, value, place->line);
         return;
     }
-    json_t *json =
-        json_loadb(value.ptr, value.len, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
-    if (json == NULL)
+    json_t *json = json_parse(value, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (json == NULL && json_error_code(&error) == json_error_out_of_memory)
+        json_broken(r, copy, place->line, "there is no memory for a row");
+    else if (json == NULL)
         r->sink->bad(place->line, value, fault_of(&error), r->sink->arg);
     else
         tell_value(r, copy, json, value, place);
