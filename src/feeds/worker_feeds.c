@@ -177,6 +177,7 @@ static void run_request(struct task *self)
     } else if (f == NULL) {
         worker_end_requests(w, &alone, FEEDS_UNKNOWN);
     } else if (r->wish == FEEDS_REFRESH) {
+        w->build_again_at = 0; /* nobody who asks waits for the pause after a build that failed */
         refresh_now(f, r);
     } else if (r->wish == FEEDS_ACCEPT) {
         worker_end_requests(w, &alone, take_held(w, f));
