@@ -80,7 +80,7 @@ void request_reply(struct request *r, int status, json_t *document)
     if (out != NULL)
         evbuffer_add(out, "\n", 1);
     json_decref(document);
-    reply(r, status, "application/json", out);
+    reply(r, out == NULL ? 500 : status, "application/json", out);
 }
 
 static void free_bytes(const void *bytes, size_t len, void *arg)
