@@ -6,13 +6,16 @@ TSAN := BUILD=build/tsan OPT="-O1 -g1" SAN="-fsanitize=thread"
 NO_ASLR := $(if $(shell setarch -R true 2>&1),,setarch -R)
 PYTEST := $(PYTHON) -B -m pytest -p no:cacheprovider -q --tb=short
 
-.PHONY: run check deps lint replay integration thread unit-asan thread-tsan fuzz-corpus fuzz fuzz-merge tidy help
+.PHONY: run check torture deps lint replay integration thread unit-asan thread-tsan fuzz-corpus fuzz fuzz-merge tidy help
 
 run:
 	@exec scripts/run
 
 check:
 	@exec scripts/check
+
+torture:
+	@exec scripts/torture $(ARGS)
 
 deps:
 	@scripts/need check
@@ -70,6 +73,7 @@ help:
 	@echo 'make fuzz-corpus  all fuzz inputs once, under sanitizers'
 	@echo 'make fuzz         all fuzz targets side by side   MINUTES=10 TARGETS="policy config" ENGINE=afl'
 	@echo 'make fuzz-merge   takes inputs that reach new code into tests/fuzz/corpus'
+	@echo 'make torture      failing calls, full disks, kill -9, floods; 20 minutes; ARGS=--help; root'
 	@echo 'make bench        speed and memory, as ratios   ARGS=--help; what it compares with: scripts/need bench'
 	@echo 'make bench-report docs/benchmarks.md of JSON=FILE, which a bench wrote'
 	@echo 'make man          the manual pages, from man/*.in and the tables of the program'

@@ -1,0 +1,290 @@
+"""A daemon with a little of everything, the work it is given, and what must be true of it after any fault."""
+
+import contextlib
+import http.client
+import itertools
+import socket
+
+from daemon import Daemon, check_config
+from policyclient import blocked
+from scriptedserver import ScriptedServer
+from support import give_to_drop_user, remove_directory, wait_until, write_by_rename
+
+LISTED, EXCLUDED, UNLISTED = "listed@example.org", "excluded@example.org", "free@example.net"
+BLOCKED = "blocked@example.org"
+# What everybody who waits has at most; all is over in a hundredth of it unless something hangs.
+DEADLINE = 10.0
+# What a client waits for an answer while something is broken.
+PATIENCE = 1.0
+
+
+class Broken(Exception):
+    """Something that must hold does not."""
+
+
+class Rig:
+    def __init__(self, environment=None, rows=300):
+        self.daemon = d = Daemon(sandboxed=False)
+        self.environment, self.rows = environment or {}, rows
+        self.publisher = ScriptedServer()
+        self.publisher.pages["/list"] = lambda request: request.ok(self.published)
+        self.numbers = itertools.count(1)
+        self.version = 0
+        self.acknowledged = {EXCLUDED: True}  # what -> excluded; not in it: nobody knows
+        d.exclusions.write_text(f"# kept by hand\n{EXCLUDED}\n")
+        d.blocks_file.write_text(f"{BLOCKED}\n")
+        give_to_drop_user(d.exclusions)
+        give_to_drop_user(d.blocks_file)
+        d.config["blocks"] = {"file": d.blocks_file}
+        d.config["decisions"] = {"file": d.run_directory / "decisions", "log_passes": "yes"}
+        self.list_path = d.list_file("main", self.text("file"))
+        self.published = self.text("http")
+        d.feed("web", self.publisher.url("/list"), refresh="1h")
+
+    def text(self, kind):
+        rows = [LISTED, EXCLUDED, f"{kind}{self.version}@example.org"]
+        return "".join(f"{row}\n" for row in rows + [f"u{i}@example.org" for i in range(self.rows)])
+
+    # life
+
+    def start(self, faulty=False, look=lambda: None):
+        """Without faults unless told; returns whether it answers. LOOK is called while waiting."""
+        self.daemon.spawn(self.environment if faulty else {})
+        return self.wait_start(look)
+
+    def wait_start(self, look=lambda: None):
+        def there():
+            look()
+            if self.daemon.process.poll() is not None:
+                return "ended"
+            with contextlib.suppress(OSError, EOFError, AssertionError):
+                with self.daemon.client(timeout=2) as client:
+                    client.ask(UNLISTED)
+                return "answers" if self.daemon.admin.exists() else None
+            return None
+
+        return wait_until("start", there, DEADLINE) == "answers"
+
+    def alive(self):
+        status = self.daemon.process.poll()
+        if status is not None:
+            raise Broken(f"the daemon ended with {status}")
+
+    def stop(self):
+        """Orderly; what was promised is in the files then."""
+        self.alive()
+        status = self.daemon.stop()
+        if status != 0:
+            raise Broken(f"stopping gave {status}")
+        self.check_files()
+
+    def kill(self):
+        if self.daemon.process is not None:
+            self.daemon.kill()
+
+    def close(self):
+        """Once or twice."""
+        self.kill()
+        if self.publisher is not None:
+            self.publisher.close()
+        self.publisher = None
+        remove_directory(self.daemon.directory)
+
+    # the work, a round each. NUMBER makes what they do new.
+
+    def ask(self, _number=0, retry=True):
+        """As Postfix: a connection that breaks is one more try. Returns the actions."""
+        answers = {}
+        for recipient in (LISTED, EXCLUDED, UNLISTED, BLOCKED):
+            answers[recipient] = self.ask_one(recipient, retry)
+        self.judge(answers)
+        return answers
+
+    def ask_one(self, recipient, retry=True, tcp=False):
+        for _ in range(2 if retry else 1):
+            try:
+                with self.daemon.client(tcp, timeout=DEADLINE) as client:
+                    return client.ask(recipient)
+            except (OSError, EOFError) as trouble:
+                fault = trouble
+        self.alive()
+        if retry:
+            raise Broken(f"no answer for {recipient}: {fault!r}")
+        return None
+
+    def judge(self, answers):
+        """A wrong pass is a pity; a wrong refusal is a fault, and so is anything that makes Postfix defer."""
+        for recipient, action in answers.items():
+            allowed = action in (None, "DUNNO") or (recipient in (LISTED, BLOCKED) and blocked(action))
+            if not allowed:
+                raise Broken(f"{recipient}: {action}")
+
+    def work_queries(self, number):
+        self.ask()
+        self.judge({UNLISTED: self.ask_one(UNLISTED, tcp=True)})
+        with contextlib.suppress(OSError, EOFError):
+            with self.daemon.client(tcp=number % 2 == 0, timeout=PATIENCE) as client:
+                names = [LISTED, UNLISTED, EXCLUDED] * 4
+                for name, action in zip(names, client.ask_all(names)):
+                    self.judge({name: action})
+
+    def edit(self, method, path, what, **more):
+        """True: done, and promised; False: refused, or no answer."""
+        try:
+            if method == "POST":
+                status, _ = self.daemon.api(method, path, PATIENCE, body={"what": what, **more})
+            else:
+                status, _ = self.daemon.api(method, path, PATIENCE, what=what)
+        except (OSError, http.client.HTTPException):
+            status = None
+        if path == "/v1/exclusions":
+            if status in (200, 201):
+                self.acknowledged[what] = method == "POST"
+            else:
+                self.acknowledged.pop(what, None)
+        return status in (200, 201)
+
+    def work_edits(self, number):
+        what = f"u{number % 300}@example.org"
+        self.edit("POST", "/v1/exclusions", what, note=f"round {number}")
+        self.edit("POST", "/v1/blocks", f"b{number}@example.net")
+        if number % 4:
+            self.edit("DELETE", "/v1/exclusions", what)
+        self.edit("DELETE", "/v1/blocks", f"b{number}@example.net")
+
+    def work_refresh(self, _number):
+        self.version += 1
+        write_by_rename(self.list_path, self.text("file"))
+        self.published = self.text("http")
+        self.refresh()
+
+    def refresh(self):
+        for name in ("main", "web"):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.daemon.api("POST", f"/v1/feeds/{name}/refresh", PATIENCE)
+
+    def work_reload(self, number):
+        """Something of every room is another one each time."""
+        config, mark = self.daemon.config, self.daemon.mark()
+        config["policy"]["max_clients"] = 1000 + number % 7
+        config["daemon"]["history"] = f"{80 + number % 9}d"
+        config["feed web"]["action"] = ("reject", "observe")[number % 2]
+        if number % 3 == 0:
+            config["feed more"] = {"url": f"file:{self.list_path}", "format": "entries"}
+        else:
+            config.pop("feed more", None)
+        self.daemon.reload()
+        try:
+            self.daemon.wait_log(r"is in force: |nothing was changed", 2, mark)
+        except AssertionError:
+            pass  # no memory for the line; what follows tells
+
+    def work_save(self, number):
+        """An editor's: no command is told of it."""
+        text = self.daemon.exclusions.read_text()
+        what = f"saved{number % 5}@example.net"
+        if f"{what}\n" not in text:
+            text += f"{what}\n"
+        fresh = self.daemon.exclusions.with_name("exclusions.editor")
+        fresh.write_text(text + f"# {number}\n")
+        give_to_drop_user(fresh)
+        fresh.rename(self.daemon.exclusions)
+        self.acknowledged[what] = True
+        with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+            wait_until("the save", lambda: self.shows(what), 1)
+
+    def shows(self, what):
+        status, answer = self.daemon.api("GET", "/v1/exclusions", PATIENCE)
+        if status == 200 and not isinstance(answer, dict):
+            raise Broken(f"200, and no JSON: {answer!r}")
+        return status == 200 and what in {line["what"] for line in answer["exclusions"] or ()}
+
+    def work_events(self, _number):
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(1)
+                s.connect(str(self.daemon.admin))
+                s.sendall(b"GET /v1/events?all=yes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                s.recv(1000)
+                for _ in range(3):
+                    self.ask_one(LISTED)
+                    self.ask_one(UNLISTED)
+                s.settimeout(0.3)
+                seen = b""
+                while seen.count(b'"recipient"') < 6:
+                    more = s.recv(65536)
+                    if not more:
+                        break
+                    seen += more
+        except OSError:
+            pass
+
+    def work_looks(self, _number):
+        action = self.ask_one(LISTED) or ""
+        reference = action.rsplit(" ", 1)[-1]
+        for path in (
+            f"/v1/check?recipient={LISTED}", f"/v1/check?recipient={EXCLUDED}", f"/v1/why/{reference}",
+            f"/v1/history?recipient={LISTED}", "/v1/top", "/v1/feeds", "/v1/status", "/v1/exclusions",
+            "/v1/blocks", "/metrics", "/nowhere",
+        ):  # fmt: skip
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self.daemon.api("GET", path, PATIENCE)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.daemon.api("POST", "/v1/feeds/web/rollback", PATIENCE)
+            self.daemon.api("POST", "/v1/feeds/web/accept", PATIENCE)
+
+    # what must be true when the fault is over
+
+    def recover(self, at_start=False):
+        """All right again within the deadline, with no help but what a person would do anyway."""
+        self.alive()
+        try:
+            wait_until("right verdicts", self.is_right, DEADLINE, every=0.02)
+            wait_until("a new list in force", self.has_new_list, DEADLINE, every=0.05)
+            wait_until("an edit", self.can_edit, DEADLINE, every=0.05)
+            wait_until("promises kept", self.keeps_promises, DEADLINE, every=0.05)
+        except AssertionError as late:
+            self.alive()
+            raise Broken(str(late)) from None
+        self.alive()
+
+    def is_right(self):
+        answers = self.ask()
+        return blocked(answers[LISTED]) and blocked(answers[BLOCKED])
+
+    def has_new_list(self):
+        if self.daemon.blocks(f"file{self.version}@example.org"):
+            return True
+        self.refresh()
+        return self.daemon.blocks(f"file{self.version}@example.org")
+
+    def can_edit(self):
+        what = f"again{next(self.numbers)}@example.net"
+        return (
+            self.edit("POST", "/v1/exclusions", what)
+            and self.edit("DELETE", "/v1/exclusions", what)
+            and self.edit("POST", "/v1/blocks", what)
+            and blocked(self.ask_one(what))
+            and self.edit("DELETE", "/v1/blocks", what)
+        )
+
+    def keeps_promises(self):
+        """In force are all that were acknowledged, and none that was taken back."""
+        status, answer = self.daemon.api("GET", "/v1/exclusions", DEADLINE)
+        return status == 200 and self.promised({line["what"] for line in answer["exclusions"]}) == []
+
+    def promised(self, there):
+        return [what for what, is_in in self.acknowledged.items() if (what in there) != is_in]
+
+    def check_files(self, parse=True):
+        """Stopped: everything that was promised is in the file, and the daemon finds nothing to say of it."""
+        lines = self.daemon.exclusions.read_text().splitlines()
+        there = {line.split("#")[0].split()[0] for line in lines if line.split("#")[0].split()}
+        wrong = self.promised(there)
+        if wrong:
+            raise Broken(f"lost, or back again: {wrong[:5]}")
+        if not parse:
+            return
+        done = check_config(self.daemon.config_file)
+        if done.returncode != 0 or "the line is left out" in done.stderr:
+            raise Broken(f"-t says {done.stderr[-500:]}")
