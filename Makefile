@@ -46,6 +46,9 @@ BENCH_BINS   = $(BENCH_SRCS:tests/bench/%.c=$(BUILD)/bench/%)
 # Hundreds of test programs are linked; where gold is there it takes a third of the time.
 TEST_LINKER = $(eval TEST_LINKER := $(shell command -v ld.gold >/dev/null && echo -fuse-ld=gold))$(TEST_LINKER)
 
+# Tests are many and short: to optimise them takes longer than they run.
+TEST_OPT = -O0 -U_FORTIFY_SOURCE
+
 # One line a command; `make V=1` shows them whole.
 ifneq ($(V),1)
 Q := @
@@ -76,18 +79,18 @@ $(BUILD)/%.o: %.c
 $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc -Itests/unit $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< $(LIB) $(PKG_LIBS) -lcmocka -pthread
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc -Itests/unit $(ALL_CFLAGS) $(TEST_OPT) -MMD -MP $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< $(LIB) $(PKG_LIBS) -lcmocka -pthread
 
 $(BUILD)/thread/%: tests/thread/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< $(LIB) $(PKG_LIBS) -lcmocka -pthread
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) $(TEST_OPT) -MMD -MP $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< $(LIB) $(PKG_LIBS) -lcmocka -pthread
 
 # Each fuzz target is an ordinary program here: it replays the files named on its command line.
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< tests/fuzz/replay_main.c $(LIB) $(PKG_LIBS) -pthread
+	$(Q)$(CC) $(ALL_CPPFLAGS) -Isrc $(ALL_CFLAGS) $(TEST_OPT) $(ALL_LDFLAGS) $(TEST_LINKER) -o $@ $< tests/fuzz/replay_main.c $(LIB) $(PKG_LIBS) -pthread
 
 # The same with a fuzzer in the place of that main; see scripts/fuzz.
 $(BUILD)/fuzzer/%: tests/fuzz/fuzz_%.c $(LIB)
