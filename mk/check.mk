@@ -54,6 +54,16 @@ fuzz-merge:
 	@scripts/need fuzz
 	@ENGINE=libfuzzer scripts/fuzz merge
 
+# Lines and branches that the tests reach which do not wait: unit, replay, fuzz corpora. gcovr adds them up.
+COVERAGE := BUILD=build/coverage OPT="-O0 -g" HARD= SAN=--coverage
+.PHONY: coverage
+coverage:
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true
+	@$(MAKE) --no-print-directory $(COVERAGE) unit fuzz-replay >build/coverage.log 2>&1 || { tail build/coverage.log; exit 1; }
+	@$(MAKE) --no-print-directory $(COVERAGE) all >>build/coverage.log 2>&1
+	@RCPTGUARD_BUILD=build/coverage $(PYTEST) tests/replay >>build/coverage.log 2>&1 || { tail build/coverage.log; exit 1; }
+	@$(PYTHON) -B tests/coverage.py build/coverage
+
 tidy:
 	@clang-tidy --quiet $(SRCS) $(MAINS) -- $(ALL_CPPFLAGS) -Isrc -std=c11
 
@@ -75,6 +85,7 @@ help:
 	@echo 'make fuzz-merge   takes inputs that reach new code into tests/fuzz/corpus'
 	@echo 'make torture      failing calls, full disks, kill -9, floods; 20 minutes; ARGS=--help; root'
 	@echo 'make bench        speed and memory, as ratios   ARGS=--help; what it compares with: scripts/need bench'
+	@echo 'make coverage     lines and branches that unit tests, replay and fuzz corpora reach (gcovr)'
 	@echo 'make bench-report docs/benchmarks.md of JSON=FILE, which a bench wrote'
 	@echo 'make man          the manual pages, from man/*.in and the tables of the program'
 	@echo 'make format       clang-format-19 over the tree; make tidy: clang-tidy'

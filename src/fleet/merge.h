@@ -47,7 +47,11 @@
  * A relay that was away for so long may know lines whose deletion is forgotten. It knows when it
  * last agreed with Redis, by that clock; what a Redis that was not emptied since does not have, and
  * nobody touched here, was deleted then. Whether it was emptied can only be guessed (has_outlived
- * in sync_decide.c), and where that is in doubt the line is offered. Pure.
+ * in sync_decide.c), and where that is in doubt the line is offered.
+ *
+ * An object from before all that, put back by who kept it or by an old backup, cannot be told from
+ * a new one by its seal. Its number can: it is below the highest that was forgotten here. Blocks
+ * that are unknown and have such a number are not believed. Pure.
  */
 #ifndef FLEET_MERGE_H
 #define FLEET_MERGE_H

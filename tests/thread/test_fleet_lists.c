@@ -513,6 +513,28 @@ static void test_an_empty_list(void **state)
 
 /* ---- which copy counts ---------------------------------------------------------------------- */
 
+/* B, who leads, puts the list. */
+static void put_as_leader(struct house *h, struct relay *b)
+{
+    struct feeds_share_came came = came_of(h, b);
+
+    b->share.came(b->look, &came);
+    assert_int_equal(go_on(b), FEEDS_SHARE_NOTHING);
+}
+
+/* A moment is two seconds, which a slow machine may need to ask: then it is put once more. */
+static void take_what_was_put_a_moment_ago(struct house *h, struct relay *b,
+                                           const struct feeds_share_order *order)
+{
+    enum feeds_share_answer answer = ask_as(b, order);
+
+    for (int i = 0; i < 5 && answer == FEEDS_SHARE_LEAD; i++) {
+        put_as_leader(h, b);
+        answer = ask_as(b, order);
+    }
+    assert_int_equal(answer, FEEDS_SHARE_BODY);
+}
+
 static void test_ages(void **state)
 {
     struct house *h = *state;
@@ -529,7 +551,7 @@ static void test_ages(void **state)
     assert_int_equal(ask_as(b, &order), FEEDS_SHARE_BODY);
     /* A person wants what is there now, or was a moment ago. */
     order.wish = FEEDS_SHARE_NOW;
-    assert_int_equal(ask_as(b, &order), FEEDS_SHARE_BODY);
+    take_what_was_put_a_moment_ago(h, b, &order);
     sleep_ms(2100);
     assert_int_equal(ask_as(b, &order), FEEDS_SHARE_LEAD);
     end_look(b);
