@@ -57,7 +57,7 @@ class Bench:
         self.other_cpus = set(self.cpus[:-1]) or set(self.cpus)
         self.servers = {}
         self.results = {"options": vars(options), "cpus": len(self.cpus), "cpu": cpu_model(),
-                        "date": time.strftime("%Y-%m-%d"), "kernel": os.uname().release,
+                        "date": time.strftime("%Y-%m-%d"), "kernel": ".".join(os.uname().release.split(".")[:2]),
                         "wrong": 0}
 
     def program(self, name):
