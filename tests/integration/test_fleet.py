@@ -937,6 +937,7 @@ def test_a_clock_that_leaps_makes_nobody_forget(fleet, redis):
         wait_agree(fleet[:1])
         clock.ahead = 1000 * DAY
         exclude(fleet[0], LISTED[2])
+        wait_until("it is told", lambda: "set" in redis.call("HGET", HASH, LISTED[2]))
         assert unexclude(fleet[0], LISTED[2]) == 200
         wait_until("the clock is ahead", lambda: "deleted" in redis.call("HGET", HASH, LISTED[2]))
         assert int(redis.call("HGET", HASH, LISTED[2]).split()[-1]) > now_of(redis) + 900 * DAY
