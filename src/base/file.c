@@ -49,21 +49,28 @@ static int being_written(const char *path, struct error *why)
 }
 
 /* What is written, closed or not, while it is read shows in its time. */
-static int read_closed(int fd, const char *path, size_t max_bytes, struct buf *out,
-                       const struct stat *before, struct error *why)
+static bool is_untouched(const struct stat *before, const struct stat *after)
 {
-    struct stat st;
+    return after->st_size == before->st_size && after->st_mtim.tv_sec == before->st_mtim.tv_sec &&
+           after->st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
+int file_read_fd_saved(int fd, const char *path, size_t max_bytes, struct buf *out,
+                       struct error *why)
+{
+    struct stat before, after;
     size_t len = out->len;
 
     if (file_has_writer(fd))
         return being_written(path, why);
+    if (fstat(fd, &before) != 0)
+        return error_errno(why, "cannot stat %s", path);
     int rc = file_read_fd(fd, path, max_bytes, out, why);
     if (rc < 0)
         return rc;
-    if (fstat(fd, &st) != 0)
+    if (fstat(fd, &after) != 0)
         return error_errno(why, "cannot stat %s", path);
-    if (st.st_size == before->st_size && st.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-        st.st_mtim.tv_nsec == before->st_mtim.tv_nsec && !file_has_writer(fd))
+    if (is_untouched(&before, &after) && !file_has_writer(fd))
         return 0;
     out->len = len;
     return being_written(path, why);
@@ -88,7 +95,7 @@ static int read_path(const char *path, size_t max_bytes, bool saved, struct buf 
     else if (!S_ISREG(st.st_mode))
         rc = error_set(why, ERR_REFUSED, "%s is not a regular file", path);
     else
-        rc = saved ? read_closed(fd, path, max_bytes, out, &st, why)
+        rc = saved ? file_read_fd_saved(fd, path, max_bytes, out, why)
                    : file_read_fd(fd, path, max_bytes, out, why);
     close(fd);
     return rc;

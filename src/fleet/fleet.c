@@ -102,8 +102,9 @@ static void warn_of_refused(struct kept *k)
     if (k->refused > 0 && may_say(&k->warned_ms))
         log_warning(
             "fleet",
-            "%s: %llu objects in Redis cannot be believed (another [redis] secret, damage, or "
-            "a block that covers too much) and are left out",
+            "%s: %llu objects in Redis cannot be believed (another [redis] secret, damage, "
+            "a block that covers too much, or one that is older than what was taken out here "
+            "since) and are left out",
             local_kind_text(k->kind), (unsigned long long)k->refused);
 }
 

@@ -95,11 +95,12 @@ static int attempt(struct edit_job *j, struct edit_file *f, struct buf *base)
     uint64_t lines = j->edit.action == LOCAL_ADD ? 0 : j->text.lines;
     atomic_fetch_add(&j->local->removing, lines);
     int rc = edit_file_write(f, buf_view(base), buf_view(&j->text.text), &j->text.why);
-    atomic_fetch_add(&j->local->removed, lines);
     if (rc < 0) {
+        atomic_fetch_sub(&j->local->removing, lines);
         fail(j);
         return rc;
     }
+    atomic_fetch_add(&j->local->removed, lines);
     put_in_force(j, &j->text.text, true);
     remember(j);
     return 0;

@@ -183,12 +183,7 @@ static int read_once(struct edit_file *f, struct buf *text, struct error *why)
     if (fstat(fd, &f->seen) != 0)
         rc = cannot(why, "stat", f->path);
     else if ((rc = check_file(f, &f->seen, why)) == 0)
-        rc = file_has_writer(fd)
-                 ? error_set(why, ERR_CONFLICT,
-                             "%s is being written by another program; close it there "
-                             "and try again",
-                             f->path)
-                 : file_read_fd(fd, f->path, LOCAL_MAX_FILE_BYTES, text, why);
+        rc = file_read_fd_saved(fd, f->path, LOCAL_MAX_FILE_BYTES, text, why);
     close(fd);
     return rc;
 }

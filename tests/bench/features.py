@@ -93,8 +93,7 @@ class Features:
             redis = Redis().start()
             self.closing.append(redis.close)
             daemon = self.add(name, REDIS.format(url=redis.unix))
-            self.bench.wait_until("the fleet is up", lambda: nameservers.status(daemon)
-                                  .get("fleet", {}).get("state") == "up")
+            self.bench.wait_until("the fleet is up", lambda: daemon.status()["fleet"]["state"] == "up")
         redis.process.send_signal(signal.SIGSTOP)
         self.closing.append(lambda: redis.process.send_signal(signal.SIGCONT))
 

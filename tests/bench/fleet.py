@@ -11,7 +11,6 @@ import statistics
 import threading
 import time
 
-import nameservers
 from features import REDIS
 from measure import median
 from servers import READY_S, Daemon, Feed, http as call, wait_blocked
@@ -55,8 +54,7 @@ class Fleet:
     def relay(self, name):
         daemon = Daemon(self.bench, name, feed=self.feed, cpus=set(self.bench.cpus),
                         more=REDIS.format(url=self.redis.unix))
-        self.bench.wait_until("the fleet is up", lambda: nameservers.status(daemon)
-                              .get("fleet", {}).get("state") == "up")
+        self.bench.wait_until("the fleet is up", lambda: daemon.status()["fleet"]["state"] == "up")
         return daemon
 
     def publish(self):

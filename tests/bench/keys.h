@@ -75,4 +75,25 @@ static inline void keys_options(int argc, char **argv, size_t *count, size_t *le
     exit(EXIT_FAILURE);
 }
 
+/* Nanoseconds a key since START. What finds too many or too few is no comparison. */
+static inline double keys_found(const struct keys *k, double start, size_t found, size_t expected)
+{
+    double ns = (seconds() - start) * 1e9 / (double)k->count;
+
+    if (found == expected)
+        return ns;
+    fprintf(stderr, "found %zu of %zu\n", found, expected);
+    exit(EXIT_FAILURE);
+}
+
+/* The object of an index of others; BYTES: of all of it. */
+static inline void keys_print(const struct keys *k, double bytes, double build_s, double hit_ns,
+                              double miss_ns)
+{
+    bytes /= (double)k->count;
+    printf("{\"keys\": %zu, \"key_bytes\": %zu, \"bytes_per_key\": %.2f, "
+           "\"bytes_beyond_key\": %.2f, \"build_s\": %.4f, \"hit_ns\": %.1f, \"miss_ns\": %.1f}\n",
+           k->count, k->len, bytes, bytes - (double)k->len, build_s, hit_ns, miss_ns);
+}
+
 #endif

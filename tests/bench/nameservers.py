@@ -118,10 +118,6 @@ def are_on(daemon):
     return all(zone["state"] == "on" for zone in zones_of(daemon))
 
 
-def status(daemon):
-    return json.loads(http(daemon.admin, "/v1/status")[1])
-
-
 def fill(path, recipients):
     """Asks for each once, on many connections at a time."""
     sockets = []

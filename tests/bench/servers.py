@@ -1,5 +1,6 @@
 """Programs that the bench starts, and how it asks them."""
 
+import json
 import os
 import pwd
 import socket
@@ -226,6 +227,9 @@ class Daemon(Server):
 
     def ask(self, recipient):
         return ask(self.policy, recipient)
+
+    def status(self):
+        return json.loads(http(self.admin, "/v1/status")[1])
 
     def listed(self):
         """One that stays listed; only of a daemon with entries."""

@@ -21,9 +21,12 @@ int file_read(const char *path, size_t max_bytes, struct buf *out, struct error 
 /*
  * The same of a file that others save. ERR_CONFLICT: somebody has it open for writing, or wrote it
  * meanwhile, and what was read may be half of it; nothing was appended then. Where there are no
- * leases nobody can tell, and it is read as it is.
+ * leases nobody can tell, and it is read as it is. The second reads FD, which is open for reading;
+ * PATH is for messages then.
  */
 int file_read_saved(const char *path, size_t max_bytes, struct buf *out, struct error *why);
+int file_read_fd_saved(int fd, const char *path, size_t max_bytes, struct buf *out,
+                       struct error *why);
 
 /*
  * Does somebody have it open for writing? FD is open for reading; a lease is refused then. Where

@@ -25,9 +25,9 @@ static void read_suffixes_version(void)
 }
 
 /*
- * What stands for a feed's settings: no text is told from another by where it begins. No memory is
- * asked for, since verdict and worker each have this made and must come to the same: a list whose
- * shapes differ counts for nothing.
+ * What stands for a feed's settings; each text by a checksum of its own, so that none runs into the
+ * next. No memory is asked for, since verdict and worker each have this made and must come to the
+ * same: a list whose shapes differ counts for nothing.
  */
 struct settings {
     unsigned char version, types, apex, as_domains, of_domain, parents_match, provider_aliases,

@@ -387,6 +387,31 @@ static void test_foreign_files_are_refused(void **state)
     take_warnings();
 }
 
+/* Who must tell them from what a hand took out believes in this number. */
+static void test_lines_that_edits_took_out(void **state)
+{
+    (void)state;
+    struct rlimit old, tight;
+
+    put(exclusions->file, "a@example.org\nb@example.org\nb@example.org list=x\n");
+    start(exclusions);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = old;
+    tight.rlim_cur = 1;
+    setrlimit(RLIMIT_FSIZE, &tight);
+    struct answer a = do_edit(exclusions, LOCAL_REMOVE, "b@example.org");
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_refused(a, "the file is as it was");
+    assert_true(local_removing(exclusions->local) == 0);
+    assert_true(local_removed(exclusions->local) == 0);
+    assert_int_equal(do_edit(exclusions, LOCAL_REMOVE, "b@example.org").lines, 2);
+    assert_int_equal(do_edit(exclusions, LOCAL_ADD, "c@example.org").outcome, LOCAL_EDIT_ADDED);
+    assert_true(local_removing(exclusions->local) == 2);
+    assert_true(local_removed(exclusions->local) == 2);
+    take_warnings();
+}
+
 /* A limit on file sizes fails as a full disk does: in the midst of the write. */
 static void test_full_disk(void **state)
 {
@@ -594,6 +619,7 @@ int main(void)
         EDIT_TEST(test_bad_edit_comes_back),
         EDIT_TEST(test_mode_group_and_link_are_kept),
         EDIT_TEST(test_foreign_files_are_refused),
+        EDIT_TEST(test_lines_that_edits_took_out),
         EDIT_TEST(test_full_disk),
         EDIT_TEST(test_locked_by_others),
         EDIT_TEST(test_left_over_of_a_crash),
