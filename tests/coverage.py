@@ -27,15 +27,15 @@ def pure_patterns():
 
 def measure(build):
     done = subprocess.run(
-        ["gcovr", "--root", ROOT, "--object-directory", build, "--filter", "src/", "--filter", "include/",
-         "--gcov-ignore-parse-errors", "--json", build],
+        ["gcovr", build, "--root", ROOT, "--object-directory", build, "--filter", "src/", "--filter", "include/",
+         "--gcov-ignore-parse-errors", "--json"],
         cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True)
-    return {file["file"]: file["lines"] for file in json.loads(done.stdout)["files"]}
+    return {file["file"]: [line for line in file["lines"] if not line["gcovr/noncode"]]
+            for file in json.loads(done.stdout)["files"]}
 
 
 def count(lines):
     """(lines, of them reached, branches, of them taken)."""
-    lines = [line for line in lines if not line.get("gcovr/noncode")]
     branches = [branch for line in lines for branch in line["branches"]]
     return (len(lines), sum(line["count"] > 0 for line in lines),
             len(branches), sum(branch["count"] > 0 for branch in branches))
