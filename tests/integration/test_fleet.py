@@ -525,7 +525,7 @@ def test_relays_cannot_be_compared(fleet, redis):
     assert relays(fleet[0])
 
 
-@pytest.mark.seconds(150)
+@pytest.mark.seconds(240)
 def test_each_sees_all(five, redis):
     exclude(five[0], LISTED[1])
     wait_agree(five)
@@ -543,11 +543,20 @@ def test_each_sees_all(five, redis):
     shown = five[2].command("status", "--fleet")
     assert shown.returncode == 0 and all(name in shown.stdout for name in names), shown.stdout
     assert "main: 50 entries" in shown.stdout
+    # One has another list from now on.
+    other = status(five[3])["relay"]
+    (five[3].directory / "main.list").write_text("".join(f"{r}\n" for r in LISTED[:49]))
     # One goes, and what it said of itself gets old; it is nobody's any more after a day.
     name = status(five[4])["relay"]
     five[4].kill()
     wait_until("it is away", lambda: relays(five[0])[name]["away"], 90, every=0.5)
     assert "away" in five[0].command("status", "--fleet").stdout
+    # Who says something else for more than a minute is named.
+    five[0].wait_log(rf"others have had something else than this relay for more than a minute: {other} \(main\);", 90)
+    assert status(five[0])["drift"] and relays(five[0])[other]["differs"] == "main"
+    assert five[0].command("status", "--fleet").returncode == 1
+    (five[3].directory / "main.list").write_text("".join(f"{r}\n" for r in LISTED))
+    five[0].wait_log("all relays say the same again", 60)
 
 
 @needs_faketime
