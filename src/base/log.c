@@ -22,9 +22,9 @@
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/clock.h"
 
-/* Some 2000 refusals: a second of the worst flood that a relay sees. Untouched pages cost nothing.
- */
-#define RING_BYTES (512 * 1024)
+/* Some 2000 refusals: 30 ms of one after the other, a second of the worst flood that a relay sees.
+ * Untouched pages cost nothing. */
+#define RING_BYTES (1024 * 1024)
 /* Once lines were dropped, an eighth must be free before more are taken: else a flood would fill
  * the log with notes about one dropped line each. */
 #define RING_RESUME  (RING_BYTES / 8)

@@ -4,6 +4,9 @@
  * group until one has a free place; most misses end after touching one cache line of tags and
  * nothing else. Nothing is ever taken out of a table, so a free place does end the search.
  *
+ * Offsets are not fetched ahead. It would make a hit some 10 ns faster, and nearly all look-ups are
+ * misses, which would fetch four times as much memory as they need.
+ *
  * At 13 of 16 places taken it costs 5 / (13/16) = 6.2 bytes a key. The number of groups need not
  * be a power of two (the home group is a multiply-high), so a finished table is never half empty.
  *
@@ -81,8 +84,6 @@ static inline enum probe_end probe_seek(const struct probe_table *t, const unsig
     size_t group = probe_home(t, hash);
     unsigned char tag = probe_tag(hash);
 
-    /* For a hit, this miss of the cache then runs beside that of the tags. */
-    __builtin_prefetch(t->offsets + group * GROUP);
     for (unsigned tried = 0; tried < PROBE_MAX_GROUPS; tried++) {
         const unsigned char *tags = t->tags + group * GROUP;
         for (unsigned hits = tags_match(tags, tag); hits != 0; hits &= hits - 1) {

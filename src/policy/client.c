@@ -24,11 +24,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 /* Not the descriptor: it is the caller's until the client is whole. */
 static void free_parts(struct client *c)
 {
-    if (c->readable != NULL)
-        event_free(c->readable);
-    if (c->writable != NULL)
-        event_free(c->writable);
-    free(c->buffer);
+    event_del(&c->readable);
+    event_del(&c->writable);
+    free(c->half);
     free(c);
 }
 
@@ -39,14 +37,13 @@ struct client *client_new(struct policy *p, struct listener *l, int fd)
 
     if (c == NULL)
         return NULL;
-    c->buffer = malloc(POLICY_QUERY_MAX);
-    c->readable = event_new(p->base, fd, EV_READ | EV_PERSIST, on_readable, c);
-    c->writable = event_new(p->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    c->half = malloc(sizeof *c->half);
+    event_assign(&c->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    event_assign(&c->writable, p->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     c->fd = fd;
     c->policy = p;
     c->listener = l;
-    if (c->buffer == NULL || c->readable == NULL || c->writable == NULL ||
-        event_add(c->readable, NULL) != 0) {
+    if (c->half == NULL || event_add(&c->readable, NULL) != 0) {
         free_parts(c);
         return NULL;
     }
@@ -92,8 +89,8 @@ static bool flush(struct client *c)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             /* Nothing more is read until the peer takes this answer: memory stays bounded. */
-            event_del(c->readable);
-            event_add(c->writable, NULL);
+            event_del(&c->readable);
+            event_add(&c->writable, NULL);
             return true;
         }
         if (n < 0)
@@ -148,50 +145,60 @@ static void answer_query(struct client *c, const struct policy_query *query)
     c->waits = verdict_ask(p->verdict, &question, take_answer, c);
 }
 
-static void log_broken(const struct client *c, const char *what, struct view bytes)
+/* LINE and what follows it. */
+static void log_broken(const struct client *c, const char *what, struct view line)
 {
     char shown[ESCAPE_MAX_BYTES + 1];
     struct text t = text_on(shown, sizeof shown);
-    ptrdiff_t end = view_find(view_from(bytes, c->scanner.line), '\n');
-    struct view line = view_from(bytes, c->scanner.line);
+    ptrdiff_t end = view_find(line, '\n');
 
     escape_to_max(&t, end < 0 ? line : view_first(line, (size_t)end), ESCAPE_LOG, 80);
     log_warning("policy", "%s: closed a connection that sent %s: \"%s\"; is the client Postfix?",
                 c->listener->text, what, shown);
 }
 
-/* Answers every whole query in the buffer, in order. False: the connection is to be closed. */
-static bool answer_all(struct client *c)
+/* What is left after DONE bytes of SPACE waits for its rest in the client's own. */
+static void keep_rest(struct client *c, struct query_space *space, size_t done)
+{
+    c->len -= done;
+    if (c->len == 0 || (done == 0 && space == c->half))
+        return;
+    memmove(c->half->bytes, space->bytes + done, c->len);
+    if (space != c->half) {
+        c->half->scanner = space->scanner;
+        memset(&space->scanner, 0, sizeof space->scanner);
+    }
+}
+
+/* Answers every whole query in SPACE, in order. False: the connection is to be closed. */
+static bool answer_all(struct client *c, struct query_space *space)
 {
     size_t done = 0;
     bool alive = true;
 
-    while (alive && c->reply_len == 0 && c->waits == NULL) {
-        struct view bytes = view_make(c->buffer + done, c->len - done);
+    while (alive && done < c->len && c->reply_len == 0 && c->waits == NULL) {
+        struct view bytes = view_make(space->bytes + done, c->len - done);
         struct policy_query query;
         size_t used;
         const char *what;
-        enum policy_scan scan = policy_scan(&c->scanner, bytes, &used, &query, &what);
+        enum policy_scan scan = policy_scan(&space->scanner, bytes, &used, &query, &what);
         if (scan == POLICY_MORE)
             break;
         if (scan == POLICY_BROKEN) {
             c->listener->broken++;
-            log_broken(c, what, bytes);
+            log_broken(c, what, view_from(bytes, space->scanner.line));
+            memset(&space->scanner, 0, sizeof space->scanner);
             return false;
         }
         c->asked = true;
         answer_query(c, &query);
         done += used;
         if (c->waits != NULL)
-            event_del(c->readable);
+            event_del(&c->readable);
         else
             alive = flush(c);
     }
-    /* The views of the answered queries are gone: what is left of the next one moves to the front.
-     */
-    c->len -= done;
-    if (c->len > 0 && done > 0)
-        memmove(c->buffer, c->buffer + done, c->len);
+    keep_rest(c, space, done);
     return alive;
 }
 
@@ -199,14 +206,15 @@ enum client_read { CLIENT_NOTHING, CLIENT_SOME, CLIENT_GONE };
 
 static enum client_read read_some(struct client *c)
 {
-    ssize_t n = recv(c->fd, c->buffer + c->len, POLICY_QUERY_MAX - c->len, 0);
+    struct query_space *space = c->len > 0 ? c->half : &c->policy->space;
+    ssize_t n = recv(c->fd, space->bytes + c->len, POLICY_QUERY_MAX - c->len, 0);
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return CLIENT_NOTHING;
     if (n <= 0)
         return CLIENT_GONE;
     c->len += (size_t)n;
-    return answer_all(c) ? CLIENT_SOME : CLIENT_GONE;
+    return answer_all(c, space) ? CLIENT_SOME : CLIENT_GONE;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -224,7 +232,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 /* Writes what waits, answers what was read meanwhile, and reads again. */
 static void go_on(struct client *c)
 {
-    if (!flush(c) || (c->reply_len == 0 && !answer_all(c))) {
+    if (!flush(c) || (c->reply_len == 0 && !answer_all(c, c->half))) {
         client_close(c);
         return;
     }
@@ -233,7 +241,7 @@ static void go_on(struct client *c)
     if (c->policy->draining)
         client_drain(c);
     else
-        event_add(c->readable, NULL);
+        event_add(&c->readable, NULL);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -242,7 +250,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    event_del(c->writable);
+    event_del(&c->writable);
     go_on(c);
 }
 
@@ -254,7 +262,7 @@ static bool pass_waiting(struct client *c)
         verdict_forget(c->waits);
         c->waits = NULL;
         put_answer(c, "DUNNO");
-        if (!flush(c) || c->reply_len > 0 || !answer_all(c))
+        if (!flush(c) || c->reply_len > 0 || !answer_all(c, c->half))
             return false;
     }
     return c->reply_len == 0;
@@ -283,5 +291,5 @@ void client_drain(struct client *c)
     if (got == CLIENT_GONE || c->policy->impatient || (c->asked && c->len == 0))
         client_close(c);
     else
-        event_add(c->readable, NULL);
+        event_add(&c->readable, NULL);
 }

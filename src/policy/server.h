@@ -3,6 +3,7 @@
 #define POLICY_SERVER_H
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include "rcptguard/base/socket.h"
 #include "rcptguard/policy.h"
@@ -19,19 +20,29 @@ struct listener {
     uint64_t accepted, refused, broken; /* connections since the start */
 };
 
+/* The bytes of one query, and how far they were read. */
+struct query_space {
+    struct policy_scanner scanner;
+    char bytes[POLICY_QUERY_MAX];
+};
+
+/*
+ * What every query touches stands first, since thousands of connections take turns. A query that
+ * came whole, as nearly all do, is answered in the space that all of them share.
+ */
 struct client {
+    struct event readable;
     int fd;
+    bool asked; /* a whole query came */
     struct policy *policy;
+    struct query_space *half;     /* its own, for what is not whole yet; untouched until then */
+    size_t len;                   /* bytes in HALF */
+    struct verdict_wait *waits;   /* a question that waits for DNS zones; nothing is read */
+    size_t reply_len, reply_sent; /* one answer on its way; the next waits for it */
+    char reply[ACTION_MAX + 16];
+    struct event writable;
     struct listener *listener;
     struct client *next, *previous;
-    struct event *readable, *writable;
-    char *buffer; /* POLICY_QUERY_MAX bytes; an idle connection touches none of them */
-    size_t len;
-    bool asked; /* a whole query came */
-    struct policy_scanner scanner;
-    char reply[ACTION_MAX + 16];
-    size_t reply_len, reply_sent; /* one answer on its way; the next waits for it */
-    struct verdict_wait *waits;   /* a question that waits for DNS zones; nothing is read */
 };
 
 struct policy {
@@ -54,6 +65,7 @@ struct policy {
     struct timeval drain_rest;
     void (*drained)(void *arg);
     void *drained_arg;
+    struct query_space space;
 };
 
 /* NULL: no memory; FD is the caller's then, the client's else. */

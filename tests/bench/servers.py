@@ -215,7 +215,7 @@ class Daemon(Server):
         bench.servers[name] = self
         super().__init__(name, [bench.program("rcptguardd"), "-c", f"{self.dir}/conf"],
                          {"unix": f"unix:{self.policy}", "tcp": f"inet:127.0.0.1:{port}"},
-                         f"{self.dir}/log", cpus or bench.one_cpu)
+                         f"{bench.dir}/log/{name.replace(' ', '-')}", cpus or bench.one_cpu)
         bench.wait_until(f"{name} answers right", self.is_ready)
 
     def is_ready(self):

@@ -49,14 +49,18 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Runs the test's mailbox until a task came; fails after ten seconds. */
-static void wait_for_task(void)
+/* Runs the test's mailbox until so many tasks came; fails after ten seconds. */
+static void wait_for_tasks(size_t n)
 {
     struct pollfd fd = {.fd = queue_fd(loop), .events = POLLIN};
 
-    do
+    for (size_t came = 0; came < n; came += queue_run(loop))
         assert_int_equal(poll(&fd, 1, 10000), 1);
-    while (queue_run(loop) == 0);
+}
+
+static void wait_for_task(void)
+{
+    wait_for_tasks(1);
 }
 
 struct job {
@@ -123,6 +127,22 @@ static void start_watch(struct task *task)
     queue_post(loop, &job->answer);
 }
 
+static void test_records_run_there_beside_the_log(void **state)
+{
+    (void)state;
+    struct job first = {.task.run = look_around}, second = {.task.run = look_around};
+
+    assert_int_equal(disk_post_record(disk, &first.task), 0);
+    wait_for_task();
+    assert_string_equal(first.name, "disk");
+    assert_int_equal(disk_post_record(disk, &second.task), 0);
+    struct job job = {.task.run = look_around};
+    assert_int_equal(disk_post(disk, &job.task), 0);
+    wait_for_tasks(2);
+    assert_string_equal(job.name, "disk");
+    assert_string_equal(second.name, "disk");
+}
+
 static void test_saved_file_is_told_soon(void **state)
 {
     (void)state;
@@ -170,7 +190,7 @@ static void test_stop_runs_what_waits(void **state)
         struct task *task = malloc(sizeof *task);
         assert_non_null(task);
         task->run = count;
-        assert_int_equal(disk_post(disk, task), 0);
+        assert_int_equal((i % 2 == 0 ? disk_post : disk_post_record)(disk, task), 0);
         posted++;
     }
     log_info(NULL, "last words");
@@ -187,9 +207,8 @@ int main(void)
 {
 #define DISK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        DISK_TEST(test_jobs_run_there),
-        DISK_TEST(test_saved_file_is_told_soon),
-        DISK_TEST(test_log_is_written),
+        DISK_TEST(test_jobs_run_there),          DISK_TEST(test_records_run_there_beside_the_log),
+        DISK_TEST(test_saved_file_is_told_soon), DISK_TEST(test_log_is_written),
         DISK_TEST(test_stop_runs_what_waits),
     };
     return cmocka_run_group_tests_name("threads/disk", tests, NULL, NULL);

@@ -17,6 +17,12 @@ struct disk *disk_start(struct error *why);
 /* Any thread. The task's run is called on the disk thread. ERR_LIMIT when 1024 jobs wait. */
 int disk_post(struct disk *d, struct task *task);
 
+/*
+ * The same for what comes with every refusal: it is run beside the lines of the log, at most some
+ * 10 ms later, before or after what disk_post was given. So many of them cost one change of thread.
+ */
+int disk_post_record(struct disk *d, struct task *task);
+
 /* The watcher that the disk thread serves. To be used on the disk thread only (by a posted task).
  */
 struct watcher *disk_watcher(struct disk *d);

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,32 @@ static void wait_for(const struct answer *a)
     assert_int_equal(a->calls, 1);
 }
 
+static atomic_bool barrier_reached;
+
+static void run_barrier(struct task *task)
+{
+    (void)task;
+    atomic_store(&barrier_reached, true);
+}
+
+/* What was decided is on the disk, what followed meanwhile too, and the loop knows. */
+static void wait_until_written(void)
+{
+    struct pollfd fd = {.fd = queue_fd(loop), .events = POLLIN};
+
+    for (int i = 0; i < 2; i++) {
+        static struct task barrier;
+        barrier.run = run_barrier;
+        atomic_store(&barrier_reached, false);
+        assert_int_equal(disk_post_record(disk, &barrier), 0);
+        for (int waits = 0; !atomic_load(&barrier_reached); waits++) {
+            assert_true(waits < WAIT_MS);
+            poll(&fd, 1, 1);
+        }
+        queue_run(loop);
+    }
+}
+
 static bool find(const char *ref, struct answer *a)
 {
     memset(a, 0, sizeof *a);
@@ -307,8 +334,10 @@ static void test_many(void **state)
         struct record_decision d = decision(ref_of(i));
         d.recipient = view_make(big, sizeof big);
         record_decide(record, &d);
-        if (i % 500 == 499)
+        if (i % 500 == 499) {
             assert_true(find(ref_of(i), &answer));
+            wait_until_written();
+        }
     }
     snprintf(path, sizeof path, "%s/references/00000003", state_dir);
     assert_int_equal(access(path, F_OK), 0);
@@ -439,7 +468,7 @@ static void test_no_job_free(void **state)
         sched_yield();
     wait_for(&answer);
     assert_true(answer.known);
-    /* Now all of those jobs are done. */
+    wait_until_written();
     assert_true(find("BCDF2345", &answer));
     snprintf(path, sizeof path, "%s/references/00000001", state_dir);
     assert_int_equal(access(path, F_OK), 0); /* not from memory only */
@@ -536,6 +565,8 @@ static void test_no_place(void **state)
     assert_int_equal(rmdir(dir), 0);
     close(open(dir, O_WRONLY | O_CREAT, 0600));
     record_decide(record, &d);
+    assert_true(find("BCDF2345", &answer)); /* still in memory */
+    wait_until_written();
     assert_false(find("BCDF2345", &answer));
     assert_int_equal(warnings, 1);
     assert_non_null(strstr(last_warning, "references: 1 lost"));
