@@ -66,6 +66,7 @@ void client_close(struct client *c)
 
     if (c->waits != NULL)
         verdict_forget(c->waits);
+    turn_remove(c);
     if (c->previous != NULL)
         c->previous->next = c->next;
     else
@@ -99,6 +100,12 @@ static bool flush(struct client *c)
     }
     c->reply_len = c->reply_sent = 0;
     return true;
+}
+
+void client_send(struct client *c)
+{
+    if (!flush(c))
+        client_close(c);
 }
 
 static void put_answer(struct client *c, const char *action)
@@ -170,6 +177,12 @@ static void keep_rest(struct client *c, struct query_space *space, size_t done)
     }
 }
 
+/* The only one, as Postfix waits for its answer before it asks again. */
+static bool is_only_query(const struct client *c, const struct query_space *space, size_t done)
+{
+    return space == &c->policy->space && done == c->len;
+}
+
 /* Answers every whole query in SPACE, in order. False: the connection is to be closed. */
 static bool answer_all(struct client *c, struct query_space *space)
 {
@@ -195,6 +208,8 @@ static bool answer_all(struct client *c, struct query_space *space)
         done += used;
         if (c->waits != NULL)
             event_del(&c->readable);
+        else if (is_only_query(c, space, done) && !c->policy->draining)
+            turn_add(c);
         else
             alive = flush(c);
     }

@@ -233,6 +233,8 @@ struct policy *policy_new(struct event_base *base, const struct policy_config *c
     p->verdict = verdict;
     p->record = record;
     p->max_clients = config->max_clients;
+    turn_open(p);
+    sends_open(&p->turn.sends);
     p->listeners = calloc(config->n_listen + PASSED_MAX, sizeof *p->listeners);
     p->resume = evtimer_new(base, on_resume, p);
     if (p->listeners == NULL || p->resume == NULL) {
@@ -360,6 +362,7 @@ void policy_drain(struct policy *p, int wait_ms, void (*drained)(void *arg), voi
             empty_backlog(&p->listeners[i]);
         close_listener(&p->listeners[i]);
     }
+    turn_end(p);
     drain_clients(p);
     p->draining = true;
     p->drained = drained;
@@ -384,5 +387,6 @@ void policy_free(struct policy *p)
         event_free(p->resume);
     if (p->drain_limit != NULL)
         event_free(p->drain_limit);
+    turn_close(p);
     free(p);
 }

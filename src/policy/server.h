@@ -7,6 +7,7 @@
 
 #include "rcptguard/base/socket.h"
 #include "rcptguard/policy.h"
+#include "turn.h"
 
 struct listener {
     struct policy *policy;
@@ -33,7 +34,8 @@ struct query_space {
 struct client {
     struct event readable;
     int fd;
-    bool asked; /* a whole query came */
+    bool asked;   /* a whole query came */
+    bool in_turn; /* its answer is sent at the end of this turn */
     struct policy *policy;
     struct query_space *half;     /* its own, for what is not whole yet; untouched until then */
     size_t len;                   /* bytes in HALF */
@@ -66,11 +68,15 @@ struct policy {
     void (*drained)(void *arg);
     void *drained_arg;
     struct query_space space;
+    struct turn turn;
 };
 
 /* NULL: no memory; FD is the caller's then, the client's else. */
 struct client *client_new(struct policy *p, struct listener *l, int fd);
 void client_close(struct client *c);
+
+/* Writes what is left of its answer; without a peer, closes. */
+void client_send(struct client *c);
 
 /*
  * Answers what is readable now, then closes, once its answers are taken. Who has not asked yet, or

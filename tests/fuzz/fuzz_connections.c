@@ -6,6 +6,7 @@
  * order, none after a broken line; and at the end nobody is left.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -169,12 +170,23 @@ static int listen_somewhere(void)
     return fd;
 }
 
+/* One for all inputs: the kernel takes its time to make and to end one. */
+static struct sends kept_sends(void)
+{
+    static struct sends kept;
+
+    if (kept.context == 0)
+        sends_open(&kept);
+    return kept;
+}
+
 static void open_house(void)
 {
     static struct event_base *base; /* these two for all runs: making them takes longer than one */
     static struct record *record;
 
     if (base == NULL) {
+        signal(SIGPIPE, SIG_IGN); /* as the daemon does */
         log_set_sink(drop_line, NULL);
         base = event_base_new();
         record = record_new();
@@ -194,6 +206,8 @@ static void open_house(void)
     house.policy->listeners = l;
     house.policy->n_listeners = 1;
     house.policy->max_clients = MAX_CLIENTS;
+    turn_open(house.policy);
+    house.policy->turn.sends = kept_sends();
     must(policy_start(house.policy, NULL) == 0);
     for (size_t i = 0; i < PEERS; i++)
         house.peers[i] = (struct peer){.fd = -1};
@@ -571,6 +585,7 @@ static void close_house(void)
     must(counts.open == policy_clients(house.policy) && n_waits == 0);
     /* A drain that gave up leaves those to policy_free who did not leave in time. */
     must(counts.open == 0 || house.draining);
+    house.policy->turn.sends.context = 0;
     policy_free(house.policy);
     must(event_base_get_num_events(house.base, EVENT_BASE_COUNT_ADDED) == 0);
 }

@@ -3,6 +3,7 @@
  * comes meanwhile, and none to who has gone. The verdict is the test's.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -122,6 +123,8 @@ static int set_up(void **state)
     log_set_sink(take_line, NULL);
     h->policy.base = event_base_new();
     h->policy.record = record_new();
+    turn_open(&h->policy);
+    sends_open(&h->policy.turn.sends);
     h->listener = (struct listener){.policy = &h->policy, .address.is_unix = true, .text = "test"};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     h->peer = fds[1];
@@ -138,6 +141,7 @@ static int tear_down(void **state)
     if (h->peer >= 0)
         close(h->peer);
     record_free(h->policy.record);
+    turn_close(&h->policy);
     event_base_free(h->policy.base);
     log_set_sink(NULL, NULL);
     free(h);
@@ -315,6 +319,148 @@ static void test_a_drain_gives_up_all_that_wait(void **state)
     assert_int_equal(fake.forgotten, 3);
 }
 
+/* ---- many in one turn of the loop -------------------------------------------------------------
+ */
+
+#define MANY (SENDS_MAX + 3)
+
+static int others[MANY];
+
+static void add_clients(void)
+{
+    int fds[2];
+
+    signal(SIGPIPE, SIG_IGN); /* as the daemon does */
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+        others[i] = fds[1];
+        assert_non_null(client_new(&h->policy, &h->listener, fds[0]));
+    }
+}
+
+static void ask_all(const char *recipient)
+{
+    int mine = h->peer;
+
+    for (int i = 0; i < MANY; i++) {
+        h->peer = others[i];
+        query(recipient);
+    }
+    h->peer = mine;
+}
+
+/* From FIRST up to but not including END, each hears that it passes. */
+static void hear(int first, int end)
+{
+    int mine = h->peer;
+
+    for (int i = first; i < end; i++) {
+        h->peer = others[i];
+        assert_string_equal(heard(), "action=DUNNO\n\n");
+    }
+    h->peer = mine;
+}
+
+static void close_all(void)
+{
+    for (int i = 0; i < MANY; i++)
+        close(others[i]);
+    pump();
+}
+
+static void ask_and_hear_all(void)
+{
+    for (int i = 0; i < 3; i++) {
+        ask_all("joe@b.example");
+        pump();
+        hear(0, MANY);
+    }
+    assert_int_equal(fake.asked, 3 * MANY);
+    assert_int_equal(h->gone, 0);
+}
+
+static void test_many_in_one_turn(void **state)
+{
+    (void)state;
+    add_clients();
+    ask_and_hear_all();
+    close_all();
+    assert_int_equal(h->gone, MANY);
+}
+
+static void test_many_where_the_kernel_has_no_such_call(void **state)
+{
+    (void)state;
+    sends_close(&h->policy.turn.sends);
+    add_clients();
+    ask_and_hear_all();
+    close_all();
+}
+
+static void test_many_where_the_kernel_refuses(void **state)
+{
+    (void)state;
+    sends_close(&h->policy.turn.sends);
+    h->policy.turn.sends.context = 1; /* no such thing: nothing is submitted */
+    add_clients();
+    ask_and_hear_all();
+    h->policy.turn.sends.context = 0;
+    close_all();
+}
+
+/* Bytes that lie before the answer of the client whose peer is others[i]; nothing more fits. */
+static size_t fill(const struct client *c)
+{
+    static const char junk[4096];
+    size_t bytes = 0;
+
+    for (size_t len = sizeof junk; len > 0; len /= 2)
+        for (ssize_t n; (n = send(c->fd, junk, len, MSG_DONTWAIT)) > 0;)
+            bytes += (size_t)n;
+    return bytes;
+}
+
+/* One has left, one does not read: the others hear their answer all the same. */
+static void test_many_of_which_some_are_away(void **state)
+{
+    char got[4096];
+    size_t expected, bytes = 0;
+
+    (void)state;
+    add_clients();
+    expected = fill(h->policy.clients) + strlen("action=DUNNO\n\n"); /* of the last */
+    ask_all("joe@b.example");
+    close(others[0]);
+    pump();
+    assert_int_equal(h->gone, 1);
+    hear(1, MANY - 1);
+    /* Who reads again gets all of it, once. */
+    for (int i = 0; i < 10000 && bytes < expected; i++) {
+        ssize_t n = recv(others[MANY - 1], got, sizeof got, MSG_DONTWAIT);
+        bytes += n > 0 ? (size_t)n : 0;
+        pump();
+    }
+    assert_int_equal(bytes, expected);
+    assert_true(recv(others[MANY - 1], got, sizeof got, MSG_DONTWAIT) < 0);
+    others[0] = -1;
+    close_all();
+}
+
+/* Closed between its answer and the end of the turn. */
+static void test_closed_in_its_turn(void **state)
+{
+    (void)state;
+    add_clients();
+    ask_all("joe@b.example");
+    strcpy(h->policy.clients->reply, "action=DUNNO\n\n");
+    h->policy.clients->reply_len = strlen(h->policy.clients->reply);
+    turn_add(h->policy.clients);
+    client_close(h->policy.clients);
+    pump();
+    hear(0, MANY - 1);
+    close_all();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -329,6 +475,11 @@ int main(void)
         TEST(test_a_drain_waits),
         TEST(test_a_drain_gives_up),
         TEST(test_a_drain_gives_up_all_that_wait),
+        TEST(test_many_in_one_turn),
+        TEST(test_many_where_the_kernel_has_no_such_call),
+        TEST(test_many_where_the_kernel_refuses),
+        TEST(test_many_of_which_some_are_away),
+        TEST(test_closed_in_its_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
