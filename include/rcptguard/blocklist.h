@@ -102,6 +102,13 @@ struct blocklist *blocklist_builder_finish(struct blocklist_builder *b, struct e
 /* NULL is fine. May take long for millions of entries (munmap): not on the loop. */
 void blocklist_free(struct blocklist *bl);
 
+/*
+ * Memory of what was freed is kept for a minute, for the blocklist that comes next; this gives back
+ * what is older at MONO_MS (clock_mono_ms). Returns the milliseconds until there is something to
+ * give back, or -1. Any thread.
+ */
+int blocklist_trim(int64_t mono_ms);
+
 size_t blocklist_lists(const struct blocklist *bl);
 const struct blocklist_list *blocklist_list(const struct blocklist *bl, size_t i);
 size_t blocklist_keys(const struct blocklist *bl);         /* distinct addresses and domains */

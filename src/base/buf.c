@@ -5,11 +5,24 @@
 #include <stdlib.h>
 
 #include "rcptguard/base/error.h"
+#include "rcptguard/base/pages.h"
 
 static int buf_fail(struct buf *b, int code)
 {
     b->failed = true;
     return code;
+}
+
+static bool resize(struct buf *b, size_t size)
+{
+    char *data = realloc(b->data, size);
+
+    if (data == NULL)
+        return false;
+    pages_large(data, size);
+    b->data = data;
+    b->size = size;
+    return true;
 }
 
 /* Room for EXTRA more bytes and a NUL. */
@@ -25,12 +38,15 @@ static int buf_reserve(struct buf *b, size_t extra)
     size_t size = b->size < 256 ? 256 : b->size;
     while (size < need)
         size *= 2;
-    char *data = realloc(b->data, size);
-    if (data == NULL)
-        return buf_fail(b, ERR_NOMEM);
-    b->data = data;
-    b->size = size;
-    return 0;
+    return resize(b, size) ? 0 : buf_fail(b, ERR_NOMEM);
+}
+
+void buf_expect(struct buf *b, size_t bytes)
+{
+    if (b->cap != 0 && bytes > b->cap)
+        bytes = b->cap;
+    if (bytes < SIZE_MAX / 4 && b->len + bytes + 1 > b->size)
+        resize(b, b->len + bytes + 1);
 }
 
 int buf_add(struct buf *b, const void *bytes, size_t len)

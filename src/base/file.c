@@ -15,7 +15,11 @@ int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, st
 {
     char chunk[65536];
     size_t total = 0;
+    struct stat st;
 
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
+        (uintmax_t)st.st_size <= max_bytes)
+        buf_expect(out, (size_t)st.st_size);
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR)

@@ -298,12 +298,25 @@ int blocklist_builder_add_from(struct blocklist_builder *b, const struct blockli
     return blocklist_each(old, copy_listing, &c);
 }
 
+/* As if the keys to come were as long as those that are there. Memory that is not touched costs
+ * nothing, and growing step by step moves it again and again. */
+static void expect_bytes(struct blocklist_builder *b, size_t keys)
+{
+    if (b->keys == 0)
+        return;
+    double bytes = (double)b->arena_len / (double)b->keys * (double)keys;
+    if (bytes > (double)b->arena.bytes && bytes <= (double)ARENA_MAX_BYTES)
+        region_expect(&b->arena, (size_t)bytes);
+}
+
 void blocklist_builder_expect(struct blocklist_builder *b, size_t keys)
 {
-    size_t groups = probe_groups_for(keys > EXPECTED_MAX ? EXPECTED_MAX : keys);
+    size_t expected = keys > EXPECTED_MAX ? EXPECTED_MAX : keys;
+    size_t groups = probe_groups_for(expected);
 
     if (!b->broken && groups > b->table.groups)
         refill(b, groups, NULL);
+    expect_bytes(b, expected);
 }
 
 size_t blocklist_builder_keys(const struct blocklist_builder *b)

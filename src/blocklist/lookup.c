@@ -13,6 +13,11 @@ void blocklist_free(struct blocklist *bl)
     free(bl);
 }
 
+int blocklist_trim(int64_t mono_ms)
+{
+    return region_trim(mono_ms);
+}
+
 size_t blocklist_lists(const struct blocklist *bl)
 {
     return bl->n_lists;

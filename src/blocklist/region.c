@@ -1,13 +1,115 @@
 /* Memory for the big arrays: mapped when large, from the heap when small. */
 #include "region.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "rcptguard/base/clock.h"
+#include "rcptguard/base/pages.h"
+
+#define SPARES 4 /* two indexes: each an arena and a table */
+
+/* Closed ones, in the order of their closing. */
+static struct {
+    pthread_mutex_t lock;
+    struct spare {
+        struct region region;
+        int64_t closed_ms;
+    } at[SPARES];
+    size_t n;
+} spares = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 static bool is_mapped(const struct region *r)
 {
     return r->bytes >= REGION_MAP_BYTES;
+}
+
+/* The lock is held. */
+static struct region take_out(size_t i)
+{
+    struct region region = spares.at[i].region;
+
+    spares.n--;
+    memmove(&spares.at[i], &spares.at[i + 1], (spares.n - i) * sizeof spares.at[0]);
+    return region;
+}
+
+static size_t smallest(void)
+{
+    size_t at = 0;
+
+    for (size_t i = 1; i < spares.n; i++)
+        if (spares.at[i].region.bytes < spares.at[at].region.bytes)
+            at = i;
+    return at;
+}
+
+/* Of too many the smallest goes. */
+static void keep(const struct region *r)
+{
+    struct region over;
+    bool is_full;
+
+    pthread_mutex_lock(&spares.lock);
+    is_full = spares.n == SPARES;
+    if (is_full && spares.at[smallest()].region.bytes > r->bytes) {
+        over = *r;
+    } else {
+        if (is_full)
+            over = take_out(smallest());
+        spares.at[spares.n++] = (struct spare){*r, clock_mono_ms()};
+    }
+    pthread_mutex_unlock(&spares.lock);
+    if (is_full)
+        munmap(over.base, over.bytes);
+}
+
+static void unmap(const struct region *regions, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        munmap(regions[i].base, regions[i].bytes);
+}
+
+/*
+ * The smallest of LEAST to MOST bytes. Without one those that are smaller go back: beside what is
+ * mapped now they would make the peak higher than it was.
+ */
+static bool take(struct region *r, size_t least, size_t most)
+{
+    struct region too_small[SPARES];
+    size_t best = SPARES, n = 0;
+
+    pthread_mutex_lock(&spares.lock);
+    for (size_t i = 0; i < spares.n; i++) {
+        size_t bytes = spares.at[i].region.bytes;
+        if (bytes >= least && bytes <= most &&
+            (best == SPARES || bytes < spares.at[best].region.bytes))
+            best = i;
+    }
+    if (best < SPARES)
+        *r = take_out(best);
+    for (size_t i = spares.n; best == SPARES && i-- > 0;)
+        if (spares.at[i].region.bytes < least)
+            too_small[n++] = take_out(i);
+    pthread_mutex_unlock(&spares.lock);
+    unmap(too_small, n);
+    return best < SPARES;
+}
+
+int region_trim(int64_t mono_ms)
+{
+    struct region old[SPARES];
+    size_t n = 0;
+
+    pthread_mutex_lock(&spares.lock);
+    while (spares.n > 0 && mono_ms - spares.at[0].closed_ms >= REGION_KEEP_MS)
+        old[n++] = take_out(0);
+    int64_t left = spares.n == 0 ? -1 : spares.at[0].closed_ms + REGION_KEEP_MS - mono_ms;
+    pthread_mutex_unlock(&spares.lock);
+    unmap(old, n);
+    return (int)left;
 }
 
 bool region_open(struct region *r, size_t bytes)
@@ -16,11 +118,14 @@ bool region_open(struct region *r, size_t bytes)
 
     *r = (struct region){NULL, 0};
     if (bytes >= REGION_MAP_BYTES) {
+        if (take(r, bytes, bytes + bytes / 2)) {
+            region_resize(r, bytes);
+            return true;
+        }
         base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (base == MAP_FAILED)
             return false;
-        /* Not MADV_HUGEPAGE: on a virtual machine the first touch of a fresh huge page took 4.3 ms
-         * that nothing can interrupt (0.3 ms at most without), and look-ups were no faster. */
+        pages_large(base, bytes);
     } else {
         base = malloc(bytes == 0 ? 1 : bytes);
         if (base == NULL)
@@ -38,6 +143,7 @@ bool region_resize(struct region *r, size_t bytes)
         base = mremap(r->base, r->bytes, bytes, MREMAP_MAYMOVE);
         if (base == MAP_FAILED)
             return false;
+        pages_large(base, bytes);
     } else if (!is_mapped(r) && bytes < REGION_MAP_BYTES) {
         base = realloc(r->base, bytes == 0 ? 1 : bytes);
         if (base == NULL)
@@ -55,10 +161,23 @@ bool region_resize(struct region *r, size_t bytes)
     return true;
 }
 
+bool region_expect(struct region *r, size_t bytes)
+{
+    struct region kept;
+    size_t least = bytes - bytes / 8;
+
+    if (bytes < REGION_MAP_BYTES || !take(&kept, least > r->bytes ? least : r->bytes, bytes * 2))
+        return region_resize(r, bytes);
+    memcpy(kept.base, r->base, r->bytes);
+    region_close(r);
+    *r = kept;
+    return true;
+}
+
 void region_close(struct region *r)
 {
     if (is_mapped(r))
-        munmap(r->base, r->bytes);
+        keep(r);
     else
         free(r->base);
     *r = (struct region){NULL, 0};

@@ -314,6 +314,9 @@ static int wait_ms(const struct worker *w)
     }
     if (watch_ms >= 0 && watch_ms < ms)
         ms = watch_ms;
+    int trim_ms = blocklist_trim(clock_mono_ms());
+    if (trim_ms >= 0 && trim_ms < ms)
+        ms = trim_ms;
     if (!post_send(w->post) && ms > RESEND_MS)
         ms = RESEND_MS;
     return ms < 0 || hurries(w) ? 0 : (int)ms;

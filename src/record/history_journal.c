@@ -12,6 +12,7 @@
 
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/pages.h"
 
 #define SEGMENT_MIN ((size_t)16 << 10)
 #define SEGMENTS    64 /* of the most that is kept: what is forgotten at once is a part of that */
@@ -236,9 +237,12 @@ static int read_dir(struct history_journal *j, struct error *why)
     struct opening o = {.journal = j, .bytes = malloc(HISTORY_SEGMENT_MAX)};
     struct history_file *files = NULL;
     size_t n = 0;
-    int rc = o.bytes == NULL ? error_set(why, ERR_NOMEM, "no memory for the history")
-                             : history_files(j->dir, &files, &n, why);
+    int rc = 0;
 
+    if (o.bytes == NULL)
+        return error_set(why, ERR_NOMEM, "no memory for the history");
+    pages_large(o.bytes, HISTORY_SEGMENT_MAX);
+    rc = history_files(j->dir, &files, &n, why);
     if (rc == 0 && open_segments(&o, files, n) < 0)
         rc = error_set(why, ERR_NOMEM, "no memory for the history");
     if (o.damaged > 0)

@@ -40,7 +40,7 @@ struct search {
     char ref[REF_MAX];
     record_found *found;
     void *arg;
-    struct buf fresh; /* what was perhaps not on the disk yet when it was asked */
+    struct buf fresh; /* what no batch had taken yet when it was asked */
     struct buf line;  /* what was found */
     uint64_t before;  /* segments below this one are still to be looked at */
     struct search *next;
@@ -266,8 +266,7 @@ static struct search *search_new(struct references *refs, struct view ref)
         return s; /* with no segment to look at: the answer takes the same way */
     memcpy(s->ref, ref.ptr, ref.len);
     s->before = UINT64_MAX;
-    if ((refs->batch.on_its_way && buf_add_view(&s->fresh, buf_view(&refs->batch.lines)) < 0) ||
-        buf_add_view(&s->fresh, buf_view(&refs->pending)) < 0) {
+    if (buf_add_view(&s->fresh, buf_view(&refs->pending)) < 0) {
         search_free(s);
         return NULL;
     }
@@ -278,12 +277,14 @@ int references_find(struct references *refs, struct view ref, record_found *foun
 {
     if (refs->n_searches >= SEARCHES || atomic_load(&refs->stopped))
         return ERR_LIMIT;
+    /* The batch on its way is appended before the search runs; what still waits goes with it. */
+    flush(refs);
     struct search *s = search_new(refs, ref);
     if (s == NULL)
         return ERR_NOMEM;
     s->found = found;
     s->arg = arg;
-    if (disk_post(refs->disk, &s->look) < 0) {
+    if (disk_post_record(refs->disk, &s->look) < 0) {
         search_free(s);
         return ERR_LIMIT;
     }

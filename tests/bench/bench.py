@@ -52,6 +52,8 @@ class Bench:
         self.options = options
         self.build = os.path.abspath(options.build)
         self.dir = tempfile.mkdtemp(prefix="rcptguard-bench-")
+        # Not beside the files that daemons watch: each line would wake them.
+        os.mkdir(f"{self.dir}/log")
         self.cpus = sorted(os.sched_getaffinity(0))
         self.one_cpu = {self.cpus[-1]}
         self.other_cpus = set(self.cpus[:-1]) or set(self.cpus)
@@ -75,14 +77,14 @@ class Bench:
             except OSError:
                 pass
             time.sleep(0.05)
-        sys.exit(f"bench: not within {READY_S} s: {what}; see the logs in {self.dir}")
+        sys.exit(f"bench: not within {READY_S} s: {what}; see the logs in {self.dir}/log")
 
     def start_echo(self):
         for transport, where in (("unix", f"unix:{self.dir}/echo"),
                                  ("tcp", f"inet:127.0.0.1:{free_port()}")):
             self.servers["echo-" + transport] = Server(
                 "echo", [self.program("bench/echo_server"), where], {transport: where},
-                f"{self.dir}/echo-{transport}.log", self.one_cpu)
+                f"{self.dir}/log/echo-{transport}", self.one_cpu)
         self.wait_until("the echo server answers",
                         lambda: ask(f"{self.dir}/echo", "nobody@other.example.org") is not None)
 
@@ -95,7 +97,7 @@ class Bench:
         done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=pin(self.one_cpu),
                               check=False)
         if done.returncode != 0:
-            sys.exit(f"bench: the load against {server.name} failed; logs in {self.dir}")
+            sys.exit(f"bench: the load against {server.name} failed; logs in {self.dir}/log")
         result = json.loads(done.stdout)
         result["cpu_s_per_million"] = ((cpu_seconds(server.pid) - before) * 1e6
                                        / max(1, result["queries"]))

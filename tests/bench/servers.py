@@ -150,9 +150,26 @@ class Feed:
 
     def write(self):
         self.version += 1
-        with open(self.path + ".new", "w", encoding="ascii") as f:
+        self.write_to(self.path + ".new")
+        os.rename(self.path + ".new", self.path)
+
+    def write_to(self, path):
+        with open(path, "w", encoding="ascii") as f:
             f.writelines(self.rows())
             f.write(self.marker() + "\n")
+
+    def prepare(self):
+        """Two versions for `alternate`: writing them should not be what is measured."""
+        self.prepared = []
+        for _ in range(2):
+            self.version += 1
+            self.prepared.append((self.version, f"{self.path}.{self.version}"))
+            self.write_to(self.prepared[-1][1])
+
+    def alternate(self):
+        self.prepared.reverse()
+        self.version, path = self.prepared[0]
+        os.link(path, self.path + ".new")
         os.rename(self.path + ".new", self.path)
 
 

@@ -50,13 +50,14 @@ class Paced:
 class Swaps(Paced):
     def __init__(self, bench):
         super().__init__(bench, "swapped")
+        self.daemon.feed.prepare()
 
     def keep_swapping(self, stop, took):
         """Replaces the list as soon as the one before is in force; notes how long each took."""
         be_nice()
         while not stop.is_set():
             started = time.monotonic()
-            self.daemon.feed.write()
+            self.daemon.feed.alternate()
             if not wait_blocked(self.daemon.policy, self.daemon.feed.marker(), READY_S):
                 took.append(None)
                 return

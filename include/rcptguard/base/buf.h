@@ -27,6 +27,8 @@ int buf_add(struct buf *b, const void *bytes, size_t len);
 int buf_add_text(struct buf *b, const char *text);
 int buf_add_view(struct buf *b, struct view v);
 int buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* About so many bytes are to come; a guess, nothing fails. */
+void buf_expect(struct buf *b, size_t bytes);
 void buf_clear(struct buf *b); /* len 0, not failed; keeps the memory */
 void buf_free(struct buf *b);
 struct view buf_view(const struct buf *b);

@@ -53,6 +53,32 @@ static void test_buf_keeps_its_cap(void **state)
     assert_int_equal(b.cap, 8);
 }
 
+static void test_buf_expects(void **state)
+{
+    (void)state;
+    struct buf b = BUF_INIT(100);
+
+    buf_expect(&b, 50);
+    assert_true(b.size > 50);
+    const char *data = b.data;
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(buf_add(&b, "x", 1), 0);
+    assert_ptr_equal(b.data, data);
+    buf_expect(&b, SIZE_MAX); /* a guess: what fits the cap */
+    buf_expect(&b, 3);
+    assert_int_equal(b.len, 50);
+    assert_false(b.failed);
+    buf_free(&b);
+    b = BUF_INIT(0);
+    buf_expect(&b, SIZE_MAX);
+    buf_expect(&b, SIZE_MAX / 5); /* no such memory */
+    assert_int_equal(buf_add_text(&b, "x"), 0);
+    buf_expect(&b, (size_t)8 << 20);
+    memset(b.data + 1, 'y', (size_t)8 << 20);
+    assert_int_equal(b.data[0], 'x');
+    buf_free(&b);
+}
+
 static void test_text_cuts(void **state)
 {
     (void)state;
@@ -91,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buf_grows),
         cmocka_unit_test(test_buf_keeps_its_cap),
+        cmocka_unit_test(test_buf_expects),
         cmocka_unit_test(test_text_cuts),
     };
     return cmocka_run_group_tests_name("base/buf", tests, NULL, NULL);
