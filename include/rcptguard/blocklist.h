@@ -99,13 +99,14 @@ size_t blocklist_builder_keys(const struct blocklist_builder *b);
 /* Makes the blocklist and frees B in every case. NULL with *why on failure. */
 struct blocklist *blocklist_builder_finish(struct blocklist_builder *b, struct error *why);
 
-/* NULL is fine. May take long for millions of entries (munmap): not on the loop. */
+/* NULL is fine. Its memory is kept for a while (blocklist_trim). Not on the loop: what finds no
+ * place there goes back to the system, which may take long for millions of entries. */
 void blocklist_free(struct blocklist *bl);
 
 /*
  * Memory of what was freed is kept for a minute, for the blocklist that comes next; this gives back
  * what is older at MONO_MS (clock_mono_ms). Returns the milliseconds until there is something to
- * give back, or -1. Any thread.
+ * give back, or -1. May take long for millions of entries (munmap): not on the loop.
  */
 int blocklist_trim(int64_t mono_ms);
 

@@ -53,7 +53,7 @@ static bool wait_for_work(const struct disk *d, struct gathered *g)
         {.fd = watcher_fd(d->watcher), .events = POLLIN},
         {.fd = gathering ? -1 : queue_fd(d->records), .events = POLLIN},
         {.fd = gathering ? -1 : log_fd(), .events = POLLIN},
-        {.fd = gathering ? -1 : g->full_fd, .events = POLLOUT},
+        {.fd = g->full_fd, .events = POLLOUT}, /* it is the logger that wakes us, no refusal */
     };
 
     if (poll(fds, sizeof fds / sizeof fds[0],

@@ -5,7 +5,8 @@
  * A key that gets a further listing grows where it is when it can, else it moves to the end of the
  * arena and leaves a hole. Holes are squeezed out when they exceed half of what lives, and at the
  * end; memory so stays below 1.6 times that of the finished blocklist, whatever order lists come
- * in. Hashes are not kept: filling a larger table from the arena is as fast as reading them back.
+ * in, or twice where it lies in memory that was kept (region.h). Hashes are not kept: filling a
+ * larger table from the arena is as fast as reading them back.
  */
 #include <stdlib.h>
 
@@ -298,8 +299,8 @@ int blocklist_builder_add_from(struct blocklist_builder *b, const struct blockli
     return blocklist_each(old, copy_listing, &c);
 }
 
-/* As if the keys to come were as long as those that are there. Memory that is not touched costs
- * nothing, and growing step by step moves it again and again. */
+/* As if the keys to come were as long as those that are there. Fresh memory that is not touched
+ * costs nothing, and growing step by step moves it again and again. */
 static void expect_bytes(struct blocklist_builder *b, size_t keys)
 {
     if (b->keys == 0)

@@ -112,6 +112,25 @@ int region_trim(int64_t mono_ms)
     return (int)left;
 }
 
+/* What is only kept must not be what is missing: then all of it goes, and once more. */
+static void *map(size_t bytes)
+{
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (base == MAP_FAILED && region_trim(INT64_MAX) < 0)
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return base;
+}
+
+static void *remap(const struct region *r, size_t bytes)
+{
+    void *base = mremap(r->base, r->bytes, bytes, MREMAP_MAYMOVE);
+
+    if (base == MAP_FAILED && region_trim(INT64_MAX) < 0)
+        base = mremap(r->base, r->bytes, bytes, MREMAP_MAYMOVE);
+    return base;
+}
+
 bool region_open(struct region *r, size_t bytes)
 {
     void *base;
@@ -119,10 +138,10 @@ bool region_open(struct region *r, size_t bytes)
     *r = (struct region){NULL, 0};
     if (bytes >= REGION_MAP_BYTES) {
         if (take(r, bytes, bytes + bytes / 2)) {
-            region_resize(r, bytes);
+            (void)region_resize(r, bytes); /* larger than asked for does no harm */
             return true;
         }
-        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        base = map(bytes);
         if (base == MAP_FAILED)
             return false;
         pages_large(base, bytes);
@@ -140,7 +159,7 @@ bool region_resize(struct region *r, size_t bytes)
     void *base;
 
     if (is_mapped(r) && bytes >= REGION_MAP_BYTES) {
-        base = mremap(r->base, r->bytes, bytes, MREMAP_MAYMOVE);
+        base = remap(r, bytes);
         if (base == MAP_FAILED)
             return false;
         pages_large(base, bytes);
@@ -166,7 +185,8 @@ bool region_expect(struct region *r, size_t bytes)
     struct region kept;
     size_t least = bytes - bytes / 8;
 
-    if (bytes < REGION_MAP_BYTES || !take(&kept, least > r->bytes ? least : r->bytes, bytes * 2))
+    if (bytes < REGION_MAP_BYTES ||
+        !take(&kept, least > r->bytes ? least : r->bytes + 1, bytes * 2))
         return region_resize(r, bytes);
     memcpy(kept.base, r->base, r->bytes);
     region_close(r);

@@ -5,8 +5,10 @@
  *
  * What was mapped is kept for a minute after it was closed, and taken again: the index that comes
  * next is about as large. Beside the time that fresh pages take they disturb the other threads, on
- * virtual machines by milliseconds, as all share one table of pages. So a relay keeps the memory of
- * a swap's peak for that minute, and never more. Any thread.
+ * virtual machines by milliseconds, as all share one table of pages. That helps lists that change
+ * within the minute; one that changes every hour gets fresh pages, and those of the one before go
+ * back a minute later. One that shrinks by a third or more within the minute has the memory of its
+ * old size beside the new one until then. Any thread.
  */
 #ifndef RCPTGUARD_BLOCKLIST_REGION_H
 #define RCPTGUARD_BLOCKLIST_REGION_H

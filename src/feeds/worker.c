@@ -241,6 +241,7 @@ static void turn(struct worker *w)
     worker_tell(w, now);
     save_index(w, now);
     end_swap(w, !atomic_load(&w->stop) || !w->unsaved);
+    w->trim_ms = blocklist_trim(clock_mono_ms());
     /* Last: what somebody was told is rolled back must not be in force after a crash, not even
      * until the index is built again. */
     post_ended(w);
@@ -314,9 +315,8 @@ static int wait_ms(const struct worker *w)
     }
     if (watch_ms >= 0 && watch_ms < ms)
         ms = watch_ms;
-    int trim_ms = blocklist_trim(clock_mono_ms());
-    if (trim_ms >= 0 && trim_ms < ms)
-        ms = trim_ms;
+    if (w->trim_ms >= 0 && w->trim_ms < ms)
+        ms = w->trim_ms;
     if (!post_send(w->post) && ms > RESEND_MS)
         ms = RESEND_MS;
     return ms < 0 || hurries(w) ? 0 : (int)ms;

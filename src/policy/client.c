@@ -26,7 +26,7 @@ static void free_parts(struct client *c)
 {
     event_del(&c->readable);
     event_del(&c->writable);
-    free(c->half);
+    free(c->rest);
     free(c);
 }
 
@@ -37,13 +37,13 @@ struct client *client_new(struct policy *p, struct listener *l, int fd)
 
     if (c == NULL)
         return NULL;
-    c->half = malloc(sizeof *c->half);
+    c->rest = malloc(sizeof *c->rest);
     event_assign(&c->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->writable, p->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     c->fd = fd;
     c->policy = p;
     c->listener = l;
-    if (c->half == NULL || event_add(&c->readable, NULL) != 0) {
+    if (c->rest == NULL || event_add(&c->readable, NULL) != 0) {
         free_parts(c);
         return NULL;
     }
@@ -168,11 +168,11 @@ static void log_broken(const struct client *c, const char *what, struct view lin
 static void keep_rest(struct client *c, struct query_space *space, size_t done)
 {
     c->len -= done;
-    if (c->len == 0 || (done == 0 && space == c->half))
+    if (c->len == 0 || (done == 0 && space == c->rest))
         return;
-    memmove(c->half->bytes, space->bytes + done, c->len);
-    if (space != c->half) {
-        c->half->scanner = space->scanner;
+    memmove(c->rest->bytes, space->bytes + done, c->len);
+    if (space != c->rest) {
+        c->rest->scanner = space->scanner;
         memset(&space->scanner, 0, sizeof space->scanner);
     }
 }
@@ -221,7 +221,7 @@ enum client_read { CLIENT_NOTHING, CLIENT_SOME, CLIENT_GONE };
 
 static enum client_read read_some(struct client *c)
 {
-    struct query_space *space = c->len > 0 ? c->half : &c->policy->space;
+    struct query_space *space = c->len > 0 ? c->rest : &c->policy->space;
     ssize_t n = recv(c->fd, space->bytes + c->len, POLICY_QUERY_MAX - c->len, 0);
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
@@ -247,7 +247,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 /* Writes what waits, answers what was read meanwhile, and reads again. */
 static void go_on(struct client *c)
 {
-    if (!flush(c) || (c->reply_len == 0 && !answer_all(c, c->half))) {
+    if (!flush(c) || (c->reply_len == 0 && !answer_all(c, c->rest))) {
         client_close(c);
         return;
     }
@@ -277,7 +277,7 @@ static bool pass_waiting(struct client *c)
         verdict_forget(c->waits);
         c->waits = NULL;
         put_answer(c, "DUNNO");
-        if (!flush(c) || c->reply_len > 0 || !answer_all(c, c->half))
+        if (!flush(c) || c->reply_len > 0 || !answer_all(c, c->rest))
             return false;
     }
     return c->reply_len == 0;

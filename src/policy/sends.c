@@ -5,16 +5,22 @@
  */
 #include "sends.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "rcptguard/base/log.h"
 
 void sends_open(struct sends *s)
 {
     s->context = 0;
-    if (syscall(SYS_io_setup, SENDS_MAX, &s->context) != 0)
-        s->context = 0;
+    if (syscall(SYS_io_setup, SENDS_MAX, &s->context) == 0)
+        return;
+    s->context = 0;
+    log_debug("policy", "io_setup: %s; answers are sent one by one", strerrordesc_np(errno));
 }
 
 void sends_close(struct sends *s)
@@ -40,6 +46,17 @@ static long submit(const struct sends *s, const struct send *all, size_t n)
     return syscall(SYS_io_submit, s->context, (long)n, places);
 }
 
+/* Whatever runs still reads the bytes: io_destroy waits for it. */
+static int give_up(struct sends *s, long submitted)
+{
+    log_warning("policy",
+                "io_getevents: %s; %ld connections are closed, and answers sent one by one from "
+                "now on",
+                strerrordesc_np(errno), submitted);
+    sends_close(s);
+    return -1;
+}
+
 int sends_write(struct sends *s, struct send *all, size_t n)
 {
     struct io_event events[SENDS_MAX];
@@ -51,11 +68,10 @@ int sends_write(struct sends *s, struct send *all, size_t n)
     long submitted = submit(s, all, n);
     if (submitted <= 0)
         return 0;
-    /* They are complete: this only fetches what became of them. */
-    if (syscall(SYS_io_getevents, s->context, submitted, submitted, events, NULL) != submitted) {
-        sends_close(s);
-        return -1;
-    }
+    /* They are complete where io_submit writes at once; where it does not it is of no use here. */
+    static const struct timespec at_once;
+    if (syscall(SYS_io_getevents, s->context, submitted, submitted, events, &at_once) != submitted)
+        return give_up(s, submitted);
     for (long i = 0; i < submitted; i++)
         if (events[i].res > 0)
             all[events[i].data].result = (ssize_t)events[i].res;

@@ -234,7 +234,6 @@ struct policy *policy_new(struct event_base *base, const struct policy_config *c
     p->record = record;
     p->max_clients = config->max_clients;
     turn_open(p);
-    sends_open(&p->turn.sends);
     p->listeners = calloc(config->n_listen + PASSED_MAX, sizeof *p->listeners);
     p->resume = evtimer_new(base, on_resume, p);
     if (p->listeners == NULL || p->resume == NULL) {
@@ -363,8 +362,8 @@ void policy_drain(struct policy *p, int wait_ms, void (*drained)(void *arg), voi
         close_listener(&p->listeners[i]);
     }
     turn_end(p);
+    p->draining = true; /* from here on each answer is sent at once */
     drain_clients(p);
-    p->draining = true;
     p->drained = drained;
     p->drained_arg = arg;
     p->drain_limit = evtimer_new(p->base, on_drain_limit, p);

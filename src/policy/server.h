@@ -37,8 +37,8 @@ struct client {
     bool asked;   /* a whole query came */
     bool in_turn; /* its answer is sent at the end of this turn */
     struct policy *policy;
-    struct query_space *half;     /* its own, for what is not whole yet; untouched until then */
-    size_t len;                   /* bytes in HALF */
+    struct query_space *rest;     /* its own, for what could not be answered yet; else untouched */
+    size_t len;                   /* bytes not answered yet, in REST between turns */
     struct verdict_wait *waits;   /* a question that waits for DNS zones; nothing is read */
     size_t reply_len, reply_sent; /* one answer on its way; the next waits for it */
     char reply[ACTION_MAX + 16];

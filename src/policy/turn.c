@@ -13,6 +13,7 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 void turn_open(struct policy *p)
 {
     event_assign(&p->turn.end, p->base, -1, 0, on_end, p);
+    sends_open(&p->turn.sends);
 }
 
 void turn_close(struct policy *p)
@@ -23,16 +24,16 @@ void turn_close(struct policy *p)
 
 void turn_add(struct client *c)
 {
-    struct policy *p = c->policy;
-    struct turn *t = &p->turn;
+    struct turn *t = &c->policy->turn;
 
+    /* Before C is in it: ending a turn may close whoever is. */
+    if (t->n == SENDS_MAX)
+        turn_end(c->policy);
     /* It runs behind all that the loop found ready in this turn. */
     if (t->n == 0)
         event_active(&t->end, EV_TIMEOUT, 0);
     c->in_turn = true;
     t->clients[t->n++] = c;
-    if (t->n == SENDS_MAX)
-        turn_end(p);
 }
 
 void turn_remove(struct client *c)

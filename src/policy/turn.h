@@ -20,13 +20,13 @@ struct turn {
     size_t n;
 };
 
-/* P has its event base, and no clients yet; its sends are opened apart. */
+/* P has its event base, and no clients yet. */
 void turn_open(struct policy *p);
 
-/* P has no clients any more. The sends are closed, too. */
+/* P has no clients any more. */
 void turn_close(struct policy *p);
 
-/* C has an answer; it is sent at the end of the turn. */
+/* C has an answer; it is sent at the end of the turn. May close others, never C. */
 void turn_add(struct client *c);
 
 /* C is about to be closed. */

@@ -237,6 +237,7 @@ static void run_look(struct task *task)
 
     while (s->before != 0 && s->line.len == 0 && !atomic_load(&s->refs->stopped)) {
         look_at_next(s);
+        /* Only the first look had to come behind the batch: these wait for nothing that gathers. */
         if (disk_post(s->refs->disk, &s->look) == 0)
             return;
     }

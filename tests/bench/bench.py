@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -60,7 +61,7 @@ class Bench:
         self.servers = {}
         self.results = {"options": vars(options), "cpus": len(self.cpus), "cpu": cpu_model(),
                         "date": time.strftime("%Y-%m-%d"), "kernel": ".".join(os.uname().release.split(".")[:2]),
-                        "wrong": 0}
+                        "command": f"make bench ARGS='{shlex.join(sys.argv[2:])}'", "wrong": 0}
 
     def program(self, name):
         path = os.path.join(self.build, name)

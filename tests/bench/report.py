@@ -133,7 +133,7 @@ def targets_table(results):
 
 def machine(results):
     return (f"{results['cpus']} CPUs ({results['cpu']}), Linux {results['kernel']}, {results['date']}; "
-            f"medians of {results['options']['rounds']} rounds of {results['options']['seconds']:g} s.\n")
+            f"`{results['command']}`; medians of {results['options']['rounds']} rounds.\n")
 
 
 TABLES = {"throughput": throughput_table, "features": features_table, "swaps": swaps_table,
@@ -145,7 +145,11 @@ def main():
         results = json.load(f)
     page = PAGE.read_text(encoding="utf-8")
     texts = {name: make(results) for name, make in TABLES.items() if results.get(name)}
-    texts.update(machine=machine(results), targets=targets_table(results))
+    # They speak of all parts.
+    if set(TABLES) <= {name for name, of_part in results.items() if of_part}:
+        texts.update(machine=machine(results), targets=targets_table(results))
+    else:
+        print("machine and targets stay as they were: not all parts were measured")
     for name, text in texts.items():
         page, n = re.subn(rf"(<!-- {name} -->\n).*?(<!-- end -->)",
                           lambda m, text=text: m[1] + text + m[2], page, flags=re.S)

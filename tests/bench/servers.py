@@ -159,15 +159,16 @@ class Feed:
             f.write(self.marker() + "\n")
 
     def prepare(self):
-        """Two versions for `alternate`: writing them should not be what is measured."""
+        """Versions for `alternate`: writing them should not be what is measured. Four, so that the
+        one that comes is neither in force nor kept as the one before."""
         self.prepared = []
-        for _ in range(2):
+        for _ in range(4):
             self.version += 1
             self.prepared.append((self.version, f"{self.path}.{self.version}"))
             self.write_to(self.prepared[-1][1])
 
     def alternate(self):
-        self.prepared.reverse()
+        self.prepared.append(self.prepared.pop(0))
         self.version, path = self.prepared[0]
         os.link(path, self.path + ".new")
         os.rename(self.path + ".new", self.path)

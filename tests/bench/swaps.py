@@ -53,7 +53,8 @@ class Swaps(Paced):
         self.daemon.feed.prepare()
 
     def keep_swapping(self, stop, took):
-        """Replaces the list as soon as the one before is in force; notes how long each took."""
+        """Replaces the list as soon as the one before is in force, but not more often than
+        --swap-every; notes how long each took."""
         be_nice()
         while not stop.is_set():
             started = time.monotonic()
