@@ -19,7 +19,8 @@ int disk_post(struct disk *d, struct task *task);
 
 /*
  * The same for what comes with every refusal: it is run beside the lines of the log, some 10 ms
- * later at most or when the job at hand is done, before or after what disk_post was given. So many of them cost one change of thread.
+ * later at most or when the job at hand is done, before or after what disk_post was given. So many
+ * of them cost one change of thread.
  */
 int disk_post_record(struct disk *d, struct task *task);
 
