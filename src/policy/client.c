@@ -91,8 +91,7 @@ static bool flush(struct client *c)
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             /* Nothing more is read until the peer takes this answer: memory stays bounded. */
             event_del(&c->readable);
-            event_add(&c->writable, NULL);
-            return true;
+            return event_add(&c->writable, NULL) == 0;
         }
         if (n < 0)
             return false;
@@ -255,8 +254,8 @@ static void go_on(struct client *c)
         return;
     if (c->policy->draining)
         client_drain(c);
-    else
-        event_add(&c->readable, NULL);
+    else if (event_add(&c->readable, NULL) != 0)
+        client_close(c);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -303,8 +302,7 @@ void client_drain(struct client *c)
         got = read_some(c);
     if (got != CLIENT_GONE && (c->reply_len > 0 || c->waits != NULL))
         return;
-    if (got == CLIENT_GONE || c->policy->impatient || (c->asked && c->len == 0))
+    if (got == CLIENT_GONE || c->policy->impatient || (c->asked && c->len == 0) ||
+        event_add(&c->readable, NULL) != 0)
         client_close(c);
-    else
-        event_add(&c->readable, NULL);
 }

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from policyclient import PolicyClient, query
+from policyclient import PolicyClient, is_refusal, query
 from support import DAEMON, free_port, have_ipv6, run, wait_until
 
 LISTED = "listed@example.org"
@@ -40,6 +40,53 @@ def test_hundreds_of_idle_connections(server):
     for client in idle:  # silence is no reason to close
         assert client.ask(LISTED) != "DUNNO"
         client.close()
+
+
+def ask_at_once(server, asked):
+    """All of them before the daemon has its turn. ASKED: clients and recipients."""
+    server.process.send_signal(signal.SIGSTOP)
+    for client, recipients in asked:
+        client.send(b"".join(query(recipient) for recipient in recipients))
+
+
+def crowd_of(server, n):
+    clients = [PolicyClient(server.inet if i % 3 == 0 else server.unix) for i in range(n)]
+    return [(c, ([LISTED, FREE], [FREE], [LISTED])[i % 3]) for i, c in enumerate(clients)]
+
+
+def hear_all(asked):
+    for client, recipients in asked:
+        for recipient in recipients:
+            assert is_refusal(client.reply(), "main") == (recipient == LISTED)
+
+
+def test_hundreds_ask_at_once(server):
+    """Their answers go together, each to who asked."""
+    started(server)
+    crowd = crowd_of(server, 200)
+    for _ in range(4):
+        ask_at_once(server, crowd)
+        server.process.send_signal(signal.SIGCONT)
+        hear_all(crowd)
+    ask_at_once(server, crowd)
+    for client, _ in crowd[::2]:
+        client.close()
+    server.process.send_signal(signal.SIGCONT)
+    hear_all(crowd[1::2])
+    for client, _ in crowd:
+        client.close()
+
+
+def test_hundreds_have_asked_at_the_end(server):
+    started(server)
+    crowd = crowd_of(server, 200)
+    ask_at_once(server, crowd)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    hear_all(crowd)
+    for client, _ in crowd:
+        assert client.socket.recv(1) == b""
+    assert server.process.wait(10) == 0
 
 
 def test_connections_come_and_go(server):

@@ -52,6 +52,7 @@ KINDS = [
     Kind("accept: EMFILE for a while", "accept", "EMFILE", lasting=True),
     Kind("epoll_wait: EINTR", "epoll_wait", "EINTR"),
     Kind("epoll_ctl: ENOMEM", "epoll_ctl", "ENOMEM"),
+    Kind("io_setup, io_submit, io_getevents: EAGAIN", "aio", "EAGAIN"),
     Kind("poll: EINTR", "poll", "EINTR"),
     Kind("mmap, mremap: ENOMEM, long lists", "mmap", "ENOMEM", rows=60000),
     Kind("pthread_create: EAGAIN", "thread", "EAGAIN"),
@@ -68,7 +69,7 @@ KNOWN = [
     ("libcrypto.so", "fetch_all"),  # OpenSSL 3.0 while it loads its own providers, at start
 ]
 
-WORK = ("queries", "edits", "refresh", "reload", "save", "events", "looks")
+WORK = ("queries", "crowd", "edits", "refresh", "reload", "save", "events", "looks")
 # After so many rounds in a row without a new site one kind of work has shown what it has. Some ways are
 # taken now and then only, when two threads meet.
 QUIET_ROUNDS = 2

@@ -10,7 +10,7 @@ from support import DAEMON, run
 
 CALLS = (
     "alloc read write sync rename open stat close unlink accept epoll_wait epoll_ctl poll mmap thread"
-    " descriptor connect random watch lock directory bind"
+    " descriptor connect random watch lock directory bind aio"
 ).split()
 REGULAR, SOCKET, PIPE, ANY = 1, 2, 4, 7
 
