@@ -137,10 +137,11 @@ bool region_open(struct region *r, size_t bytes)
 
     *r = (struct region){NULL, 0};
     if (bytes >= REGION_MAP_BYTES) {
-        if (take(r, bytes, bytes + bytes / 2)) {
-            (void)region_resize(r, bytes); /* larger than asked for does no harm */
+        if (take(r, bytes, bytes + bytes / 2) && region_resize(r, bytes))
             return true;
-        }
+        if (r->base != NULL)
+            munmap(r->base, r->bytes);
+        *r = (struct region){NULL, 0};
         base = map(bytes);
         if (base == MAP_FAILED)
             return false;

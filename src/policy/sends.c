@@ -47,12 +47,12 @@ static long submit(const struct sends *s, const struct send *all, size_t n)
 }
 
 /* Whatever runs still reads the bytes: io_destroy waits for it. */
-static int give_up(struct sends *s, long submitted)
+static int give_up(struct sends *s, long known)
 {
     log_warning("policy",
-                "io_getevents: %s; %ld connections are closed, and answers sent one by one from "
-                "now on",
-                strerrordesc_np(errno), submitted);
+                "io_getevents: %s; the connections of this turn are closed, and answers sent one "
+                "by one from now on",
+                known < 0 ? strerrordesc_np(errno) : "not all of what was submitted is done");
     sends_close(s);
     return -1;
 }
@@ -70,8 +70,9 @@ int sends_write(struct sends *s, struct send *all, size_t n)
         return 0;
     /* They are complete where io_submit writes at once; where it does not it is of no use here. */
     static const struct timespec at_once;
-    if (syscall(SYS_io_getevents, s->context, submitted, submitted, events, &at_once) != submitted)
-        return give_up(s, submitted);
+    long known = syscall(SYS_io_getevents, s->context, submitted, submitted, events, &at_once);
+    if (known != submitted)
+        return give_up(s, known);
     for (long i = 0; i < submitted; i++)
         if (events[i].res > 0)
             all[events[i].data].result = (ssize_t)events[i].res;

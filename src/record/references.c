@@ -1,8 +1,9 @@
 /*
  * References kept. At most one batch is on its way to the disk; what comes meanwhile waits in
  * memory and goes with the next. So a slow disk makes batches larger and not more numerous, and
- * what waits has one cap. A search reads one segment a turn and queues up again, because exclusions
- * and the log wait behind it.
+ * what waits has one cap. Batches are looked at every 10 ms (disk_post_record), so what came within
+ * the last 20 ms may not be on the disk. A search reads one segment a turn and queues up again,
+ * because exclusions and the log wait behind it.
  */
 #include "references.h"
 
@@ -17,7 +18,7 @@
 #include "rcptguard/base/log.h"
 
 #define SUBJECT       "references"
-#define PENDING_BYTES (1u << 20) /* some 3000 refusals that the disk has not taken */
+#define PENDING_BYTES (2u << 20) /* some 6000 refusals that the disk has not taken */
 #define SEGMENT_BYTES (4u << 20)
 #define SEARCHES      16 /* at a time */
 #define COMPLAIN_MS   60000
