@@ -5,6 +5,7 @@
 #include "daemon.h"
 
 #include <event2/event.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -150,6 +151,11 @@ static int catch_signals(struct daemon *d)
 }
 
 /* ---- start ---------------------------------------------------------------------------------- */
+
+/* Of so many bytes and more each block is a mapping, which goes back to the system when it is
+ * freed. Left to itself malloc(3) raises this bound, to 32 MiB at most, with each such block that
+ * is freed: the room of a list that was read once would stay. */
+#define MAPPED_BYTES (4 << 20)
 
 static void raise_file_limit(void)
 {
@@ -397,6 +403,7 @@ int daemon_serve(struct config *config)
 
     log_set_level(config->log_level);
     log_set_target(config->log_target);
+    mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
     raise_file_limit();
     event_set_mem_functions(reserve_malloc, reserve_realloc, reserve_free);
     int rc = prepare(&d, config, &why);

@@ -563,3 +563,15 @@ def test_a_key_makes_the_list_new(daemon, servers, signer):
     assert daemon.blocks("u199@example.org")
     server.pages["/list.sig"] = page(signer.sign(text_of(200)))
     assert daemon.refresh("main")[0] == 200
+
+
+def test_the_room_of_a_list_that_was_read_is_given_back(daemon):
+    """30 MB of remarks and one entry, several times: what stays is the entry."""
+    remarks = "# nothing\n" * 3000000
+    path = daemon.list_file("main", "first@example.org\n" + remarks)
+    daemon.start()
+    daemon.wait_blocked("first@example.org")
+    for i in range(3):
+        write_by_rename(path, f"u{i}@example.org\n{remarks}")
+        daemon.wait_blocked(f"u{i}@example.org")
+    wait_until("little stays", lambda: daemon.resident_kib() < 30000)

@@ -5,8 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "blocklist/region.h"
 #include "rcptguard/base/clock.h"
@@ -208,6 +211,42 @@ static void test_expected_bytes(void **state)
     region_close(&r);
 }
 
+static size_t mapped_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "r");
+
+    assert_non_null(in);
+    assert_int_equal(fscanf(in, "%lu", &pages), 1);
+    fclose(in);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Too large to be taken, and in the way of what is asked for. */
+static void test_what_is_kept_is_not_what_is_missing(void **state)
+{
+    struct region grown, fresh;
+    struct rlimit old, tight;
+
+    (void)state;
+    getrlimit(RLIMIT_AS, &old);
+    assert_true(region_open(&grown, 2 * MIB));
+    grown.base[7] = 'g';
+    for (int i = 0; i < 2; i++) {
+        close_one(400 * MIB, 'k');
+        tight = old;
+        tight.rlim_cur = mapped_bytes() + 50 * MIB;
+        setrlimit(RLIMIT_AS, &tight);
+        bool done = i == 0 ? region_open(&fresh, 100 * MIB) : region_resize(&grown, 200 * MIB);
+        setrlimit(RLIMIT_AS, &old);
+        assert_true(done);
+        assert_int_equal(region_trim(NOW), -1);
+    }
+    assert_int_equal(grown.base[7], 'g');
+    munmap(fresh.base, fresh.bytes);
+    region_close(&grown);
+}
+
 #define SPARE_TEST(f) cmocka_unit_test_setup_teardown(f, forget_spares, end_clock)
 
 int main(void)
@@ -220,6 +259,7 @@ int main(void)
         SPARE_TEST(test_few_are_kept_and_not_the_small_ones),
         SPARE_TEST(test_it_is_kept_for_a_minute),
         SPARE_TEST(test_expected_bytes),
+        SPARE_TEST(test_what_is_kept_is_not_what_is_missing),
     };
     return cmocka_run_group_tests_name("blocklist/region", tests, NULL, NULL);
 }

@@ -85,8 +85,7 @@ static void end_wait(const char *recipient, const char *action)
     drop(w);
 }
 
-/* ---- what sends many --------------------------------------------------------------------------
- */
+/* ---- what sends many ------------------------------------------------------------------------ */
 
 static enum { SENDS_ALL, SENDS_NONE, SENDS_UNKNOWN } sends_how;
 static unsigned sends_calls;
@@ -350,8 +349,7 @@ static void test_a_drain_gives_up_all_that_wait(void **state)
     assert_int_equal(fake.forgotten, 3);
 }
 
-/* ---- many in one turn of the loop -------------------------------------------------------------
- */
+/* ---- many in one turn of the loop ------------------------------------------------------------ */
 
 #define MANY (SENDS_MAX + 3)
 
