@@ -11,6 +11,7 @@ import urllib.parse
 import sandbox
 from policyclient import PolicyClient, blocked
 from support import (
+    DEADLINE,
     COMMAND,
     DAEMON,
     DROP_GROUP,
@@ -182,7 +183,7 @@ class Daemon:
             self.process.send_signal(signal.SIGTERM)
         return self.wait_end(seconds)
 
-    def wait_end(self, seconds=10):
+    def wait_end(self, seconds=DEADLINE):
         """Its exit status, when it ends by itself or was told to."""
         status = end_process(self.process, seconds)
         self.process = None
@@ -232,7 +233,7 @@ class Daemon:
     def log_since(self, mark):
         return self.log_file.read_bytes()[mark:].decode("utf-8", "replace")
 
-    def wait_log(self, pattern, seconds=10, since=0):
+    def wait_log(self, pattern, seconds=DEADLINE, since=0):
         return wait_until(
             f"log line {pattern!r}",
             lambda: re.search(pattern, self.log_since(since), re.MULTILINE),
@@ -249,10 +250,10 @@ class Daemon:
     def blocks(self, recipient, **attributes):
         return blocked(self.ask(recipient, **attributes))
 
-    def wait_blocked(self, recipient, seconds=5, **attributes):
+    def wait_blocked(self, recipient, seconds=DEADLINE, **attributes):
         wait_until(f"{recipient} blocked", lambda: self.blocks(recipient, **attributes), seconds)
 
-    def wait_free(self, recipient, seconds=5, **attributes):
+    def wait_free(self, recipient, seconds=DEADLINE, **attributes):
         wait_until(
             f"{recipient} free", lambda: not self.blocks(recipient, **attributes), seconds
         )
@@ -281,7 +282,7 @@ class Daemon:
                 return feed
         return None
 
-    def wait_feed(self, name, seconds=10, **wanted):
+    def wait_feed(self, name, seconds=DEADLINE, **wanted):
         """Until that feed's status has these values; returns it."""
         seen = {}
 
@@ -295,7 +296,7 @@ class Daemon:
         except AssertionError as late:
             raise AssertionError(f"{late}; it is {seen}") from None
 
-    def wait_history(self, recipient, seconds=10):
+    def wait_history(self, recipient, seconds=DEADLINE):
         """Until a list's word on it is in the history, which comes after the list is in force."""
         wait_until(
             f"history of {recipient}",

@@ -6,7 +6,7 @@ import pathlib
 import socket
 import sys
 
-from support import make_directory, remove_directory, wait_until
+from support import DEADLINE, make_directory, remove_directory, wait_until
 
 # Runs as the process that becomes the daemon, since LISTEN_PID is its number.
 _BECOME = """
@@ -86,7 +86,7 @@ class ServiceManager:
         self.read()
         self.told = []
 
-    def wait_told(self, line, seconds=10):
+    def wait_told(self, line, seconds=DEADLINE):
         wait_until(f"the manager is told {line}", lambda: line in self.read(), seconds)
 
     def restart(self):

@@ -76,7 +76,11 @@ def _tell_watcher(sign, pid):
     _watcher.stdin.flush()
 
 
-def wait_until(what, probe, seconds=10.0, every=0.005):
+# How long a condition may take on a machine that has other work, too. It costs time only where a test fails.
+DEADLINE = 30.0
+
+
+def wait_until(what, probe, seconds=DEADLINE, every=0.005):
     """Polls PROBE until it returns something true, and returns that. WHAT is for the failure."""
     deadline = time.monotonic() + seconds
     while True:

@@ -44,12 +44,12 @@ def versions_seen(daemon):
 def test_kill_at_any_moment(daemon):
     path = daemon.list_file("main", TEXT["a"])
     daemon.start()
-    daemon.wait_blocked("a0@example.org", 20)
+    daemon.wait_blocked("a0@example.org")
 
     # How long is a refresh? The moments are spread over one and a half of it.
     write_by_rename(path, TEXT["b"])
     begin = time.monotonic()
-    daemon.wait_blocked("b0@example.org", 20)
+    daemon.wait_blocked("b0@example.org")
     span = (time.monotonic() - begin) * 1.5
 
     seed = int(os.environ.get("RCPTGUARD_SEED", random.randrange(1 << 30)))
@@ -70,7 +70,7 @@ def test_kill_at_any_moment(daemon):
         assert set(seen) <= {current, target}
         outcomes["new" if seen[0] == target else "old"] += 1
         # Left alone it comes to the new list.
-        daemon.wait_blocked(f"{target}0@example.org", 20)
+        daemon.wait_blocked(f"{target}0@example.org")
         assert versions_seen(daemon)[-1] == target
         current = target
     print(f"found after the kill: {outcomes}")
@@ -87,7 +87,7 @@ def test_damaged_index_is_rebuilt(daemon):
     """Whatever a crash or a disk does to the files: refused, rebuilt from the stored copies."""
     path = daemon.list_file("main", TEXT["a"])
     daemon.start()
-    daemon.wait_blocked("a0@example.org", 20)
+    daemon.wait_blocked("a0@example.org")
     wait_until("it is kept", lambda: [*daemon.state.rglob("*index*")])  # after it is in force
     path.unlink()  # nothing to fetch from: only what was kept
     for damage in ("truncate", "flip", "empty", "garbage", "remove"):
@@ -109,7 +109,7 @@ def test_damaged_index_is_rebuilt(daemon):
         else:
             index.unlink()
         daemon.start()
-        daemon.wait_blocked("a0@example.org", 20)
+        daemon.wait_blocked("a0@example.org")
         assert versions_seen(daemon) == ["a"]
 
 
@@ -127,7 +127,7 @@ def test_full_disk(daemon):
     daemon.wrapper = [*SMALL_DISK, daemon.state]
     path = daemon.list_file("main", TEXT["a"][: TEXT["a"].index("a500@")])
     daemon.start()
-    daemon.wait_blocked("a0@example.org", 20)
+    daemon.wait_blocked("a0@example.org")
     mark = daemon.mark()
     write_by_rename(path, TEXT["b"])
     daemon.command("refresh", "main")

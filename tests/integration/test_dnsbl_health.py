@@ -211,7 +211,7 @@ def test_a_listing_without_its_probe_counts_for_nothing(daemon, dbl):
     dbl.others = DROP
     assert [daemon.ask(BAD) for _ in range(3)] == ["DUNNO"] * 3
     dbl.others = NXDOMAIN
-    daemon.wait_blocked(BAD, 10)
+    daemon.wait_blocked(BAD)
 
 
 def test_real_rbldnsd_begins_to_list_the_world(daemon):
@@ -582,7 +582,7 @@ def test_many_questions_while_the_zone_is_slow(daemon, dbl):
     assert refused(daemon, domains(1000), connections=200) == []
     dbl.delay = 0
     daemon.refresh("dbl")
-    daemon.wait_blocked(BAD, 10)
+    daemon.wait_blocked(BAD)
 
 
 def test_garbage_instead_of_answers(daemon, dns, dbl):

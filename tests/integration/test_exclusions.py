@@ -264,7 +264,7 @@ def test_deleted(server):
 def test_deleted_over_a_restart(server):
     """The last good exclusions are kept with the state."""
     write_by_rename(server.exclusions, f"{LISTED}\n")
-    server.wait_free(LISTED, 2)
+    server.wait_free(LISTED, 4)
     server.exclusions.unlink()
     server.stop()
     server.start()
@@ -290,9 +290,9 @@ def test_directory_replaced(server):
     (fresh / "exclusions").write_text(f"{LISTED}\n")
     server.local.rename(server.directory / "old")
     fresh.rename(server.local)
-    server.wait_free(LISTED, 3)  # inotify on the directory is gone with it: by the 2 s look
+    server.wait_free(LISTED, 4)  # inotify on the directory is gone with it: by the 2 s look
     write_by_rename(server.exclusions, "# none\n")
-    server.wait_blocked(LISTED, 3)
+    server.wait_blocked(LISTED, 4)
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: a dropped user")

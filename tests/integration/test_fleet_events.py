@@ -9,7 +9,7 @@ import pytest
 from daemon import UnixHTTPConnection
 from policyclient import REF
 from redisserver import Redis, needs_redis
-from support import wait_until
+from support import DEADLINE, wait_until
 from test_fleet import LISTED, SECRET, Fleet, status, wait_up
 
 pytestmark = needs_redis
@@ -58,7 +58,7 @@ def told(relay):
     return status(relay)["events"]
 
 
-def wait_told(relay, seconds=10):
+def wait_told(relay, seconds=DEADLINE):
     """All that it refused is in Redis."""
     wait_until("told", lambda: told(relay)["waiting_bytes"] == 0, seconds)
 

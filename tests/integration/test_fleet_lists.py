@@ -232,7 +232,7 @@ def test_a_certificate_that_nobody_knows(tls, publisher):
     """Nothing is shared with such a Redis; the list is fetched all the same."""
     tls[0].environment.clear()
     tls[0].start()
-    tls[0].wait_blocked("u199@example.org", 20)
+    tls[0].wait_blocked("u199@example.org")
     wait_until("it is away", lambda: fleet_of(tls[0])["state"] == "away", 15)
     if "built without TLS" in fleet_of(tls[0])["problem"]:
         pytest.skip("a hiredis without TLS (0.14)")
@@ -250,14 +250,14 @@ def test_five_relays_fetch_once(fleet, redis, publisher):
     not_just_now()
     publisher.put(text_of(201))
     assert fleet[3].refresh("main")[0] == 200
-    fleet.wait_blocked("u200@example.org", seconds=5)
+    fleet.wait_blocked("u200@example.org")
     assert publisher.fetches() == 2
 
     # Nothing new: all know that the publisher confirmed it.
     not_just_now()
     assert fleet[1].refresh("main")[1]["state"] == "unchanged"
     for relay in fleet:
-        relay.wait_feed("main", state="unchanged", seconds=5)
+        relay.wait_feed("main", state="unchanged")
     assert publisher.fetches() == 3
 
     # A person who tells them all one after the other makes one fetch.
@@ -308,7 +308,7 @@ def test_a_clock_five_minutes_off(fleet, redis, publisher, seconds):
     not_just_now()
     publisher.put(text_of(201))
     assert fleet[1].refresh("main")[1]["state"] == "accepted"
-    fleet.wait_blocked("u200@example.org", seconds=5)
+    fleet.wait_blocked("u200@example.org")
     assert publisher.fetches() == 2
     for relay, off in ((fleet[0], 0), (fleet[1], seconds)):
         success = datetime.datetime.fromisoformat(relay.feed_status("main")["last_success"].replace("Z", "+00:00"))
@@ -362,7 +362,7 @@ def test_a_dead_server_is_not_hammered(fleet, publisher):
     publisher.pages["/list"] = publisher._answer_list
     not_just_now()
     assert fleet[2].refresh("main")[0] == 200
-    fleet.wait_blocked("u199@example.org", seconds=5)
+    fleet.wait_blocked("u199@example.org")
     assert publisher.fetches() == 2
 
 
@@ -427,7 +427,7 @@ def test_the_holder_is_killed_while_it_puts(fleet, redis, publisher):
     assert time.monotonic() - began < LEASE_S + 10
     last = publisher.text.splitlines()[-1]
     later.wait_blocked(last)
-    fleet[0].wait_blocked(last, 10)
+    fleet[0].wait_blocked(last)
     assert publisher.fetches() == 3
     proxy.close()
 
@@ -520,7 +520,7 @@ def test_nothing_tells_the_password(fleet, redis, publisher):
 def test_redis_is_away(fleet, redis, publisher):
     redis.kill()
     fleet.five()
-    fleet.wait_blocked("u199@example.org", seconds=10)
+    fleet.wait_blocked("u199@example.org")
     assert publisher.fetches() == 5
     # It comes back, empty: the next fetch is one for all again.
     redis.start()
@@ -528,7 +528,7 @@ def test_redis_is_away(fleet, redis, publisher):
         relay.wait_log("fleet: .*connected", 30)
     publisher.put(text_of(201))
     wait_until("one of them shares it", lambda: fleet[0].refresh("main")[0] == 200 and keys(redis, POINTER), 30, every=1)
-    fleet.wait_blocked("u200@example.org", seconds=10)
+    fleet.wait_blocked("u200@example.org")
 
 
 def test_redis_goes_and_comes_back_while_all_is_quiet(fleet, redis, publisher):

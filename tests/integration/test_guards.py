@@ -163,7 +163,7 @@ def test_hand_kept_list_takes_effect_at_once(daemon):
     write_by_rename(path, text_of(rows(3)))
     wait_until("in force", lambda: not daemon.blocks("u89@example.org"), 10)
     write_by_rename(path, text_of(rows(3000)))
-    daemon.wait_blocked("u2999@example.org", 10)
+    daemon.wait_blocked("u2999@example.org")
 
 
 @pytest.mark.parametrize("way", ["rename", "in place"])
@@ -171,11 +171,11 @@ def test_file_feed_is_in_force_when_it_is_saved(daemon, way):
     """Long before the next refresh. How long it takes is the bench's business."""
     path = daemon.list_file("mine", text_of(rows(100000)))
     daemon.start()
-    daemon.wait_blocked("u99999@example.org", 10)
+    daemon.wait_blocked("u99999@example.org")
     (write_by_rename if way == "rename" else type(path).write_text)(
         path, text_of(rows(100000) + ["fresh@example.org"])
     )
-    daemon.wait_blocked("fresh@example.org", 10)
+    daemon.wait_blocked("fresh@example.org")
 
 
 def test_protected_and_public_domains(daemon):
@@ -269,7 +269,7 @@ def test_aper(daemon):
     daemon.reload()
     daemon.wait_blocked("e@example.org")  # without a fetch
     cleared.write_text("a@example.org,20210101\n")
-    daemon.wait_free("a@example.org", 10)
+    daemon.wait_free("a@example.org")
     assert daemon.blocks("b@example.org")
 
 

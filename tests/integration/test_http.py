@@ -114,7 +114,7 @@ def test_refreshes_by_itself(daemon, web):
     daemon.start()
     daemon.wait_blocked(OLD[0])
     web.put("list", text_of(NEW))
-    daemon.wait_blocked(NEW[0], 10)
+    daemon.wait_blocked(NEW[0])
     assert_in_force(daemon, NEW, OLD)
 
 

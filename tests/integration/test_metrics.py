@@ -336,7 +336,7 @@ def test_many_lists(watched):
     for i in range(50):
         watched.list_file(f"feed{i}", f"u{i}@example.org\n")
     watched.reload()
-    watched.wait_blocked("u49@example.org", 20)
+    watched.wait_blocked("u49@example.org")
     watched.wait_feed("feed49", state="accepted")
     page = scrape(watched)
     assert len(page) - few <= 50 * 30

@@ -62,14 +62,14 @@ def test_the_story(story):
 
     # An exclusion is saved: delivered.
     write_by_rename(daemon.exclusions, f"{LISTED}  ticket=INC1 by=ann  # phoned\n")
-    daemon.wait_free(LISTED, 1.5)
+    daemon.wait_free(LISTED, 4)
     answers = postfix.send([LISTED], subject="three")
     assert answers[LISTED][0] == 250
     postfix.wait_delivered("three", [LISTED])
 
     # The daemon is killed: mail flows by default_action.
     write_by_rename(daemon.exclusions, "# none\n")
-    daemon.wait_blocked(LISTED, 1.5)
+    daemon.wait_blocked(LISTED, 4)
     daemon.kill()
     answers = postfix.send([LISTED, FREE], subject="four")
     assert [a[0] for a in answers.values()] == [250, 250]

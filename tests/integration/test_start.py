@@ -148,7 +148,7 @@ def test_no_list_yet(daemon):
     assert daemon.wait_feed("main", state="failed")["last_error"]
     assert daemon.command("status").returncode == 1
     (daemon.directory / "not-there-yet").write_text(f"{LISTED}\n")
-    daemon.wait_blocked(LISTED, 5)
+    daemon.wait_blocked(LISTED)
     wait_until("healthy", lambda: daemon.command("status").returncode == 0)
 
 
@@ -160,7 +160,7 @@ def test_no_feeds_at_all(daemon):
 def test_saved_lists_serve_before_any_fetch(daemon):
     path = daemon.list_file("main", "".join(f"u{i}@example.org\n" for i in range(50000)))
     daemon.start()
-    daemon.wait_blocked("u49999@example.org", 10)
+    daemon.wait_blocked("u49999@example.org")
     daemon.stop()
     path.unlink()
     for _ in range(3):
