@@ -123,17 +123,22 @@ void post_done(struct post *p, struct feeds_request *r, enum feeds_result result
     pthread_mutex_unlock(&p->lock);
 }
 
+/* The loop wakes at once, and takes the CPU of this thread, which is a nice one: were the lock held
+ * meanwhile, all mail would wait until this thread gets its turn again. */
 bool post_send(struct post *p)
 {
-    bool sent = true;
+    pthread_mutex_lock(&p->lock);
+    bool send = p->waiting && !p->wake->posted;
+    if (send)
+        p->wake->posted = true;
+    pthread_mutex_unlock(&p->lock);
+    if (!send || queue_post(p->loop, &p->wake->task) == 0)
+        return true;
 
     pthread_mutex_lock(&p->lock);
-    if (p->waiting && !p->wake->posted) {
-        sent = queue_post(p->loop, &p->wake->task) == 0;
-        p->wake->posted = sent;
-    }
+    p->wake->posted = false;
     pthread_mutex_unlock(&p->lock);
-    return sent;
+    return false;
 }
 
 struct blocklist *post_take_blocklist(struct post *p)
