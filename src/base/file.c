@@ -11,9 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rcptguard/base/breath.h"
+
+#define PIECE_BYTES 65536 /* in one system call, so that whoever needs this CPU gets it */
+
 int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why)
 {
-    char chunk[65536];
+    char chunk[PIECE_BYTES];
     size_t total = 0;
     struct stat st;
 
@@ -33,6 +37,7 @@ int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, st
             return error_set(why, ERR_LIMIT, "%s: more than %zu bytes", path, max_bytes);
         if (buf_add(out, chunk, (size_t)n) < 0)
             return error_set(why, ERR_NOMEM, "%s: no memory for %zu bytes", path, total);
+        breath((size_t)n);
     }
 }
 
@@ -120,13 +125,14 @@ int file_write_all(int fd, const char *path, const void *bytes, size_t len, stru
     const char *ptr = bytes;
 
     while (len > 0) {
-        ssize_t n = write(fd, ptr, len);
+        ssize_t n = write(fd, ptr, len < PIECE_BYTES ? len : PIECE_BYTES);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return error_errno(why, "cannot write %s", path);
         ptr += n;
         len -= (size_t)n;
+        breath((size_t)n);
     }
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "index.h"
+#include "rcptguard/base/breath.h"
 
 #define ARENA_FIRST_BYTES ((size_t)64 << 10)
 #define HOLES_FREE_BYTES  ((size_t)1 << 20)  /* below this, squeezing is not worth its time */
@@ -83,6 +84,7 @@ static void close_holes(struct blocklist_builder *b)
             to += bytes;
         }
         at += bytes;
+        breath(bytes);
     }
     b->arena_len = (size_t)(to - b->arena.base);
     b->holes = 0;
@@ -381,6 +383,7 @@ static int take_over(struct blocklist_builder *b, struct blocklist *old, const i
         b->keys += kept > 0;
         to += kept;
         at += bytes;
+        breath(bytes);
     }
     size_t len = (size_t)(to - base);
     bool same = len == old->arena_len;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "index.h"
+#include "rcptguard/base/breath.h"
 
 void blocklist_free(struct blocklist *bl)
 {
@@ -86,6 +87,7 @@ int blocklist_each(const struct blocklist *bl, blocklist_visit *visit, void *arg
                 return rc;
         }
         at += item.bytes;
+        breath(item.bytes);
     }
     return 0;
 }

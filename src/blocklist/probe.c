@@ -5,6 +5,8 @@
  */
 #include "probe.h"
 
+#include "rcptguard/base/breath.h"
+
 #define BATCH 32 /* keys fetched ahead; enough to cover the latency of memory */
 
 struct pending {
@@ -59,6 +61,7 @@ static bool put_all(struct probe_table *t, const unsigned char *arena, size_t le
             batch[count++] = (struct pending){hash, (uint32_t)at};
         }
         at += item.bytes;
+        breath(item.bytes);
         if (count == BATCH) {
             if (!put_batch(t, batch, count))
                 return false;

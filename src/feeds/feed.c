@@ -6,6 +6,7 @@
 #include "packing/unpack.h"
 #include "parse/cleared.h"
 #include "progress.h"
+#include "rcptguard/base/breath.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 #include "shared_list.h"
@@ -106,6 +107,7 @@ static int read_chunk(struct view bytes, void *arg, struct error *why)
     else
         rc = cleared_chunk(r->cleared, bytes, why);
     progress_step(&r->progress, bytes.len, r->builder);
+    breath(bytes.len);
     return rc;
 }
 

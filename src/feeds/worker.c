@@ -7,6 +7,7 @@
 
 #include "build.h"
 #include "fetch/schedule.h"
+#include "rcptguard/base/breath.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
@@ -340,6 +341,7 @@ void *worker_run(void *arg)
     struct worker *w = arg;
 
     setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    breath_begin();
     while (!atomic_load(&w->stop)) {
         atomic_store(&w->pulse.busy, true);
         turn(w);

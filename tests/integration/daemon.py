@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -174,6 +175,14 @@ class Daemon:
     def resident_kib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+    def pauses_of(self, thread):
+        """How often it gave the CPU away by itself."""
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            if (task / "comm").read_text() == f"{thread}\n":
+                status = (task / "status").read_text()
+                return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.M)[1])
+        raise AssertionError(f"no thread {thread}")
 
     def stop(self, seconds=6):
         """SIGTERM; returns the exit status."""

@@ -575,3 +575,14 @@ def test_the_room_of_a_list_that_was_read_is_given_back(daemon):
         write_by_rename(path, f"u{i}@example.org\n{remarks}")
         daemon.wait_blocked(f"u{i}@example.org", 120)
     wait_until("little stays", lambda: daemon.resident_kib() < 30000)
+
+
+def test_the_worker_pauses(daemon):
+    """While it reads and builds it gives the CPU away by itself, every 300 us: some 300 times here, and 20 without."""
+    path = daemon.list_file("main", "first@example.org\n")
+    daemon.start()
+    daemon.wait_blocked("first@example.org")
+    before = daemon.pauses_of("feeds")
+    write_by_rename(path, "".join(f"u{i}@example.org\n" for i in range(500000)))
+    daemon.wait_blocked("u499999@example.org", 120)
+    assert daemon.pauses_of("feeds") - before > 100

@@ -13,7 +13,7 @@
 #include "rcptguard/base/hash.h"
 
 #define BODY_MEMORY_BYTES (4 * 1024 * 1024)
-#define BODY_CHUNK_BYTES  65536
+#define BODY_CHUNK_BYTES  16384
 
 struct body {
     uint64_t size, max_bytes;
