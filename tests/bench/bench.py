@@ -42,7 +42,7 @@ from zones import Zones  # noqa: E402
 PARTS = {"index": Index, "start": Start, "feeds": Feeds, "throughput": Throughput,
          "features": Features, "swaps": Swaps, "admin": Admin, "zones": Zones, "fleet": Fleet,
          "postfix": Relay}
-WITH_ECHO = {"throughput", "swaps"}
+WITH_ECHO = {"throughput", "swaps", "postfix"}
 OPEN_FILES = 65536
 
 

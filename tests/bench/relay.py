@@ -1,9 +1,10 @@
 """The part `postfix` of the bench: recipients a second through a real smtpd, by what it asks.
 
 One Postfix on loopback with an smtpd a policy, the same clients for each, interleaved rounds: no
-policy, rcptguardd over unix and TCP, Postfix's own maps of the same list, and postfwd where it is
-installed. A client sends 500 RCPT TO: at once, one in a hundred listed, reads the answers, begins
-anew with RSET; no message is ever sent, so that queue and disk have no part in it.
+policy, rcptguardd over unix and TCP, the echo server, which refuses nobody, Postfix's own maps of
+the same list, and postfwd where it is installed. A client sends 500 RCPT TO: at once, one in a
+hundred listed, reads the answers, begins anew with RSET; no message is ever sent, so that queue
+and disk have no part in it.
 
 postfwd compares with each entry of a list in turn, so it is given a thousand of them only.
 """
@@ -88,6 +89,14 @@ class Relay:
                          f"  -o syslog_name=postfix/{name}\n"
                          f"  -o {{ smtpd_recipient_restrictions = {restrictions} }}\n")
 
+    def add_echo(self):
+        """What any policy service costs at least: two changes of process and what smtpd does itself."""
+        echo = self.bench.servers["echo-unix"]
+        echo.set_cpus(set(self.bench.cpus))
+        where = echo.endpoints["unix"]
+        os.chmod(where.removeprefix("unix:"), 0o666)
+        self.add("echo", POLICY.format(where), 0)
+
     def add_maps(self):
         """Made by postmap from the same entries."""
         known = subprocess.run(["postconf", "-m"], capture_output=True, text=True).stdout.split()
@@ -138,6 +147,7 @@ class Relay:
             os.chmod(path, 0o711)
         for transport, where in self.daemon.endpoints.items():
             self.add(f"rcptguard-{transport}", POLICY.format(where), self.entries)
+        self.add_echo()
         self.add_maps()
         self.start_postfwd()
         self.postfix.start()
@@ -145,7 +155,8 @@ class Relay:
     def measure(self, name):
         port, entries = self.kinds[name]
         clients = [Client(port, n, max(entries, 1)) for n in range(self.options.sessions)]
-        cpu, begin = cpu_seconds(self.daemon.pid), time.monotonic()
+        pid = (self.bench.servers["echo-unix"] if name == "echo" else self.daemon).pid
+        cpu, begin = cpu_seconds(pid), time.monotonic()
         for client in clients:
             client.start()
         time.sleep(self.options.seconds)
@@ -155,10 +166,10 @@ class Relay:
             client.join(120)
         seconds = time.monotonic() - begin
         done = sum(client.done for client in clients)
-        if name != "none":
+        if name not in ("none", "echo"):
             self.bench.results["wrong"] += sum(client.wrong for client in clients)
         return {"per_second": done / seconds,
-                "cpu_s_per_million": (cpu_seconds(self.daemon.pid) - cpu) * 1e6 / max(done, 1)}
+                "cpu_s_per_million": (cpu_seconds(pid) - cpu) * 1e6 / max(done, 1)}
 
     def run(self):
         if not postfix.installed():
@@ -179,10 +190,10 @@ class Relay:
         rows = self.bench.results["postfix"] = {}
         print(f"\nrecipients a second through smtpd, {self.options.sessions} sessions, "
               f"{self.entries} entries, 1% listed, medians of {self.options.rounds}")
-        print(f"{'policy':16} {'rcpt/s':>9} {'ratio':>7} {'CPU s a million, rcptguardd':>28}")
+        print(f"{'policy':16} {'rcpt/s':>9} {'ratio':>7} {'CPU s a million, server':>28}")
         for name, of_it in runs.items():
             row = rows[name] = {"per_second": median(of_it, "per_second"),
                                 "ratio": ratio(of_it, runs["none"], "per_second"),
                                 "cpu_s_per_million": median(of_it, "cpu_s_per_million")}
-            ours = f"{row['cpu_s_per_million']:.1f}" if name.startswith("rcptguard") else ""
+            ours = f"{row['cpu_s_per_million']:.1f}" if name.startswith(("echo", "rcptguard")) else ""
             print(f"{name:16} {row['per_second']:9.0f} {row['ratio']:7.3f} {ours:>28}")
