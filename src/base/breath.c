@@ -29,7 +29,7 @@ void breath_begin(void)
 {
     me.pauses = true;
     me.rested_ns = now_ns();
-    prctl(PR_SET_TIMERSLACK, 1UL); /* of 50 us, which is as long as the pause */
+    prctl(PR_SET_TIMERSLACK, 1UL); /* ns; of itself it is 50 us, another pause */
 }
 
 static void look(void)

@@ -13,7 +13,7 @@
 
 #include "rcptguard/base/breath.h"
 
-#define PIECE_BYTES 65536 /* in one system call, so that whoever needs this CPU gets it */
+#define PIECE_BYTES 65536 /* read or written between two breaths */
 
 int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why)
 {
@@ -125,14 +125,13 @@ int file_write_all(int fd, const char *path, const void *bytes, size_t len, stru
     const char *ptr = bytes;
 
     while (len > 0) {
-        ssize_t n = write(fd, ptr, len < PIECE_BYTES ? len : PIECE_BYTES);
+        ssize_t n = write(fd, ptr, len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return error_errno(why, "cannot write %s", path);
         ptr += n;
         len -= (size_t)n;
-        breath((size_t)n);
     }
     return 0;
 }
@@ -142,13 +141,26 @@ struct parts {
     size_t count;
 };
 
+static int write_part(int fd, const char *path, struct file_part part, struct error *why)
+{
+    const char *ptr = part.ptr;
+    int rc = 0;
+
+    for (size_t at = 0; rc == 0 && at < part.len; at += PIECE_BYTES) {
+        size_t len = part.len - at < PIECE_BYTES ? part.len - at : PIECE_BYTES;
+        rc = file_write_all(fd, path, ptr + at, len, why);
+        breath(len);
+    }
+    return rc;
+}
+
 static int write_parts(int fd, const char *path, void *arg, struct error *why)
 {
     const struct parts *parts = arg;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < parts->count; i++)
-        rc = file_write_all(fd, path, parts->first[i].ptr, parts->first[i].len, why);
+        rc = write_part(fd, path, parts->first[i], why);
     return rc;
 }
 

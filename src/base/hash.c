@@ -15,6 +15,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "rcptguard/base/breath.h"
+
+#define PIECE_BYTES 65536 /* summed up between two breaths */
+
 _Static_assert(HASH_SECRET_BYTES >= XXH3_SECRET_SIZE_MIN, "XXH3 wants at least 136 bytes");
 
 static void random_bytes(void *dst, size_t len)
@@ -51,7 +55,16 @@ uint64_t hash_keyed(const struct hash_secret *secret, struct view v)
 
 struct checksum checksum_of(const void *bytes, size_t len)
 {
-    XXH128_hash_t h = XXH3_128bits(bytes, len);
+    const char *ptr = bytes;
+    XXH3_state_t state;
+
+    XXH3_128bits_reset(&state);
+    for (size_t at = 0, n; at < len; at += n) {
+        n = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
+        XXH3_128bits_update(&state, ptr + at, n);
+        breath(n);
+    }
+    XXH128_hash_t h = XXH3_128bits_digest(&state);
     return (struct checksum){h.low64, h.high64};
 }
 
@@ -75,7 +88,13 @@ struct digest *digest_new(void)
 
 void digest_add(struct digest *d, const void *bytes, size_t len)
 {
-    EVP_DigestUpdate(d->ctx, bytes, len);
+    const char *ptr = bytes;
+
+    for (size_t at = 0, n; at < len; at += n) {
+        n = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
+        EVP_DigestUpdate(d->ctx, ptr + at, n);
+        breath(n);
+    }
 }
 
 void digest_add_view(struct digest *d, struct view v)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "rcptguard/base/breath.h"
+
 _Static_assert(HISTORY_HEAD_BYTES % HISTORY_HASH_BYTES == 0, "hashes behind a head are aligned");
 _Static_assert(offsetof(struct history_head, time) == sizeof(uint64_t) + sizeof(struct checksum),
                "what the sum covers follows it");
@@ -21,6 +23,8 @@ uint64_t history_hash(const struct hash_secret *secret, uint8_t kind, struct vie
 static int compare_hashes(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
+
+    breath(sizeof *x);
     return (*x > *y) - (*x < *y);
 }
 

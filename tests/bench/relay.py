@@ -184,6 +184,7 @@ class Relay:
         finally:
             self.postfix.close()
             self.stop_postfwd()
+            self.bench.servers["echo-unix"].set_cpus(self.bench.one_cpu)
         self.daemon.stop()
 
     def report(self, runs):

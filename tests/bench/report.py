@@ -119,7 +119,7 @@ def postfix_table(results):
     bars("postfix", "recipients a second through smtpd, of those without policy", "",
          [(name, [row["ratio"]]) for name, row in rows.items()], ["ratio"],
          "set yrange [0:*]\nset key off\n")
-    return table(["smtpd asks", "recipients a second", "of those without policy", "CPU s a million of whom it asks"],
+    return table(["smtpd asks", "recipients a second", "of those without policy", "CPU s a million, of the server asked"],
                  [[name, f"{row['per_second']:,.0f}", f"{row['ratio']:.2f}",
                    f"{row['cpu_s_per_million']:.1f}" if name.startswith(("echo", "rcptguard")) else ""]
                   for name, row in rows.items()])

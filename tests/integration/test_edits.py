@@ -187,7 +187,7 @@ def test_expiry_to_the_second(server):
     status, _ = server.api("POST", "/v1/exclusions", body={"what": "u7@example.org", "until": until})
     assert status == 201
     assert not server.blocks("u7@example.org")
-    server.wait_blocked("u7@example.org")
+    server.wait_blocked("u7@example.org", 6)
     shown = server.command("exclusions")
     assert "expired" in shown.stdout
     assert server.command("exclusions", "--prune").returncode == 0

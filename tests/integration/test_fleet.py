@@ -289,7 +289,7 @@ def test_full(five, redis):
 
 def test_paused(five, redis):
     """Verdicts go on without a breath; so do edits."""
-    redis.call("CLIENT", "PAUSE", "4000")
+    redis.call("CLIENT", "PAUSE", "10000")
     assert exclude(five[0], LISTED[1]) == 201
     with five[0].client() as client:
         begin = time.monotonic()

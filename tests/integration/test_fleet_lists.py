@@ -250,7 +250,7 @@ def test_five_relays_fetch_once(fleet, redis, publisher):
     not_just_now()
     publisher.put(text_of(201))
     assert fleet[3].refresh("main")[0] == 200
-    fleet.wait_blocked("u200@example.org")
+    fleet.wait_blocked("u200@example.org", seconds=15)  # less than until they look of themselves
     assert publisher.fetches() == 2
 
     # Nothing new: all know that the publisher confirmed it.

@@ -14,8 +14,9 @@ void breath_begin(void);
 
 /*
  * In every loop of the worker that may take milliseconds, with how many bytes it has worked
- * through since. Sleeps for 50 us when this thread has worked for 300 us; looks at the clock only
- * every few KiB. It changes nothing else, so pure code may call it.
+ * through since. Sleeps for 50 us when the last pause is 300 us ago; looks at the clock only every
+ * few KiB. It changes nothing else, so pure code may call it. Never with a lock that another thread
+ * takes: behind others a nice thread may be long in coming back.
  */
 void breath(size_t bytes);
 

@@ -7,9 +7,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "rcptguard/base/breath.h"
 #include "rcptguard/base/file.h"
 
-#define PIECE_BYTES 65536
+#define PIECE_BYTES 16384
 /* Lists pack to a third already here; the higher levels take ten times as long for a tenth less. */
 #define LEVEL     1
 #define GZIP      16 /* added to the window bits */
@@ -48,6 +49,7 @@ static int pack_piece(struct packing_job *job, int flush, int fd, const char *na
         job->z.avail_out = sizeof job->out;
         deflate(&job->z, flush);
         rc = file_write_all(fd, name, job->out, sizeof job->out - job->z.avail_out, why);
+        breath(sizeof job->out);
     } while (rc == 0 && job->z.avail_out == 0);
     return rc;
 }

@@ -103,7 +103,12 @@ int unpacking_tell(struct unpacking *u, struct view plain, struct error *why)
     int rc = check_caps(u, why);
     if (rc == 0)
         rc = check_head(u, plain, why);
-    return rc == 0 ? u->chunk(plain, u->arg, why) : rc;
+    while (rc == 0 && plain.len > 0) {
+        struct view piece = view_first(plain, BODY_CHUNK_BYTES);
+        rc = u->chunk(piece, u->arg, why);
+        plain = view_from(plain, piece.len);
+    }
+    return rc;
 }
 
 static int unpack_plain(struct unpacking *u, struct error *why)

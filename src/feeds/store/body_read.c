@@ -8,6 +8,7 @@
 
 #include "../packing/gunzip.h"
 #include "body.h"
+#include "rcptguard/base/breath.h"
 
 struct body_reader {
     const struct body *b;
@@ -53,6 +54,7 @@ static int read_memory(struct body_reader *r, struct view *bytes)
 {
     *bytes = view_first(view_from(buf_view(&r->b->memory), r->at), BODY_CHUNK_BYTES);
     r->at += bytes->len;
+    breath(bytes->len);
     return 0;
 }
 

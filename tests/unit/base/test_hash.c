@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "rcptguard/base/hash.h"
 
 static void test_keyed(void **state)
@@ -96,11 +99,30 @@ static void test_plain(void **state)
     }
 }
 
+/* It is taken in pieces; what was saved before stays what it is. */
+static void test_checksum_of_any_length(void **state)
+{
+    static const size_t lengths[] = {0, 1, 16, 128, 240, 241, 1024, 65535, 65536, 65537, 200000};
+    static unsigned char bytes[200000];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 31 + (i >> 8));
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        XXH128_hash_t whole = XXH3_128bits(bytes, lengths[i]);
+        struct checksum sum = checksum_of(bytes, lengths[i]);
+        assert_true(sum.low == whole.low64 && sum.high == whole.high64);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keyed),  cmocka_unit_test(test_checksum),
-        cmocka_unit_test(test_digest), cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_keyed),
+        cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_checksum_of_any_length),
+        cmocka_unit_test(test_digest),
+        cmocka_unit_test(test_hex),
         cmocka_unit_test(test_plain),
     };
     return cmocka_run_group_tests_name("base/hash", tests, NULL, NULL);
