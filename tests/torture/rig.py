@@ -139,7 +139,8 @@ class Rig:
                     clients.append((name, crowd.enter_context(self.daemon.client(timeout=DEADLINE))))
             self.daemon.process.send_signal(signal.SIGSTOP)
             for name, client in clients:
-                client.send(query(name))
+                with contextlib.suppress(OSError):
+                    client.send(query(name))
             self.daemon.process.send_signal(signal.SIGCONT)
             for name, client in clients:
                 try:
