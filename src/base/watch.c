@@ -324,6 +324,12 @@ struct watch *watch_add(struct watcher *w, const char *path, watch_changed *chan
     return x;
 }
 
+void watch_again(struct watch *x)
+{
+    if (x != NULL)
+        watch_state_again(&x->state);
+}
+
 static bool look(struct watch *x, int64_t mono_ms)
 {
     uint64_t dev = x->state.seen.dev, ino = x->state.seen.ino;

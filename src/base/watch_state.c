@@ -11,6 +11,11 @@ void watch_state_start(struct watch_state *s, const struct watch_facts *facts)
     *s = (struct watch_state){.seen = *facts, .whole_size = facts->size};
 }
 
+void watch_state_again(struct watch_state *s)
+{
+    s->again = true;
+}
+
 unsigned watch_events_add(unsigned events, enum watch_event event)
 {
     /* Written to again behind a close: what matters is that it is not closed now. */
@@ -69,9 +74,11 @@ bool watch_state_look(struct watch_state *s, const struct watch_facts *facts, un
     if (s->pending && facts->exists && facts->size < s->whole_size)
         s->shrunk = true;
 
+    bool again = s->again;
+    s->again = false;
     *look_at = now_ms + WATCH_LOOK_MS;
     if (!s->pending)
-        return false;
+        return again;
     bool whole = facts->exists && (events & (WATCH_CLOSED | WATCH_REPLACED)) != 0;
     if (!whole && now_ms < due(s)) {
         *look_at = sooner(*look_at, due(s));

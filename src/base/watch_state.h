@@ -35,11 +35,16 @@ struct watch_state {
     bool pending;       /* seen differs from what was told */
     bool content;       /* not only in mode or owner */
     bool shrunk;
+    bool again; /* told at the next look, unless something is pending */
     int64_t since, last_change;
 };
 
 /* FACTS is the state that needs no telling. */
 void watch_state_start(struct watch_state *s, const struct watch_facts *facts);
+
+/* The next look tells, though nothing changed; had the file been touched until then, it is told
+ * when that is whole. */
+void watch_state_again(struct watch_state *s);
 
 /* Adds one more event to those of the same batch, in order. */
 unsigned watch_events_add(unsigned events, enum watch_event event);

@@ -46,8 +46,9 @@ static void put_in_force(struct edit_job *j, struct buf *text, bool edited)
     struct local_table *table = local_take_text(l, text, edited);
     if (table == NULL || !local_hand_over(l, table)) {
         error_set(&j->text.why, ERR_NOMEM,
-                  "%s holds it, but there is no memory to put it in force; save the file once more",
+                  "%s holds it, but there is no memory to put it in force; tried again soon",
                   l->settings->file);
+        watch_again(l->watch);
         fail(j);
     }
 }

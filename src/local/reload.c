@@ -230,7 +230,7 @@ bool local_hand_over(struct local *l, struct local_table *table)
     /* When there was one, the task that will fetch this one is on its way. */
     l->owed = untaken == NULL && queue_post(l->loop, &l->deliver) < 0;
     if (l->owed) {
-        log_error(SUBJECT(l), "the new table could not be handed over; save the file once more");
+        log_error(SUBJECT(l), "the new table could not be handed over; tried again");
         untaken = atomic_exchange(&l->mailbox, NULL);
     }
     change_free(untaken);
@@ -241,6 +241,8 @@ static void look(struct local *l, bool always)
 {
     local_hand_over(l, read_now(l, always || l->owed));
     local_save_good(l);
+    if (l->state.missing || l->owed)
+        watch_again(l->watch);
 }
 
 static void file_changed(void *arg)

@@ -283,6 +283,27 @@ def test_missing_from_the_beginning(daemon):
     daemon.wait_free(LISTED, SECONDS)
 
 
+def test_read_again_when_it_could_not_be_read(server):
+    """No descriptor was left when the help desk saved it; nobody has to save it once more."""
+
+    def descriptors():
+        return [int(fd) for fd in os.listdir(f"/proc/{server.process.pid}/fd")]
+
+    limit = max(descriptors()) + 6
+    server.stop()
+    server.wrapper = ["prlimit", f"--nofile={limit}:{limit}"]
+    server.start()
+    server.wait_blocked(LISTED)
+    clients = [server.client() for _ in range(40)]
+    wait_until("all are taken", lambda: len(descriptors()) == limit)
+    write_by_rename(server.exclusions, f"{LISTED}\n")
+    server.wait_log(r"cannot open .*exclusions.*: Too many open files")
+    for client in clients:
+        client.close()
+    server.wait_free(LISTED)
+    server.wait_log(r"exclusions: .* is back")
+
+
 def test_directory_replaced(server):
     """A configuration tool moves the whole directory away and a new one in its place."""
     fresh = server.directory / "fresh"

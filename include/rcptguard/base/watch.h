@@ -32,6 +32,10 @@ void watcher_free(struct watcher *w); /* with all watches; NULL is fine */
  * the call. NULL: no memory.
  */
 struct watch *watch_add(struct watcher *w, const char *path, watch_changed *changed, void *arg);
+/* What the owner was told of it could not use, no descriptor being left or the disk failing: it is
+ * told again at the next look, in 2 s, though nothing has changed. Also from inside CHANGED; NULL
+ * is fine. */
+void watch_again(struct watch *w);
 void watch_remove(struct watch *w); /* also from inside CHANGED; NULL is fine */
 
 int watcher_fd(const struct watcher *w); /* -1: looks only */

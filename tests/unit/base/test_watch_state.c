@@ -138,6 +138,37 @@ static void test_stories(void **state)
     }
 }
 
+static void test_again(void **state)
+{
+    struct watch_facts facts = {
+        .exists = true, .ino = 1, .size = OLD_SIZE, .mtime_ns = 1, .mode = 0644};
+    struct watch_state s;
+    int64_t look_at;
+    (void)state;
+
+    watch_state_start(&s, &facts);
+    watch_state_again(&s);
+    assert_true(watch_state_look(&s, &facts, 0, 1000, &look_at));
+    assert_int_equal(look_at, 1000 + WATCH_LOOK_MS);
+    assert_false(watch_state_look(&s, &facts, 0, 3000, &look_at));
+
+    /* Somebody has begun to write it meanwhile: he is waited for, as ever. */
+    watch_state_again(&s);
+    facts.size = 10;
+    facts.mtime_ns = 2;
+    assert_false(watch_state_look(&s, &facts, M, 5000, &look_at));
+    assert_false(watch_state_look(&s, &facts, 0, 7000, &look_at));
+    facts.size = OLD_SIZE + 10;
+    assert_true(watch_state_look(&s, &facts, M | C, 7100, &look_at));
+    assert_false(watch_state_look(&s, &facts, 0, 9100, &look_at));
+
+    /* It is away: so it is told, and the next one as ever. */
+    watch_state_again(&s);
+    facts = (struct watch_facts){.error = ENOENT};
+    assert_false(watch_state_look(&s, &facts, 0, 11000, &look_at));
+    assert_true(watch_state_look(&s, &facts, 0, look_at, &look_at));
+}
+
 static void test_later_events_take_back_earlier_ones(void **state)
 {
     (void)state;
@@ -155,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_again),
         cmocka_unit_test(test_later_events_take_back_earlier_ones),
     };
     return cmocka_run_group_tests_name("base/watch_state", tests, NULL, NULL);
