@@ -48,7 +48,7 @@ void api_call_add_encoded(struct api_call *c, struct view v);
  * Makes N calls and waits for all. TICK (may be NULL) is called about twice a second meanwhile.
  * 0 when each of them got an answer, whatever its status; else the first error.
  */
-int api_run(struct api *c, struct api_call *calls, size_t n, void (*tick)(void *arg), void *arg,
+int api_run(struct api *api, struct api_call *calls, size_t n, void (*tick)(void *arg), void *arg,
             struct error *why);
 
 #endif

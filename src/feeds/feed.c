@@ -68,12 +68,12 @@ void feed_warn(const struct feed *f, const char *words, const struct error *why)
     log_warning(f->config->name, "%s: %s", words, shown);
 }
 
-void feed_forget_held(struct feed *f, unsigned i)
+void feed_forget_held(struct feed *f, unsigned source)
 {
-    struct store_source *stored = &f->meta.sources[i];
+    struct store_source *stored = &f->meta.sources[source];
 
-    body_free(f->sources[i].unsaved[COPY_HELD]);
-    f->sources[i].unsaved[COPY_HELD] = NULL;
+    body_free(f->sources[source].unsaved[COPY_HELD]);
+    f->sources[source].unsaved[COPY_HELD] = NULL;
     stored->held = (struct store_copy){.known = false};
     stored->held_until = 0;
     stored->held_guard[0] = stored->held_why[0] = '\0';

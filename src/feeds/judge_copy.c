@@ -142,7 +142,7 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
 }
 
-struct blocklist *judge_parse(const struct feed_house *house, const struct feed *f, unsigned i,
+struct blocklist *judge_parse(const struct feed_house *house, const struct feed *f, unsigned source,
                               const struct body *body, struct copy_counts *counts,
                               struct error *why)
 {
@@ -150,7 +150,7 @@ struct blocklist *judge_parse(const struct feed_house *house, const struct feed 
     struct checksum shape;
 
     memset(counts, 0, sizeof *counts);
-    if (i == STORE_LIST)
+    if (source == STORE_LIST)
         entries = feed_parse(house, f, body, counts, why);
     else
         feed_count_cleared(house, f, body, counts, why);
@@ -181,29 +181,29 @@ static struct feed_config limits_of(const struct feed *f, unsigned i)
     return limits;
 }
 
-void judge_copy(const struct feed_house *house, struct feed *f, unsigned i, struct body *body,
+void judge_copy(const struct feed_house *house, struct feed *f, unsigned source, struct body *body,
                 int64_t now, bool manual, struct outcome *o)
 {
-    struct feed_config limits = limits_of(f, i);
+    struct feed_config limits = limits_of(f, source);
     struct guard_verdict verdict;
     struct copy_counts counts;
     struct error why = {.code = 0};
-    struct blocklist *entries = judge_parse(house, f, i, body, &counts, &why);
+    struct blocklist *entries = judge_parse(house, f, source, body, &counts, &why);
 
-    if (why.code != 0 || (i == STORE_LIST && entries == NULL)) {
+    if (why.code != 0 || (source == STORE_LIST && entries == NULL)) {
         outcome_of_packing(o, &why);
         body_free(body);
         return;
     }
-    counts.rolled_back = was_rolled_back(&f->meta.sources[i].rolled_back, body, &counts);
-    guard_judge(&limits, &counts, &f->meta.sources[i].guard, now, manual, &verdict);
+    counts.rolled_back = was_rolled_back(&f->meta.sources[source].rolled_back, body, &counts);
+    guard_judge(&limits, &counts, &f->meta.sources[source].guard, now, manual, &verdict);
     if (verdict.says == GUARD_ACCEPT || strcmp(verdict.guard, f->meta.guard) != 0)
-        log_rows(f, i, &counts);
+        log_rows(f, source, &counts);
     feed_text(o->guard, sizeof o->guard, verdict.guard);
     if (verdict.says == GUARD_ACCEPT) {
-        bool news = accept_copy(f, i, body, &counts, now);
+        bool news = accept_copy(f, source, body, &counts, now);
         o->state = news ? FEED_ACCEPTED : FEED_UNCHANGED;
-        if (i == STORE_LIST && news) {
+        if (source == STORE_LIST && news) {
             judge_keep_parsed(f, entries);
             entries = NULL;
         }
@@ -211,7 +211,7 @@ void judge_copy(const struct feed_house *house, struct feed *f, unsigned i, stru
         error_set(&o->why, ERR_REFUSED, "%s: %s; %s", verdict.guard, verdict.why, verdict.remedy);
         o->state = verdict.says == GUARD_HOLD ? FEED_HELD : FEED_REFUSED;
         if (verdict.says == GUARD_HOLD)
-            hold_copy(f, i, body, &counts, &verdict);
+            hold_copy(f, source, body, &counts, &verdict);
         else
             body_free(body);
     }

@@ -68,10 +68,10 @@ void worker_end_requests(struct worker *w, struct feeds_request **list, enum fee
  */
 void worker_tell(struct worker *w, int64_t now);
 
-/* The house's tell (feed.h): posts the progress of one feed, at once. */
-void worker_tell_progress(const struct feed *f, const char *words, void *worker);
+/* The house's tell (feed.h): posts the progress of one feed, at once. ARG is the worker. */
+void worker_tell_progress(const struct feed *f, const char *words, void *arg);
 
-/* The thread: turns until it is stopped. */
-void *worker_run(void *worker);
+/* The thread of the worker ARG: turns until it is stopped. */
+void *worker_run(void *arg);
 
 #endif

@@ -29,7 +29,7 @@ int redis_places_of(const struct redis_url *url, struct redis_places *out, struc
  * certificate is not the host's.
  */
 int redis_connect(const struct redis_url *url, const char *place, int64_t until,
-                  struct redis_stop *stop, struct redisContext **c, struct error *why);
+                  struct redis_stop *stop, struct redisContext **out, struct error *why);
 
 /* 0 when one of EVENTS (poll.h) has come, or the other end has gone; ERR_TIMEOUT, ERR_IO. */
 int redis_wait(int fd, short events, int64_t until, struct redis_stop *stop, struct error *why);

@@ -15,7 +15,7 @@ struct top *top_new(const struct hash_secret *secret);
 void top_free(struct top *t); /* NULL is fine */
 
 /* One more refusal of NAME; an empty one is not counted. */
-void top_count(struct top *t, enum record_top kind, struct view name, int64_t now);
+void top_count(struct top *t, enum record_top kind, struct view text, int64_t now);
 
 /* As record_most. */
 unsigned top_most(const struct top *t, enum record_top kind, enum record_span span, int64_t now,

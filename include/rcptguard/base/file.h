@@ -35,8 +35,8 @@ int file_read_fd_saved(int fd, const char *path, size_t max_bytes, struct buf *o
  */
 bool file_has_writer(int fd);
 
-/* As file_read, of FD, to its end, whatever it is; NAME is for messages. Stays open. */
-int file_read_fd(int fd, const char *name, size_t max_bytes, struct buf *out, struct error *why);
+/* As file_read, of FD, to its end, whatever it is; PATH is for messages. Stays open. */
+int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why);
 
 /* One piece of what is written. */
 struct file_part {
@@ -60,8 +60,8 @@ typedef int file_writer(int fd, const char *name, void *arg, struct error *why);
 int file_replace_by(const char *path, mode_t mode, file_writer *writer, void *arg,
                     struct error *why);
 
-/* All of BYTES to FD, whatever signals come between. */
-int file_write_all(int fd, const char *name, const void *bytes, size_t len, struct error *why);
+/* All of BYTES to FD, whatever signals come between; PATH is for messages. */
+int file_write_all(int fd, const char *path, const void *bytes, size_t len, struct error *why);
 
 /*
  * file_replace without the fsyncs, for copies of what is elsewhere too: an fsync beside a busy

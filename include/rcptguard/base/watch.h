@@ -35,8 +35,8 @@ struct watch *watch_add(struct watcher *w, const char *path, watch_changed *chan
 /* What the owner was told of it could not use, no descriptor being left or the disk failing: it is
  * told again at the next look, in 2 s, though nothing has changed. Also from inside CHANGED; NULL
  * is fine. */
-void watch_again(struct watch *w);
-void watch_remove(struct watch *w); /* also from inside CHANGED; NULL is fine */
+void watch_again(struct watch *x);
+void watch_remove(struct watch *x); /* also from inside CHANGED; NULL is fine */
 
 int watcher_fd(const struct watcher *w); /* -1: looks only */
 int watcher_timeout_ms(const struct watcher *w,
