@@ -127,7 +127,7 @@ static int parse_ratio(const struct value_rule *rule, struct view text, struct v
                        struct error *why)
 {
     static const char what[] = "a ratio; write a number and %";
-    struct view number = text, fraction = VIEW_NONE;
+    struct view number = text;
     uint64_t whole, parts = 0;
 
     if (view_is(text, "0"))
@@ -138,7 +138,7 @@ static int parse_ratio(const struct value_rule *rule, struct view text, struct v
         number.len--;
     ptrdiff_t point = view_find(number, '.');
     if (point >= 0) {
-        fraction = view_from(number, (size_t)point + 1);
+        struct view fraction = view_from(number, (size_t)point + 1);
         number = view_first(number, (size_t)point);
         if (fraction.len > 4 || !view_to_uint(fraction, 9999, &parts))
             return bad(rule, text, why, what);

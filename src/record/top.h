@@ -14,7 +14,7 @@ struct top;
 struct top *top_new(const struct hash_secret *secret);
 void top_free(struct top *t); /* NULL is fine */
 
-/* One more refusal of NAME; an empty one is not counted. */
+/* One more refusal of what TEXT names; an empty one is not counted. */
 void top_count(struct top *t, enum record_top kind, struct view text, int64_t now);
 
 /* As record_most. */
