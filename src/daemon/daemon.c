@@ -348,15 +348,19 @@ static void say_started(const struct daemon *d)
                    blocklist_keys(bl));
 }
 
-/* The threads first; then what they still had for the loop is taken, while all of it stands. */
+/*
+ * The threads first; then what they still had for the loop is taken, while all of it stands. What
+ * senders were told and what was asked is with the disk thread before anybody is waited for: a
+ * worker that builds on a busy machine may take until the alarm.
+ */
 static void stop_threads(struct daemon *d)
 {
-    fleet_stop(d->fleet); /* it waits for the disk thread */
-    if (d->feeds != NULL)
-        feeds_stop(d->feeds);
     if (d->record != NULL)
         record_stop(d->record);
     dnsbl_stop(d->dnsbl);
+    fleet_stop(d->fleet); /* it waits for the disk thread */
+    if (d->feeds != NULL)
+        feeds_stop(d->feeds);
     history_stop(d->history);
     disk_stop(d->disk);
     d->disk = NULL;

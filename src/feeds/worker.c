@@ -87,15 +87,16 @@ static void hand_over(struct worker *w, struct blocklist *made)
 }
 
 /*
- * What was changed takes its time to be found out, and waits: the lists are in force and on disk.
- * OLD may be with the loop or have been given back by it, but it is freed only on this thread, by a
- * message of the next turn; or the loop never fetched it, and then it is UNTAKEN, freed here. MADE
- * is safe in the same way, as nothing follows it yet. TELL: not at a stop before it was saved,
- * since the next start makes the same swap once more.
+ * What was changed takes its time to be found out, and waits until the lists are in force and on
+ * disk, but not for the index: should we end before that is saved, the next start makes the same
+ * swap and tells it once more; one that it finds in the index it would never tell. OLD may be with
+ * the loop or have been given back by it, but it is freed only on this thread, by a message of the
+ * next turn; or the loop never fetched it, and then it is UNTAKEN, freed here. MADE is safe in the
+ * same way, as nothing follows it yet.
  */
-static void end_swap(struct worker *w, bool tell)
+static void end_swap(struct worker *w)
 {
-    if (w->swap.made != NULL && tell && w->events->swapped != NULL)
+    if (w->swap.made != NULL && w->events->swapped != NULL)
         w->events->swapped(w->swap.old, w->swap.made, w->events->arg);
     blocklist_free(w->swap.untaken);
     w->swap = (struct swap){NULL, NULL, NULL};
@@ -240,8 +241,8 @@ static void turn(struct worker *w)
     for (size_t i = 0; i < w->n_feeds; i++)
         refresh_keep(&w->house, w->feeds[i], now);
     worker_tell(w, now);
+    end_swap(w);
     save_index(w, now);
-    end_swap(w, !atomic_load(&w->stop) || !w->unsaved);
     w->trim_ms = blocklist_trim(clock_mono_ms());
     /* Last: what somebody was told is rolled back must not be in force after a crash, not even
      * until the index is built again. */

@@ -52,8 +52,8 @@ struct references {
     struct queue *loop;
     struct journal *journal; /* the disk thread's, while there is one */
     struct buf pending;
-    unsigned n_pending; /* lines */
-    struct batch batch;
+    unsigned n_pending;       /* lines */
+    struct batch batch, last; /* last: behind the other, at the stop */
     struct search *searches;
     unsigned n_searches;
     uint64_t lost; /* and not yet complained about */
@@ -95,7 +95,7 @@ struct references *references_new(const char *state_dir, struct disk *disk, stru
     }
     refs->disk = disk;
     refs->loop = loop;
-    refs->batch.refs = refs;
+    refs->batch.refs = refs->last.refs = refs;
     atomic_init(&refs->stopped, false);
     return refs;
 }
@@ -117,12 +117,11 @@ static void lose(struct references *refs, unsigned lines, const char *reason)
 }
 
 /* Whatever refuses, the lines stay and go later. */
-static void flush(struct references *refs)
+static void send_off(struct references *refs, struct batch *batch)
 {
-    struct batch *batch = &refs->batch;
     struct buf empty = batch->lines;
 
-    if (batch->on_its_way || refs->pending.len == 0 || atomic_load(&refs->stopped))
+    if (batch->on_its_way || refs->pending.len == 0)
         return;
     batch->lines = refs->pending;
     batch->append.run = run_append;
@@ -134,6 +133,12 @@ static void flush(struct references *refs)
     batch->n_lines = refs->n_pending;
     refs->pending = empty;
     refs->n_pending = 0;
+}
+
+static void flush(struct references *refs)
+{
+    if (!atomic_load(&refs->stopped))
+        send_off(refs, &refs->batch);
 }
 
 static void on_appended(struct task *task)
@@ -301,6 +306,8 @@ int references_find(struct references *refs, struct view ref, record_found *foun
 void references_stop(struct references *refs)
 {
     flush(refs);
+    /* The disk thread takes them in order, and nobody knows how long the loop waits for others. */
+    send_off(refs, &refs->last);
     atomic_store(&refs->stopped, true);
 }
 
@@ -319,5 +326,6 @@ void references_free(struct references *refs)
     journal_close(refs->journal);
     buf_free(&refs->pending);
     buf_free(&refs->batch.lines);
+    buf_free(&refs->last.lines);
     free(refs);
 }

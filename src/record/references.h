@@ -19,7 +19,8 @@ void references_add(struct references *refs, const struct record_decision *d);
 /* As record_why. */
 int references_find(struct references *refs, struct view ref, record_found *found, void *arg);
 
-/* Before disk_stop. Searches under way end, and nobody is told. */
+/* Before disk_stop: the disk thread writes what there is, without the loop. Searches under way end,
+ * and nobody is told. */
 void references_stop(struct references *refs);
 
 /* After disk_stop: writes what is left. NULL is fine. */

@@ -177,12 +177,12 @@ class Daemon:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
     def pauses_of(self, thread):
-        """How often it gave the CPU away by itself, and how many ms it has used."""
+        """How often it gave the CPU away by itself, how many ms it has used, and how many it waited for others."""
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
             if (task / "comm").read_text() == f"{thread}\n":
                 status = (task / "status").read_text()
-                cpu_ns = (task / "schedstat").read_text().split()[0]
-                return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.M)[1]), int(cpu_ns) / 1e6
+                cpu_ns, others_ns, _ = map(int, (task / "schedstat").read_text().split())
+                return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.M)[1]), cpu_ns / 1e6, others_ns / 1e6
         raise AssertionError(f"no thread {thread}")
 
     def stop(self, seconds=6):

@@ -147,3 +147,25 @@ def test_full_disk(daemon):
     daemon.command("refresh", "main")
     daemon.wait_blocked("a500@example.org")
     assert "No space" not in daemon.log_since(mark)
+
+
+def test_killed_when_the_index_is_saved(daemon):
+    """What the index of the next start holds already is in the history, too."""
+    text = {v: "".join(f"{v}{i}@example.org\n" for i in range(100000)) for v in "ab"}
+    index = daemon.state / "index"
+    path = daemon.list_file("main", text["a"])
+    daemon.start()
+    daemon.wait_blocked("a0@example.org")
+    wait_until("the index is saved", index.exists)
+    daemon.wait_history("a0@example.org")
+    before = index.stat().st_ino
+    write_by_rename(path, text["b"])
+    wait_until("the index is saved", lambda: index.stat().st_ino != before, every=0.0005)
+    daemon.kill()
+    daemon.start()
+    daemon.wait_blocked("b99999@example.org")
+    daemon.wait_history("b99999@example.org", 10)
+    assert [h["change"] for h in daemon.api("GET", "/v1/history", recipient="a99999@example.org")[1]["history"]] == [
+        "added",
+        "dropped",
+    ]

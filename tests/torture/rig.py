@@ -217,7 +217,7 @@ class Rig:
     def shows(self, what):
         status, answer = self.daemon.api("GET", "/v1/exclusions", PATIENCE)
         if status == 200 and not isinstance(answer, dict):
-            raise Broken(f"200, and no JSON: {answer!r}")
+            raise Broken(f"200, and no JSON: {len(answer)} bytes, {answer[:40]!r} to {answer[-40:]!r}")
         return status == 200 and what in {line["what"] for line in answer["exclusions"] or ()}
 
     def work_events(self, _number):

@@ -14,9 +14,11 @@ void breath_begin(void);
 
 /*
  * In every loop of the worker that may take milliseconds, with how many bytes it has worked
- * through since. Sleeps for 50 us when the last pause is 300 us ago; looks at the clock only every
- * few KiB. It changes nothing else, so pure code may call it. Never with a lock that another thread
- * takes: behind others a nice thread may be long in coming back.
+ * through since. Sleeps for 50 us when the last pause is 300 us ago, unless others had this CPU for
+ * as long meanwhile: where it is full a nice thread that gave up the rest of its turn would get
+ * nowhere. Looks at the clock only every few KiB. It changes nothing else, so pure code may call
+ * it. Never with a lock that another thread takes: behind others a nice thread may be long in
+ * coming back.
  */
 void breath(size_t bytes);
 

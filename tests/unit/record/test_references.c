@@ -492,6 +492,30 @@ static void test_stopped_while_no_job_is_free(void **state)
     assert_true(find("BCDF2345", &answer));
 }
 
+/* The loop may wait for somebody else until the daemon is ended: the disk thread has all of them.
+ */
+static void test_stopped_with_a_batch_on_its_way(void **state)
+{
+    (void)state;
+    struct record_decision first = decision("BCDF2345"), second = decision("BCDF3333");
+    char path[128], text[4096] = "";
+
+    hang_disk();
+    record_decide(record, &first);
+    record_decide(record, &second);
+    record_stop(record);
+    sem_post(&hang.go);
+    disk_stop(disk);
+    disk = NULL;
+    snprintf(path, sizeof path, "%s/references/00000001", state_dir);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t len = fread(text, 1, sizeof text, file);
+    fclose(file);
+    assert_non_null(memmem(text, len, "BCDF2345", 8));
+    assert_non_null(memmem(text, len, "BCDF3333", 8));
+}
+
 /* A full job queue must not make a search go wrong that is under way, nor wait for ever. */
 static void test_batch_on_its_way_and_more(void **state)
 {
@@ -589,6 +613,7 @@ int main(void)
         REFERENCES_TEST(test_slow_disk_costs_the_newest),
         REFERENCES_TEST(test_no_job_free),
         REFERENCES_TEST(test_stopped_while_no_job_is_free),
+        REFERENCES_TEST(test_stopped_with_a_batch_on_its_way),
         REFERENCES_TEST(test_batch_on_its_way_and_more),
         REFERENCES_TEST(test_stop_ends_searches),
         REFERENCES_TEST(test_answers_that_nobody_took),
