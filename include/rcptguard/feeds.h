@@ -284,7 +284,8 @@ struct feed_lint_report {
     struct feed_lint_left_out protected_, suffixes;
     int32_t oldest, newest;            /* dates of rows, days since 1970; 0: they have none */
     int64_t claimed, created, expires; /* what it says of itself: rows, and times; 0: nothing */
-    char guard[32], why[256];          /* the guard that would refuse it as a first copy, or "" */
+    char why[256];                     /* why it would be refused as a first copy, or "" */
+    char guard[32];                    /* the guard that would; "" when it does not unpack */
     const struct feed_format_info *looks_like; /* another format that fits better, or NULL */
 };
 

@@ -97,12 +97,14 @@ static void show_report(const struct lint *l, const char *format, const struct f
     show_counts(s, r);
     show_claims(s, r);
     show_label(s, "as a feed");
-    if (r->guard[0] == '\0') {
+    if (r->why[0] == '\0') {
         show_words(s, SHOW_GREEN, "its first copy would be taken\n");
     } else {
         show_words(s, SHOW_RED, "it would be refused: ");
         show_view(s, view_of(r->why));
-        fprintf(s->to, " (%s)\n", r->guard);
+        if (r->guard[0] != '\0')
+            fprintf(s->to, " (%s)", r->guard);
+        fputs("\n", s->to);
     }
     if (r->looks_like != NULL) {
         show_label(s, "");
@@ -142,7 +144,7 @@ static json_t *json_date(int32_t day)
 static void print_json(const struct lint *l, const char *format, const struct feed_lint_report *r)
 {
     json_t *o = json_pack("{s:s, s:s, s:b}", "kind", "feed", "format", format, "accepted",
-                          r->guard[0] == '\0');
+                          r->why[0] == '\0');
     const struct {
         const char *name;
         uint64_t count;
@@ -200,5 +202,5 @@ int lint_feed(struct lint *l, int fd, const struct feed_config *feed)
         show_report(l, feed->format, &report);
     else
         print_json(l, feed->format, &report);
-    return l->problems == 0 && report.guard[0] == '\0' ? CLI_OK : CLI_NO;
+    return l->problems == 0 && report.why[0] == '\0' ? CLI_OK : CLI_NO;
 }

@@ -151,6 +151,7 @@ static int take_all(struct lint *l, int fd, uint64_t max_bytes, struct error *wh
 
     if (body != NULL && rc < 0 && rc != ERR_NOMEM && rc != ERR_IO && rc != ERR_LIMIT) {
         tell(l, 0, VIEW_NONE, why->text, false);
+        feed_text(l->report->why, sizeof l->report->why, why->text);
         rc = 0;
     }
     body_free(body);
@@ -180,7 +181,7 @@ static void judge(struct lint *l, const struct feed_config *feed, const struct c
     struct feed_lint_report *r = l->report;
 
     guard_judge(feed, counts, &first, clock_now(), false, &verdict);
-    if (verdict.says == GUARD_ACCEPT)
+    if (verdict.says == GUARD_ACCEPT || r->why[0] != '\0')
         return;
     feed_text(r->guard, sizeof r->guard, verdict.guard);
     feed_text(r->why, sizeof r->why, verdict.why);
@@ -191,7 +192,7 @@ static void guess(struct lint *l, const struct copy_counts *counts)
 {
     struct feed_lint_report *r = l->report;
 
-    if (counts->looks_like != NULL && (r->guard[0] != '\0' || r->bad_rows > r->rows))
+    if (counts->looks_like != NULL && (r->why[0] != '\0' || r->bad_rows > r->rows))
         r->looks_like = feed_format_named(counts->looks_like);
 }
 

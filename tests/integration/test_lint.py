@@ -1,5 +1,6 @@
 """rcptguard lint: files checked without a daemon."""
 
+import gzip
 import json
 import os
 import threading
@@ -242,6 +243,19 @@ def test_json(directory):
 
 
 APER_LIST = REAL_LISTS / "aper" / "phishing_reply_addresses.20181010"
+
+
+def test_a_packed_list_that_is_cut_short_would_not_be_taken(directory):
+    whole = gzip.compress("".join(f"user{i}@example.org\n" for i in range(20000)).encode())
+    (directory / "cut.gz").write_bytes(whole[: len(whole) // 2])
+    result = lint("--json", "--format", "entries", "cut.gz", cwd=directory)
+    answer = json.loads(result.stdout)
+    assert result.returncode == 1
+    assert answer["accepted"] is False and answer["guard"] is None and "cut short" in answer["why"]
+    result = lint("--format", "entries", "cut.gz", cwd=directory)
+    assert result.returncode == 1
+    assert "would be taken" not in result.stdout
+    assert "it would be refused: gz: cut short" in result.stdout
 
 
 @pytest.mark.skipif(
