@@ -49,20 +49,18 @@ static size_t smallest(void)
 /* Of too many the smallest goes. */
 static void keep(const struct region *r)
 {
-    struct region over;
-    bool is_full;
+    struct region over = {NULL, 0};
 
     pthread_mutex_lock(&spares.lock);
-    is_full = spares.n == SPARES;
-    if (is_full && spares.at[smallest()].region.bytes > r->bytes) {
+    if (spares.n == SPARES && spares.at[smallest()].region.bytes > r->bytes) {
         over = *r;
     } else {
-        if (is_full)
+        if (spares.n == SPARES)
             over = take_out(smallest());
         spares.at[spares.n++] = (struct spare){*r, clock_mono_ms()};
     }
     pthread_mutex_unlock(&spares.lock);
-    if (is_full)
+    if (over.base != NULL)
         munmap(over.base, over.bytes);
 }
 
