@@ -158,7 +158,8 @@ void servers_of_resolv_conf(struct view bytes, char dst[DNSBL_SERVERS_MAX])
         /* The keyword begins the line, and everything behind the address is left alone. */
         if (!view_starts(line, "nameserver ") && !view_starts(line, "nameserver\t"))
             continue;
-        if (!view_word(&line, &word) || !view_word(&line, &word) || !is_usable(word))
+        line = view_from(line, sizeof "nameserver" - 1);
+        if (!view_word(&line, &word) || !is_usable(word))
             continue;
         bool is_v6 = view_find(word, ':') >= 0;
         text_addf(&t, "%s%s%.*s%s", n++ == 0 ? "" : " ", is_v6 ? "[" : "", (int)word.len, word.ptr,

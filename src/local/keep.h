@@ -21,8 +21,9 @@ struct local {
     struct buf good; /* text of what is in force */
     size_t in_force; /* its lines */
     bool good_unsaved;
-    bool never; /* nothing was ever in force, not at an earlier start either */
-    bool owed;  /* what is in force here could not be handed over: at the next look */
+    bool never;  /* nothing was ever in force, not at an earlier start either */
+    bool unread; /* by an accident of this machine: at the next look, too */
+    bool owed;   /* what is in force here could not be handed over: at the next look */
     struct recent recent;
 
     struct disk *disk;

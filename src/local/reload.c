@@ -75,6 +75,7 @@ struct local_table *local_take_text(struct local *l, struct buf *text, bool edit
         struct error why;
         error_set(&why, ERR_NOMEM, "%s: no memory for its lines", l->settings->file);
         local_note_missing(l, &why);
+        l->unread = true;
         return NULL;
     }
     if (l->state.missing)
@@ -123,8 +124,10 @@ static struct local_table *read_now(struct local *l, bool always)
     struct buf text = BUF_INIT(0);
     struct local_table *table = NULL;
     struct error why;
+    int rc = file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, &text, &why);
 
-    if (file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, &text, &why) < 0) {
+    l->unread = rc == ERR_IO || rc == ERR_NOMEM;
+    if (rc < 0) {
         if ((!is_not_begun(l, &why) && local_note_missing(l, &why)) || always)
             table = parse_again(l);
     } else if (always || l->state.missing || !same(&text, &l->good)) {
@@ -241,7 +244,7 @@ static void look(struct local *l, bool always)
 {
     local_hand_over(l, read_now(l, always || l->owed));
     local_save_good(l);
-    if (l->state.missing || l->owed)
+    if (l->unread || l->owed)
         watch_again(l->watch);
 }
 

