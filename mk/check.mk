@@ -6,7 +6,7 @@ TSAN := BUILD=build/tsan OPT="-O1 -g1" SAN="-fsanitize=thread"
 NO_ASLR := $(if $(shell setarch -R true 2>&1),,setarch -R)
 PYTEST := $(PYTHON) -B -m pytest -p no:cacheprovider -q --tb=short
 
-.PHONY: run check torture deps lint replay integration thread unit-asan thread-tsan fuzz-corpus fuzz fuzz-merge tidy help
+.PHONY: run check torture deps lint replay integration thread unit-asan thread-tsan fuzz-corpus fuzz fuzz-merge static help
 
 run:
 	@exec scripts/run
@@ -64,8 +64,15 @@ coverage:
 	@RCPTGUARD_BUILD=build/coverage $(PYTEST) tests/replay >>build/coverage.log 2>&1 || { tail build/coverage.log; exit 1; }
 	@$(PYTHON) -B tests/coverage.py build/coverage
 
-tidy:
-	@clang-tidy --quiet $(SRCS) $(MAINS) -- $(ALL_CPPFLAGS) -Isrc -std=c11
+# The profiles are .cppcheck and .clang-tidy: what is not heard, and why. Minutes, so not in `make check`.
+static:
+	@scripts/need static
+	@cppcheck -q -j"$$(nproc)" --std=c11 --enable=warning,performance,portability,style --error-exitcode=1 \
+		--library=posix --library=gnu --library=.cppcheck.cfg --suppressions-list=.cppcheck \
+		--suppress=missingIncludeSystem --template=gcc -Iinclude -Isrc src
+	@mkdir -p build/static
+	@printf '%s\n' $(ALL_CPPFLAGS) -I$(CURDIR)/include -I$(CURDIR)/src -std=c11 >build/static/compile_flags.txt
+	@printf '%s\n' $(SRCS) $(MAINS) | xargs -P "$$(nproc)" -n 8 clang-tidy --quiet -p build/static 2>build/static/log
 
 print-%:
 	@echo $($*)
@@ -88,7 +95,8 @@ help:
 	@echo 'make coverage     lines and branches that unit tests, replay and fuzz corpora reach (gcovr)'
 	@echo 'make bench-report docs/benchmarks.md of JSON=FILE, which a bench wrote'
 	@echo 'make man          the manual pages, from man/*.in and the tables of the program'
-	@echo 'make format       clang-format-19 over the tree; make tidy: clang-tidy'
+	@echo 'make format       clang-format-19 over the tree'
+	@echo 'make static       cppcheck and clang-tidy, without a remark; minutes'
 	@echo 'make install      DESTDIR= PREFIX=/usr/local; make uninstall: all but configuration and state'
 	@echo 'make dist         the tarball, the same bytes wherever it is made'
 	@echo 'make deb          the Debian package, in build/deb'

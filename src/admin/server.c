@@ -90,7 +90,7 @@ static int open_socket(struct admin *a, const struct admin_config *config, struc
                        int *fd, struct error *why)
 {
     const bool wanted = is_set(config->listen);
-    struct socket_address where;
+    struct socket_address where = {.is_unix = false};
     int code = 0;
 
     if (is_set(config->admin_group))

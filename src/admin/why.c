@@ -82,10 +82,9 @@ static void why_found(const struct record_decision *d, void *arg)
 {
     struct why *w = arg;
     struct request *r = w->request;
-    struct fleet *fleet = r == NULL ? NULL : r->admin->house->fleet;
 
-    if (d == NULL && fleet_shares_events(fleet) &&
-        fleet_why(fleet, r->name, fleet_found_it, w) == 0)
+    if (r != NULL && d == NULL && fleet_shares_events(r->admin->house->fleet) &&
+        fleet_why(r->admin->house->fleet, r->name, fleet_found_it, w) == 0)
         return;
     free(w);
     if (r == NULL)

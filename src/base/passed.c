@@ -59,7 +59,7 @@ static int take_one(struct passed *p, struct error *why)
 
 static int take_all(struct passed **out, struct error *why)
 {
-    uint64_t pid, n;
+    uint64_t pid = 0, n = 0;
     int rc = number_of("LISTEN_PID", INT32_MAX, &pid, why);
 
     if (rc < 0 || (pid_t)pid != getpid())

@@ -47,7 +47,7 @@ static int parse_inet(struct view text, struct socket_address *out, struct error
         return error_set(why, ERR_SYNTAX, "an IPv6 address stands in brackets: inet:[::1]:10040");
     if (host.len >= sizeof out->host)
         return error_set(why, ERR_SYNTAX, "not a numeric address, as in inet:127.0.0.1:10040");
-    memcpy(out->host, host.ptr, host.len);
+    snprintf(out->host, sizeof out->host, "%.*s", (int)host.len, host.ptr);
     if (!host_is_numeric(out->host))
         return error_set(why, ERR_SYNTAX, "not a numeric address, as in inet:127.0.0.1:10040");
     out->port = (unsigned)port;
@@ -67,7 +67,7 @@ int socket_address_parse(struct view text, struct socket_address *out, struct er
 
 bool socket_is_loopback(const struct socket_address *where)
 {
-    return view_starts(view_of(where->host), "127.") || strcmp(where->host, "::1") == 0;
+    return strncmp(where->host, "127.", 4) == 0 || strcmp(where->host, "::1") == 0;
 }
 
 const char *socket_text(const struct socket_address *where, char dst[SOCKET_TEXT_MAX])

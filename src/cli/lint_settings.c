@@ -97,7 +97,7 @@ struct config *lint_settings(const struct args *args, const struct feed_format_i
 
     if (format != NULL)
         buf_addf(&text, "[feed lint]\nurl = file:/lint\nformat = %s\n", format->name);
-    for (size_t i = 0; i < args->n_set && code == CLI_OK; i++)
+    for (size_t i = 0; format != NULL && i < args->n_set && code == CLI_OK; i++)
         code = add_setting(&text, format, args->set[i]);
     if (code == CLI_OK && config_of_text("--set", buf_view(&text), &config, &problems) < 0)
         tell(&problems);

@@ -152,6 +152,7 @@ void worker_tell(struct worker *w, int64_t now)
     count(w, now);
     for (size_t i = 0; i < w->n_feeds; i++) {
         feed_tell(w->feeds[i], &status);
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): cleared by feed_tell */
         if (memcmp(&status, &w->feeds[i]->told, sizeof status) == 0)
             continue;
         w->feeds[i]->told = status;

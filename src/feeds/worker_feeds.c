@@ -73,13 +73,14 @@ static void take_old_feeds(struct worker *w, const struct feeds_config *config, 
 int worker_apply(struct worker *w, const struct feeds_config *config, struct error *why)
 {
     struct feed **fresh = calloc(config->n_feeds + 1, sizeof *fresh);
-    int rc =
-        fresh == NULL ? error_set(why, ERR_NOMEM, "no memory") : make_feeds(w, config, fresh, why);
+    if (fresh == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    int rc = make_feeds(w, config, fresh, why);
 
     if (rc == 0 && post_shape(w->post, config->n_feeds) < 0)
         rc = error_set(why, ERR_NOMEM, "no memory");
     if (rc < 0) {
-        for (size_t i = 0; fresh != NULL && i < config->n_feeds; i++)
+        for (size_t i = 0; i < config->n_feeds; i++)
             feed_free(fresh[i]);
         free(fresh);
         return rc;

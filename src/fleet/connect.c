@@ -102,7 +102,7 @@ int redis_wait(int fd, short events, int64_t until, struct redis_stop *stop, str
         int n = poll(p, 2, left > INT_MAX ? INT_MAX : (int)left);
         if (n > 0 && p[0].revents != 0)
             return 0;
-        if (n > 0)
+        if (n > 0 && may_stop)
             begin_to_stop(stop);
         if (n < 0 && errno != EINTR)
             return error_errno(why, "poll");

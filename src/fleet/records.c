@@ -119,12 +119,12 @@ static bool is_sane(const struct record_of *of)
 
 static struct view copy_view(unsigned char **to, struct view v)
 {
-    struct view copy = view_make(*to, v.len);
+    struct view copied = view_make(*to, v.len);
 
     if (v.len > 0)
         memcpy(*to, v.ptr, v.len);
     *to += v.len;
-    return copy;
+    return copied;
 }
 
 static bool copy(const struct record_of *of, struct record *record)
@@ -164,6 +164,7 @@ static int add(struct records *r, const struct record *record)
     if (place == NULL)
         return ERR_NOMEM;
     *place = r->count;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): has_room made it */
     r->list[r->count++] = *record;
     return 0;
 }

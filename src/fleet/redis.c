@@ -210,6 +210,7 @@ int redis_settle(redisReply **reply, struct error *why)
 {
     char shown[ESCAPE_MAX_BYTES + 1];
 
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there was an answer */
     if ((*reply)->type != REDIS_REPLY_ERROR)
         return 0;
     error_set(why, ERR_REFUSED, "Redis says: %s",
@@ -229,6 +230,7 @@ int redis_call(struct redis *r, const struct view *words, size_t n, int deadline
 
 bool redis_says(const redisReply *reply, const char *code)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there was an answer */
     return reply->type == REDIS_REPLY_ERROR && view_starts(view_make(reply->str, reply->len), code);
 }
 
@@ -245,12 +247,10 @@ static void name_script(struct redis_script *script)
 static int run(struct redis *r, const struct redis_script *script, struct view *words, size_t n,
                int64_t until, redisReply **reply, struct error *why)
 {
-    int rc = 0;
-
     if (script->sha[0] != '\0') {
         words[0] = view_of("EVALSHA");
         words[1] = view_of(script->sha);
-        rc = redis_converse(r, words, n, until, reply, why);
+        int rc = redis_converse(r, words, n, until, reply, why);
         if (rc != 0 || !redis_says(*reply, "NOSCRIPT"))
             return rc;
         freeReplyObject(*reply);

@@ -120,7 +120,7 @@ static int open_any(struct redis *r, const struct redis_url *url, const struct r
 int redis_open(struct redis *r, const struct redis_url *url, int deadline_ms, struct error *why)
 {
     char where[REDIS_WHERE_MAX];
-    struct redis_places places;
+    struct redis_places places = {.n = 0};
     int rc;
 
     redis_close(r);

@@ -109,7 +109,7 @@ static int take_user(struct view *authority, struct view behind, struct redis_ur
 static bool is_name(struct view host)
 {
     for (size_t i = 0; i < host.len; i++)
-        if (!ascii_alnum(host.ptr[i]) && memchr(".-_", host.ptr[i], 3) == NULL)
+        if (!ascii_alnum(host.ptr[i]) && view_find(view_of(".-_"), host.ptr[i]) < 0)
             return false;
     return host.len > 0 && host.ptr[0] != '-';
 }

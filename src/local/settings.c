@@ -48,7 +48,7 @@ struct settings *local_settings_new(const struct local_config *config,
     s->good_file = good_path(config);
     s->lists = calloc(n_lists + 1, sizeof *s->lists);
     bool good = s->file != NULL && s->good_file != NULL && s->lists != NULL;
-    for (size_t i = 0; good && i < n_lists; i++) {
+    for (size_t i = 0; good && lists != NULL && i < n_lists; i++) {
         good = (s->lists[i] = view_dup(view_of(lists[i]))) != NULL;
         s->n_lists += good;
     }

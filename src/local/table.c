@@ -430,7 +430,7 @@ const struct local_line *local_table_block(const struct local_table *table,
         if (chain == NULL)
             continue;
         for (size_t k = 0; k < ENTRY_NAME_KINDS; k++) {
-            const struct local_line *e = key->kinds & ENTRY_BIT(entry_by_specificity[k])
+            const struct local_line *e = (key->kinds & ENTRY_BIT(entry_by_specificity[k])) != 0
                                              ? block_of(table, *chain, entry_by_specificity[k], now)
                                              : NULL;
             if (e != NULL) {

