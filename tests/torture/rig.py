@@ -7,12 +7,15 @@ import signal
 import socket
 
 from daemon import Daemon, check_config
+from dnsservers import Rbldnsd
 from policyclient import blocked, query
+from redisserver import Redis
 from scriptedserver import ScriptedServer
 from support import give_to_drop_user, remove_directory, wait_until, write_by_rename
 
 LISTED, EXCLUDED, UNLISTED = "listed@example.org", "excluded@example.org", "free@example.net"
 BLOCKED = "blocked@example.org"
+ZONE, ZONED = "dbl.example.net", "somebody@zoned.example.org"
 # What everybody who waits has at most; all is over in a hundredth of it unless something hangs.
 DEADLINE = 10.0
 # What a client waits for an answer while something is broken.
@@ -29,6 +32,8 @@ class Rig:
         self.environment, self.rows = environment or {}, rows
         self.publisher = ScriptedServer()
         self.publisher.pages["/list"] = lambda request: request.ok(self.published)
+        self.dns = Rbldnsd({ZONE: ("dnset", "zoned.example.org :2:of the zone\n")}).start()
+        self.redis = Redis().start()
         self.numbers = itertools.count(1)
         self.version = 0
         self.acknowledged = {EXCLUDED: True}  # what -> excluded; not in it: nobody knows
@@ -41,6 +46,12 @@ class Rig:
         self.list_path = d.list_file("main", self.text("file"))
         self.published = self.text("http")
         d.feed("web", self.publisher.url("/list"), refresh="1h")
+        d.config["policy"]["deadline"] = "500ms"
+        d.zone("dbl", ZONE, timeout="300ms")
+        d.resolvers(self.dns.port)
+        d.config["redis"] = {
+            "url": self.redis.unix, "secret": "of all relays", "share": "lists exclusions blocks events"
+        }  # fmt: skip
 
     def text(self, kind):
         rows = [LISTED, EXCLUDED, f"{kind}{self.version}@example.org"]
@@ -86,9 +97,10 @@ class Rig:
     def close(self):
         """Once or twice."""
         self.kill()
-        if self.publisher is not None:
-            self.publisher.close()
-        self.publisher = None
+        for server in (self.publisher, self.dns, self.redis):
+            if server is not None:
+                server.close()
+        self.publisher = self.dns = self.redis = None
         remove_directory(self.daemon.directory)
 
     # the work, a round each. NUMBER makes what they do new.
@@ -96,7 +108,7 @@ class Rig:
     def ask(self, _number=0, retry=True):
         """As Postfix: a connection that breaks is one more try. Returns the actions."""
         answers = {}
-        for recipient in (LISTED, EXCLUDED, UNLISTED, BLOCKED):
+        for recipient in (LISTED, EXCLUDED, UNLISTED, BLOCKED, ZONED):
             answers[recipient] = self.ask_one(recipient, retry)
         self.judge(answers)
         return answers
@@ -116,13 +128,15 @@ class Rig:
     def judge(self, answers):
         """A wrong pass is a pity; a wrong refusal is a fault, and so is anything that makes Postfix defer."""
         for recipient, action in answers.items():
-            allowed = action in (None, "DUNNO") or (recipient in (LISTED, BLOCKED) and blocked(action))
+            allowed = action in (None, "DUNNO") or (recipient in (LISTED, BLOCKED, ZONED) and blocked(action))
             if not allowed:
                 raise Broken(f"{recipient}: {action}")
 
     def work_queries(self, number):
         self.ask()
         self.judge({UNLISTED: self.ask_one(UNLISTED, tcp=True)})
+        new = f"u{number}@new{number}.example.com"  # of which no zone was asked yet
+        self.judge({new: self.ask_one(new)})
         with contextlib.suppress(OSError, EOFError):
             with self.daemon.client(tcp=number % 2 == 0, timeout=PATIENCE) as client:
                 names = [LISTED, UNLISTED, EXCLUDED] * 4
@@ -216,16 +230,20 @@ class Rig:
 
     def shows(self, what):
         status, answer = self.daemon.api("GET", "/v1/exclusions", PATIENCE)
-        if status == 200 and not isinstance(answer, dict):
-            raise Broken(f"200, and no JSON: {len(answer)} bytes, {answer[:40]!r} to {answer[-40:]!r}")
+        self.must_be_json("/v1/exclusions", status, answer)
         return status == 200 and what in {line["what"] for line in answer["exclusions"] or ()}
 
-    def work_events(self, _number):
+    def must_be_json(self, path, status, answer):
+        if status == 200 and path != "/metrics" and not isinstance(answer, dict):
+            raise Broken(f"{path}: 200, and no JSON: {len(answer)} bytes, {answer[:40]!r} to {answer[-40:]!r}")
+
+    def work_events(self, number):
+        of_all = "&fleet=yes" if number % 2 else ""
         try:
             with socket.socket(socket.AF_UNIX) as s:
                 s.settimeout(1)
                 s.connect(str(self.daemon.admin))
-                s.sendall(b"GET /v1/events?all=yes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                s.sendall(f"GET /v1/events?all=yes{of_all} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 s.recv(1000)
                 for _ in range(3):
                     self.ask_one(LISTED)
@@ -246,10 +264,10 @@ class Rig:
         for path in (
             f"/v1/check?recipient={LISTED}", f"/v1/check?recipient={EXCLUDED}", f"/v1/why/{reference}",
             f"/v1/history?recipient={LISTED}", "/v1/top", "/v1/feeds", "/v1/status", "/v1/exclusions",
-            "/v1/blocks", "/metrics", "/nowhere",
+            "/v1/blocks", "/v1/top?fleet=yes", "/v1/status?fleet=yes", "/v1/why/ffffffffffff", "/metrics", "/nowhere",
         ):  # fmt: skip
             with contextlib.suppress(OSError, http.client.HTTPException):
-                self.daemon.api("GET", path, PATIENCE)
+                self.must_be_json(path, *self.daemon.api("GET", path, PATIENCE))
         with contextlib.suppress(OSError, http.client.HTTPException):
             self.daemon.api("POST", "/v1/feeds/web/rollback", PATIENCE)
             self.daemon.api("POST", "/v1/feeds/web/accept", PATIENCE)
@@ -264,6 +282,7 @@ class Rig:
             wait_until("a new list in force", self.has_new_list, DEADLINE, every=0.05)
             wait_until("an edit", self.can_edit, DEADLINE, every=0.05)
             wait_until("promises kept", self.keeps_promises, DEADLINE, every=0.05)
+            wait_until("Redis", self.shares, DEADLINE, every=0.05)
         except AssertionError as late:
             self.alive()
             raise Broken(str(late)) from None
@@ -289,6 +308,10 @@ class Rig:
             and self.edit("DELETE", "/v1/blocks", what)
         )
 
+    def shares(self):
+        status, answer = self.daemon.api("GET", "/v1/status", DEADLINE)
+        return status == 200 and answer["fleet"]["state"] == "up"
+
     def keeps_promises(self):
         """In force are all that were acknowledged, and none that was taken back."""
         status, answer = self.daemon.api("GET", "/v1/exclusions", DEADLINE)
@@ -298,8 +321,11 @@ class Rig:
         return [what for what, is_in in self.acknowledged.items() if (what in there) != is_in]
 
     def check_files(self, parse=True):
-        """Stopped: everything that was promised is in the file, and the daemon finds nothing to say of it."""
+        """Stopped: everything that was promised is in the files, the relay's own and what the relays share, and the
+        daemon finds nothing to say of them."""
+        shared = self.daemon.state / "fleet" / "exclusions"
         lines = self.daemon.exclusions.read_text().splitlines()
+        lines += shared.read_text().splitlines() if shared.exists() else []
         there = {line.split("#")[0].split()[0] for line in lines if line.split("#")[0].split()}
         wrong = self.promised(there)
         if wrong:

@@ -119,9 +119,19 @@ static void test_mode_observe_keeps_the_outcome_but_says_so(void **state)
     assert_true(d.observed);
 }
 
+/* As the configuration and the API write them (interface.md). */
+static void test_words_of_actions(void **state)
+{
+    (void)state;
+    assert_string_equal(list_action_text(ACTION_REJECT), "reject");
+    assert_string_equal(list_action_text(ACTION_DEFER), "defer");
+    assert_string_equal(list_action_text(ACTION_OBSERVE), "observe");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_of_actions),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_exclusion_and_bad_address_always_pass),
         cmocka_unit_test(test_mode_observe_keeps_the_outcome_but_says_so),

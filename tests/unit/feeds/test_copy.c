@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -420,6 +422,38 @@ static void test_given_up(void **state)
     copy_builder_free(NULL);
 }
 
+/* A long one: room for the rest is made by what was read of it so far, in whatever form that came.
+ */
+static void test_a_long_one(void **state)
+{
+    enum { ROWS = 40000, ROW_BYTES = 23 };
+    char *text = malloc(ROWS * (ROW_BYTES + 1));
+    const struct copy_shaping shaping = {0, NULL, protect, suffixes, (size_t)ROWS * ROW_BYTES};
+    struct copy_counts counts;
+    struct error why;
+    struct copy_builder *b = copy_builder_new(&feed_format_entries, &options, &shaping, &why);
+
+    (void)state;
+    assert_non_null(text);
+    for (int i = 0; i < ROWS; i++)
+        snprintf(text + (size_t)i * ROW_BYTES, ROW_BYTES + 1, "u%09d@example.org\n", i);
+    struct view bytes = view_make(text, (size_t)ROWS * ROW_BYTES), half;
+    half = view_first(bytes, bytes.len / 2);
+    for (; half.len > 0; half = view_from(half, 65536))
+        assert_int_equal(copy_builder_chunk(b, view_first(half, 65536), &why), 0);
+    struct copy_seen seen = copy_builder_seen(b);
+    assert_true(seen.are_lines);
+    assert_int_equal(seen.entries, ROWS / 2);
+    assert_int_equal(seen.rows, ROWS / 2);
+    assert_int_equal(copy_builder_chunk(b, view_from(bytes, bytes.len / 2), &why), 0);
+    struct blocklist *entries = copy_builder_end(b, &counts, &why);
+    assert_non_null(entries);
+    assert_int_equal(counts.entries, ROWS);
+    assert_int_equal(blocklist_keys(entries), ROWS);
+    blocklist_free(entries);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_another_format_is_seen),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_a_long_one),
     };
     return cmocka_run_group_tests_name("feeds/copy", tests, set_up, tear_down);
 }
