@@ -56,11 +56,24 @@ unsigned hashes_of(struct view key, unsigned kind)
     return 0;
 }
 
+uint64_t blocklist_expect(const struct blocklist *bl, struct view key)
+{
+    uint64_t hash = hash_keyed(&bl->table.secret, key);
+
+    probe_expect(&bl->table, hash);
+    return hash;
+}
+
 size_t blocklist_find(const struct blocklist *bl, struct view key, unsigned kinds,
                       struct listing *out, size_t max)
 {
+    return blocklist_find_expected(bl, key, hash_keyed(&bl->table.secret, key), kinds, out, max);
+}
+
+size_t blocklist_find_expected(const struct blocklist *bl, struct view key, uint64_t hash,
+                               unsigned kinds, struct listing *out, size_t max)
+{
     size_t place, found = 0;
-    uint64_t hash = hash_keyed(&bl->table.secret, key);
 
     if (probe_seek(&bl->table, bl->arena, key, hash, &place) != PROBE_FOUND)
         return 0;

@@ -72,6 +72,12 @@ static inline size_t probe_home(const struct probe_table *t, uint64_t hash)
     return (size_t)((hash >> 32) * t->groups >> 32);
 }
 
+/* Memory begins to fetch the tags of the home group. */
+static inline void probe_expect(const struct probe_table *t, uint64_t hash)
+{
+    __builtin_prefetch(t->tags + probe_home(t, hash) * GROUP);
+}
+
 enum probe_end {
     PROBE_FOUND,
     PROBE_FREE, /* not there; *place is where it belongs */

@@ -56,6 +56,7 @@ static unsigned specificity_of(unsigned key_number, uint8_t kind)
 /* One name of the recipient, or its digest, at which to look. */
 struct look {
     struct view key;
+    uint64_t hash; /* of KEY, by blocklist_expect */
     unsigned kinds;
     unsigned number; /* place of the name among the recipient's keys */
 };
@@ -116,7 +117,8 @@ static void take(struct verdict *v, const struct look *look, const struct listin
 static void look_at(struct verdict *v, const struct look *look, int64_t now)
 {
     struct listing found[ANSWER_LISTINGS];
-    size_t n = blocklist_find(v->blocklist, look->key, look->kinds, found, ANSWER_LISTINGS);
+    size_t n = blocklist_find_expected(v->blocklist, look->key, look->hash, look->kinds, found,
+                                       ANSWER_LISTINGS);
 
     for (size_t j = 0; j < n && j < ANSWER_LISTINGS; j++)
         take(v, look, &found[j], now);
@@ -131,9 +133,10 @@ static void look_at_hashes(struct verdict *v, struct view name, unsigned hashes,
             continue;
         unsigned char *digest = v->digests[v->n_digests];
         size_t len = hash_plain((enum hash_kind)hash, name, digest);
-        struct look look = {view_make(digest, len), kinds, number};
         if (len == 0)
             continue;
+        struct view key = view_make(digest, len);
+        struct look look = {key, blocklist_expect(v->blocklist, key), kinds, number};
         v->n_digests++;
         look_at(v, &look, now);
     }
@@ -294,11 +297,17 @@ static void look_up_lists(struct verdict *v, struct view seen, int64_t now)
 {
     for (unsigned i = 0; i < v->recipient.n_keys; i++) {
         const struct address_key *key = &v->recipient.keys[i];
-        look_at(v, &(struct look){key->name, key->kinds, i}, now);
+        look_at(v, &(struct look){key->name, v->expected[i], key->kinds, i}, now);
     }
     look_up_hashes(v, seen, now);
     if (v->n_excepting > 0)
         take_exceptions(v);
+}
+
+void look_up_expect(struct verdict *v)
+{
+    for (unsigned i = 0; v->blocklist != NULL && i < v->recipient.n_keys; i++)
+        v->expected[i] = blocklist_expect(v->blocklist, v->recipient.keys[i].name);
 }
 
 void look_up(struct verdict *v, struct view seen, int64_t now)

@@ -26,6 +26,7 @@ struct verdict {
     uint32_t rule_of[BLOCKLIST_MAX_LISTS];
 
     struct address recipient, sender;
+    uint64_t expected[ADDRESS_MAX_KEYS]; /* the recipient's keys, as blocklist_expect gave them */
     struct local_match match;
     struct decision_listing listings[ANSWER_LISTINGS];
     /* Of each listing: its list, and the place of its key among the recipient's. */
@@ -80,7 +81,11 @@ bool verdict_try(struct verdict *v, const struct question *q, int64_t since_ns,
 /* Is a listing freed by one of the exclusions with list=? */
 bool lookup_is_freed(const struct verdict *v, struct view list);
 
-/* Fills listings and exceptions of v->recipient, which was parsed from SEEN; v->match is there. */
+/* The lists will be asked for v->recipient. To be called as early as that is known. */
+void look_up_expect(struct verdict *v);
+
+/* Fills listings and exceptions of v->recipient, which was parsed from SEEN and is expected;
+ * v->match is there. */
 void look_up(struct verdict *v, struct view seen, int64_t now);
 
 #endif

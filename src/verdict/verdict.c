@@ -400,6 +400,7 @@ bool verdict_try(struct verdict *v, const struct question *q, int64_t since_ns,
 
     v->zones_asked = false;
     address_parse(q->recipient, &v->rules->addresses, &v->recipient);
+    look_up_expect(v);
     match_exclusions(v, q, now);
     look_up(v, q->recipient, now);
     make_decision(v, &decision);

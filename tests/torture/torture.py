@@ -5,11 +5,13 @@
 
 import argparse
 import concurrent.futures
+import ctypes
 import datetime
 import os
 import pathlib
 import platform
 import re
+import signal
 import sys
 import time
 import traceback
@@ -21,6 +23,7 @@ import calls  # noqa: E402
 import surroundings  # noqa: E402
 from support import DAEMON, IS_ROOT  # noqa: E402
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
 BEGIN, END = "<!-- table: make torture ARGS=--write -->\n", "<!-- end of table -->\n"
 # What takes longest comes first, so that the lanes end together.
 LONGEST = ["kill", "soak", "memory: all fail for a while", "memory: one allocation fails", "epoll_ctl: ENOMEM"]
@@ -100,10 +103,17 @@ def show(row):
             print(f"          {line[:240]}")
 
 
+def end_with_parent():
+    """However that ends; what was started here ends with this one (support.start_process)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def run_all(names, options):
     order = sorted(names, key=lambda n: LONGEST.index(n) if n in LONGEST else len(LONGEST))
     rows = {}
-    with concurrent.futures.ProcessPoolExecutor(options.jobs, max_tasks_per_child=1) as pool:
+    with concurrent.futures.ProcessPoolExecutor(
+        options.jobs, initializer=end_with_parent, max_tasks_per_child=1
+    ) as pool:
         waiting = {pool.submit(try_fault, name, options): name for name in order}
         for done in concurrent.futures.as_completed(waiting):
             rows[waiting[done]] = row = done.result()
