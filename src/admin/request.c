@@ -10,6 +10,7 @@
 
 #include "json.h"
 #include "rcptguard/base/escape.h"
+#include "rcptguard/base/json_text.h"
 #include "rcptguard/base/log.h"
 
 /* In ASCII: who looks with curl or --json has a terminal, which obeys C1 and bidi controls. */
@@ -71,8 +72,7 @@ void request_reply(struct request *r, int status, json_t *document)
 {
     struct evbuffer *out = evbuffer_new();
 
-    if (out != NULL &&
-        (document == NULL || json_dump_callback(document, add_bytes, out, JSON_FLAGS) != 0)) {
+    if (out != NULL && (document == NULL || !json_write(document, JSON_FLAGS, add_bytes, out))) {
         evbuffer_drain(out, evbuffer_get_length(out));
         evbuffer_add_printf(out, "{\"error\":\"out of memory\"}");
         status = 500;
@@ -152,8 +152,7 @@ void request_chunk(struct request *r, json_t *document)
 {
     struct evbuffer *out = evbuffer_new();
 
-    if (out != NULL && document != NULL &&
-        json_dump_callback(document, add_bytes, out, JSON_FLAGS) == 0 &&
+    if (out != NULL && document != NULL && json_write(document, JSON_FLAGS, add_bytes, out) &&
         evbuffer_add(out, "\n", 1) == 0)
         evhttp_send_reply_chunk(r->http, out);
     json_decref(document);

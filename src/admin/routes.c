@@ -8,7 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/keyvalq_struct.h>
 
-#include "rcptguard/base/json_parse.h"
+#include "rcptguard/base/json_text.h"
 #include "rcptguard/base/nearest.h"
 
 #define PARAMS_MAX 6

@@ -8,7 +8,7 @@
 #include "json.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/hash.h"
-#include "rcptguard/base/json_parse.h"
+#include "rcptguard/base/json_text.h"
 #include "rcptguard/base/log.h"
 #include "request.h"
 #include "zones.h"

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "feeds_show.h"
+#include "rcptguard/base/json_text.h"
 #include "zones_show.h"
 
 #define PROGRESS_BYTES 64 /* "parsing 12.1 MB, 120000 lines, 118000 entries" and some */
@@ -75,7 +76,7 @@ int cli_feeds(struct cli *cli)
 static void add_claim(struct api_call *call)
 {
     json_t *body = json_pack("{s:s?}", "by", cli_caller());
-    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    char *text = body == NULL ? NULL : json_write_text(body, JSON_COMPACT);
 
     buf_add_text(&call->request, text == NULL ? "{}" : text);
     free(text);

@@ -8,6 +8,7 @@
 #include "local_show.h"
 #include "paste.h"
 #include "rcptguard/base/clock.h"
+#include "rcptguard/base/json_text.h"
 
 /* TEXT may be NULL: not given. */
 static bool put(json_t *body, const char *key, const char *text)
@@ -47,7 +48,7 @@ static char *edit_body(const struct cli *cli)
     else if (add_until(cli, body) == CLI_OK) {
         if ((args->given & ARGS_FORCE) != 0)
             json_object_set_new(body, "force", json_true());
-        text = json_dumps(body, JSON_COMPACT);
+        text = json_write_text(body, JSON_COMPACT);
     }
     json_decref(body);
     return text;

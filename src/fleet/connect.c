@@ -7,11 +7,14 @@
 #include <limits.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "rcptguard/base/clock.h"
 #include "tls.h"
+
+#define SPARE_BYTES 65536 /* what hiredis wants at once, but for what grows with an answer */
 
 static int look_up(const struct redis_url *url, struct addrinfo **list, struct error *why)
 {
@@ -143,13 +146,28 @@ static int prepare(const struct redis_url *url, redisContext *c, int64_t until,
     return url->tls ? redis_tls_start(c, url->host, until, stop, why) : 0;
 }
 
+int redis_has_memory(size_t bytes, struct error *why)
+{
+#if HIREDIS_MAJOR == 0
+    void *volatile piece = malloc(bytes + SPARE_BYTES); /* volatile: it is not left out */
+    bool has = piece != NULL;
+
+    free(piece);
+    return has ? 0 : error_set(why, ERR_NOMEM, "no memory");
+#else
+    (void)bytes, (void)why;
+    return 0;
+#endif
+}
+
 int redis_connect(const struct redis_url *url, const char *place, int64_t until,
                   struct redis_stop *stop, struct redisContext **out, struct error *why)
 {
+    *out = NULL;
+    if (redis_has_memory(0, why) != 0)
+        return ERR_NOMEM;
     redisContext *c = url->path[0] != '\0' ? redisConnectUnixNonBlock(url->path)
                                            : redisConnectNonBlock(place, url->port);
-
-    *out = NULL;
     if (c == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
     int rc = prepare(url, c, until, stop, why);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "rcptguard/base/clock.h"
-#include "rcptguard/base/json_parse.h"
+#include "rcptguard/base/json_text.h"
 
 #define KIND "event"
 #define NAME "events"

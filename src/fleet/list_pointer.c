@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "rcptguard/base/json_parse.h"
+#include "rcptguard/base/json_text.h"
 
 /* What deflate may add to bytes that it cannot pack, generously. */
 #define DEFLATE_MORE(bytes) ((bytes) / 100 + 1024)
@@ -32,9 +32,9 @@ int list_pointer_make(const struct list_pointer *p, struct buf *out)
         hex_text(p->signature, p->signature_len, signature));
     if (json == NULL)
         return ERR_NOMEM;
-    int rc = json_dump_callback(json, add_json, out, JSON_COMPACT);
+    bool is_whole = json_write(json, JSON_COMPACT, add_json, out);
     json_decref(json);
-    return rc == 0 ? 0 : ERR_NOMEM;
+    return is_whole ? 0 : ERR_NOMEM;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include "parts.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/hash.h"
-#include "rcptguard/base/json_parse.h"
+#include "rcptguard/base/json_text.h"
 #include "rcptguard/base/log.h"
 #include "scan.h"
 
@@ -62,7 +62,7 @@ static char *describe(struct fleet *f, int64_t at)
     }
     pthread_mutex_unlock(&f->lock);
     json_object_set_new(report, "lists", lists);
-    char *text = json_dumps(report, JSON_COMPACT);
+    char *text = json_write_text(report, JSON_COMPACT);
     json_decref(report);
     return text;
 }
@@ -298,7 +298,7 @@ static json_t *judge_all(struct fleet *f, const struct scan *said, struct view k
 
 static void show(struct fleet *f, json_t *relays)
 {
-    char *text = json_dumps(relays, JSON_COMPACT);
+    char *text = json_write_text(relays, JSON_COMPACT);
 
     pthread_mutex_lock(&f->lock);
     char *old = f->relays;

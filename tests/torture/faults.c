@@ -15,6 +15,7 @@
 #include <link.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -193,6 +194,24 @@ static bool fails(enum call call, int fd)
     return fail;
 }
 
+/* Where it ends, into its log; then it ends as it would have. */
+static void show_the_end(int number)
+{
+    void *frames[32];
+
+    (void)number;
+    inside = true;
+    backtrace_symbols_fd(frames, backtrace(frames, 32), STDERR_FILENO);
+}
+
+static void watch_the_end(void)
+{
+    const struct sigaction shows = {.sa_handler = show_the_end, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGABRT, &shows, NULL);
+    sigaction(SIGSEGV, &shows, NULL);
+}
+
 static __attribute__((constructor)) void start(void)
 {
     const char *path = getenv("FAULTS_CONTROL");
@@ -204,6 +223,7 @@ static __attribute__((constructor)) void start(void)
     if (fd < 0)
         return;
     backtrace(prime, 2); /* loads what it needs */
+    watch_the_end();
     struct dl_find_object found;
     if (_dl_find_object((void *)start, &found) == 0)
         self = found.dlfo_link_map;

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "rcptguard/base/json_parse.h"
+#include "rcptguard/base/json_text.h"
 
 void json_broken(const struct feed_reader *r, struct json_copy *copy, uint64_t line,
                  const char *why)
