@@ -28,6 +28,7 @@ INSTALL_FILE := install -p -m 644
 # A configuration that is there is never touched.
 .PHONY: install
 install: all
+	@case '$(DESTDIR)$(PREFIX)' in *[[:space:]]*) echo 'install: DESTDIR and PREFIX must hold no space' >&2; exit 1;; esac
 	@install -d -m 755 $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(CONFDIR) $(UNITDIR) $(SYSUSERSDIR) \
 	    $(TMPFILESDIR) $(BASHDIR) $(ZSHDIR) $(DOCDIR)/examples)
 	install -m 755 $(BUILD)/rcptguardd $(DESTDIR)$(SBINDIR)/rcptguardd

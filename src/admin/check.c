@@ -135,6 +135,25 @@ static json_t *exception_json(const struct decision_listing *exception)
     return object;
 }
 
+/* Postfix may ask for `<a@b>@c` or `mailto:a@b`, and it is answered as it stands; a person who asks
+ * for that has pasted more than the address. */
+static void put_note(json_t *object, const struct check_view *view)
+{
+    const enum address_state state = view->answer->address->state;
+    char words[sizeof((struct error *)0)->text + 64];
+    struct text note = text_on(words, sizeof words);
+    struct local_what what;
+    struct error why;
+
+    if (state != ADDRESS_OK)
+        text_add(&note, address_state_text(state));
+    else if (view->addresses != NULL && view->answer->n_listings == 0 &&
+             local_what_parse(LOCAL_BLOCKS, view->recipient, view->addresses, &what, &why) < 0)
+        text_addf(&note, "is that the whole address, and nothing else? %s", why.text);
+    if (note.len > 0)
+        json_put(object, "note", json_text(text_view(&note)));
+}
+
 json_t *check_json(const struct check_view *view)
 {
     const struct answer *answer = view->answer;
@@ -166,7 +185,6 @@ json_t *check_json(const struct check_view *view)
     /* Behind the listings, whose texts the zones own until they are asked again. */
     json_put(object, "zones", zones_said_json(view->dnsbl, answer->zones));
     json_put(object, "exclusions_file", json_text(view_of(view->file)));
-    if (address->state != ADDRESS_OK)
-        json_put(object, "note", json_text(view_of(address_state_text(address->state))));
+    put_note(object, view);
     return object;
 }

@@ -9,10 +9,11 @@
 
 struct check_view {
     const struct answer *answer;
-    struct view recipient;     /* as asked */
-    const struct feeds *feeds; /* or NULL */
-    struct dnsbl *dnsbl;       /* or NULL */
-    const char *file;          /* of exclusions */
+    struct view recipient;                   /* as asked */
+    const struct address_options *addresses; /* NULL: nothing is said of how it is written */
+    const struct feeds *feeds;               /* or NULL */
+    struct dnsbl *dnsbl;                     /* or NULL */
+    const char *file;                        /* of exclusions */
     const char *blocks_file;
     const char *shared_files[2]; /* the fleet's, by enum local_kind; NULL: none */
 };

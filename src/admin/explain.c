@@ -223,6 +223,7 @@ static void judged(const struct answer *answer, void *arg)
     const struct check_view view = {
         .answer = answer,
         .recipient = view_make(e->recipient, e->recipient_len),
+        .addresses = house->addresses,
         .feeds = house->feeds,
         .dnsbl = house->dnsbl,
         .file = house->exclusions_file,

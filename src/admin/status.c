@@ -285,7 +285,7 @@ static json_t *brief_json(const struct admin_house *house, bool brief)
     json_put(object, "status", json_string(json_array_size(reasons) == 0 ? "ok" : "degraded"));
     json_put(object, "reasons", reasons);
     json_put(object, "version", json_string(RCPTGUARD_VERSION));
-    json_put(object, "uptime", json_integer(now - house->started_at));
+    json_put(object, "uptime", json_integer((clock_mono_ms() - house->started_ms) / 1000));
     json_put(object, "started", json_time(house->started_at));
     json_put(object, "reloaded", json_time(house->reloaded_at));
     json_put(object, "mode", json_string(house->observe ? "observe" : "enforce"));

@@ -16,6 +16,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "rcptguard/base/reserve.h"
+#include "state_lock.h"
 
 #define DRAIN_MS 2000 /* for answers that a peer does not take */
 #define STOP_S   4    /* whatever hangs at the end: rule 23 allows 5 s */
@@ -265,6 +266,7 @@ static int bind_sockets(struct daemon *d, struct error *why)
         .reload_failed = &d->reload.changed_nothing,
         .loop = d->queue,
         .started_at = clock_now(),
+        .started_ms = clock_mono_ms(),
     };
     daemon_fill_house(d);
     d->admin = admin_new(d->base, &c->admin, d->passed, &d->house, why);
@@ -303,6 +305,7 @@ static int prepare(struct daemon *d, struct config *config, struct error *why)
         config_release(config);
         return rc;
     }
+    d->state_lock = state_lock_new(d->base, config->state_dir);
     if ((rc = load_lists(d, config, why)) < 0 || (rc = privileges_raise(p, why)) < 0 ||
         (rc = bind_sockets(d, why)) < 0)
         return rc;
@@ -392,6 +395,7 @@ static void stop_rooms(struct daemon *d)
     if (d->queue_readable != NULL)
         event_free(d->queue_readable);
     queue_free(d->queue);
+    state_lock_free(d->state_lock);
     systemd_free(d->systemd);
     passed_free(d->passed);
     if (d->base != NULL)

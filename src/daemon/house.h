@@ -27,6 +27,7 @@ struct daemon {
     struct event_base *base;
     struct event *signals[SIGNALS];
     struct systemd *systemd;
+    struct state_lock *state_lock;
     struct passed *passed; /* only until the sockets are bound */
     struct queue *queue;   /* what other threads have for the loop */
     struct event *queue_readable;

@@ -131,6 +131,47 @@ static bool has_control(struct view v, bool or_space)
     return false;
 }
 
+/* No-break space, soft hyphen, zero width space and marks, line and paragraph separators, word
+ * joiner, byte order mark. Not U+200C and U+200D, which some scripts are written with. */
+static bool is_invisible(unsigned point)
+{
+    return point == 0xa0 || point == 0xad || point == 0x200b || point == 0x200e ||
+           point == 0x200f || (point >= 0x2028 && point <= 0x202f) ||
+           (point >= 0x2060 && point <= 0x2064) || point == 0xfeff;
+}
+
+/* The code point of two or three bytes of UTF-8 that V begins with; 0: another one. */
+static unsigned first_point(struct view v)
+{
+    const unsigned char *p = (const unsigned char *)v.ptr;
+
+    if (v.len >= 2 && (p[0] & 0xe0) == 0xc0)
+        return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+    if (v.len >= 3 && (p[0] & 0xf0) == 0xe0)
+        return (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+    return 0;
+}
+
+/* Mail programs and web pages put them beside what is copied. A local part has every byte that it
+ * is written with, so such an exclusion would free nobody; domains are mapped by IDNA. */
+static int check_visible(struct view what, const struct local_what *out, struct error *why)
+{
+    struct view part = what;
+    ptrdiff_t at = view_find_last(what, '@');
+
+    if (out->subject != LOCAL_LOGIN)
+        part = at < 0 ? VIEW_NONE : view_first(what, (size_t)at);
+    for (size_t i = 0; i < part.len; i++) {
+        unsigned point = first_point(view_from(part, i));
+        if (is_invisible(point))
+            return error_set(why, ERR_SYNTAX,
+                             "%.*s: holds U+%04X, which cannot be seen and came along when it was "
+                             "copied; type it instead",
+                             SHOWN(what), point);
+    }
+    return 0;
+}
+
 int local_what_parse(enum local_kind kind, struct view what, const struct address_options *options,
                      struct local_what *out, struct error *why)
 {
@@ -146,7 +187,7 @@ int local_what_parse(enum local_kind kind, struct view what, const struct addres
         return error_set(why, ERR_SYNTAX,
                          "%.*s: holds a %scontrol character, which no line of the file can hold",
                          SHOWN(what), out->subject == LOCAL_LOGIN ? "space or " : "");
-    return 0;
+    return check_visible(what, out, why);
 }
 
 /* Adds the names of one list= to those of earlier ones. */

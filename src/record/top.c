@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#include "rcptguard/base/escape.h"
-
 #define NAMES   1024
 #define LOOKS   8
 #define FREE    0 /* places are numbered from 1 */
@@ -149,8 +147,11 @@ static struct name *add(struct top *t, struct names *n, uint64_t hash, struct vi
 
     memset(name, 0, sizeof *name);
     name->hash = hash;
-    struct text shown = text_on(name->text, sizeof name->text);
-    escape_to_max(&shown, text, ESCAPE_TERMINAL, sizeof name->text - 1);
+    size_t len = text.len < sizeof name->text ? text.len : sizeof name->text - 1;
+    while (len < text.len && len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--; /* no half characters */
+    struct text kept = text_on(name->text, sizeof name->text);
+    text_add_view(&kept, view_first(text, len));
     name->next = n->slots[hash % NAMES];
     n->slots[hash % NAMES] = (uint16_t)(name - n->names + 1);
     return name;

@@ -215,12 +215,25 @@ static void record_refused(struct verdict *v, const struct question *q, const ch
     record_decide(v->record, &d);
 }
 
-/* Gives the reference of what LIST says; true when this is the first time within a minute. */
+/*
+ * Gives the reference of what LIST says; true when this is the first time within a minute. Postfix
+ * gives each message an instance; to others, who do not, the sender and who he is are one.
+ */
 static bool refer_to(struct verdict *v, const struct question *q, struct view list)
 {
+    char memory[LOG_LINE_BYTES];
+    struct text who = text_on(memory, sizeof memory);
     bool is_new;
-    record_reference(v->record, q->instance, v->recipient.canonical, list, clock_mono_ms(), v->ref,
-                     &is_new);
+
+    if (q->instance.len == 0) {
+        text_add_view(&who, q->sender);
+        text_add(&who, " ");
+        text_add_view(&who, q->sasl_username);
+        text_add(&who, " ");
+        text_add_view(&who, q->client_address);
+    }
+    record_reference(v->record, q->instance.len == 0 ? text_view(&who) : q->instance,
+                     v->recipient.canonical, list, clock_mono_ms(), v->ref, &is_new);
     return is_new;
 }
 

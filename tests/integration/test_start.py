@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from daemon import Daemon
 from support import DROP_USER, IS_ROOT, run, wait_until
 
 pytestmark = pytest.mark.as_root
@@ -258,3 +259,19 @@ def test_help():
     result = run(DAEMON, "--help")
     assert result.returncode == 0 and "-c" in result.stdout + result.stderr
     assert run(DAEMON, "--nonsense").returncode not in (0, 1)
+
+
+def test_two_on_one_state_dir_are_told(daemon):
+    """Each would overwrite the other's copies; one that was just stopped is no other."""
+    daemon.start()
+    assert daemon.stop() == 0
+    daemon.start()
+    other = Daemon()
+    try:
+        other.config["daemon"]["state_dir"] = daemon.state
+        other.start()
+        other.wait_log(f"warning: another rcptguardd uses {daemon.state}: .*a state_dir of its own")
+        assert other.ask(LISTED) == "DUNNO"
+        assert "another rcptguardd" not in daemon.log()
+    finally:
+        other.close()

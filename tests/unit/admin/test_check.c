@@ -279,6 +279,36 @@ static void test_local_reasons(void **state)
     json_decref(reasons);
 }
 
+static void test_note_of_what_was_pasted(void **state)
+{
+    static const struct {
+        const char *recipient, *note;
+    } table[] = {
+        {"jane@example.org", NULL},
+        {"<jane@example.org>", "display name"},
+        {"mailto:jane@example.org", "leave out mailto:"},
+        {"jane@example.org,", "take the rest out"},
+    };
+
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct answer answer = {.action = "DUNNO", .address = &address};
+        const struct check_view view = {.answer = &answer,
+                                        .recipient = view_of(table[i].recipient),
+                                        .addresses = &options,
+                                        .file = "/x"};
+        address_parse(view.recipient, &options, &address);
+        json_t *object = check_json(&view);
+        const char *note = json_string_value(json_object_get(object, "note"));
+        if (table[i].note == NULL)
+            assert_null(note);
+        else
+            assert_true(note != NULL && strstr(note, table[i].note) != NULL);
+        json_decref(object);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,7 +316,7 @@ int main(void)
         cmocka_unit_test(test_excluded),      cmocka_unit_test(test_block),
         cmocka_unit_test(test_unparsable),    cmocka_unit_test(test_monster),
         cmocka_unit_test(test_feed),          cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_local_reasons),
+        cmocka_unit_test(test_local_reasons), cmocka_unit_test(test_note_of_what_was_pasted),
     };
     return cmocka_run_group_tests_name("admin/check", tests, NULL, NULL);
 }

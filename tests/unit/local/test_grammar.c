@@ -117,6 +117,7 @@ static void test_bad_lines(void **state)
         {"x@example.org Ticket=1", "did you mean 'ticket'"},
         {"x@example.org expires=2026-01-01", "Known are list, until"},
         {"x@example.org until=2026-02-30", "no such day"},
+        {"\xc2\xa0x@example.org list=a", "holds U+00A0"},
         {"x@example.org until=2026-01-01 until=2027-01-01", "twice"},
         {"x@example.org list=", "missing"},
         {"x@example.org list=a,,b", "missing"},
@@ -222,6 +223,15 @@ static void test_what(void **state)
     } table[] = {
         {LOCAL_EXCLUSIONS, " X@Example.org ", "x@example.org", LOCAL_RECIPIENT, ENTRY_ADDRESS},
         {LOCAL_EXCLUSIONS, "login:Ann", "Ann", LOCAL_LOGIN, 0},
+        /* What came along when it was copied; U+200C is written in Persian. */
+        {LOCAL_EXCLUSIONS, "\xc2\xa0x@example.org", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "x\xe2\x80\x8b@example.org", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "x\xc2\xady@example.org", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "sender:x\xe2\x81\xa0y@example.org", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "login:ann\xef\xbb\xbf", NULL, 0, 0},
+        {LOCAL_EXCLUSIONS, "x\xe2\x80\x8cy@example.org", "x\xe2\x80\x8cy@example.org", 0,
+         ENTRY_ADDRESS},
+        {LOCAL_EXCLUSIONS, "\xc3\xa0x@example.org", "\xc3\xa0x@example.org", 0, ENTRY_ADDRESS},
         {LOCAL_EXCLUSIONS, "sender:.example.org", "example.org", LOCAL_SENDER, ENTRY_TREE},
         {LOCAL_EXCLUSIONS, "#x@example.org", "#x@example.org", LOCAL_RECIPIENT, ENTRY_ADDRESS},
         {LOCAL_EXCLUSIONS, "sender:<>", "", LOCAL_SENDER, ENTRY_ADDRESS},

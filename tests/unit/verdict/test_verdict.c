@@ -163,6 +163,25 @@ static void test_exclusions_win(void **state)
     assert_int_equal(record_counts(h->record)->excluded, 4);
 }
 
+/* Postfix gives each message an instance. Who gives none gives the sender, at least. */
+static void test_without_an_instance_each_sender_counts(void **state)
+{
+    struct house *h = *state;
+    struct question q = {.recipient = view_of("other@example.org"),
+                         .sender = view_of("a@example.edu")};
+    char first[REF_MAX];
+
+    verdict_ask(h->verdict, &q, take_answer, h);
+    snprintf(first, sizeof first, "%s", h->ref);
+    verdict_ask(h->verdict, &q, take_answer, h);
+    assert_string_equal(h->ref, first);
+    assert_int_equal(record_counts(h->record)->deferred, 1);
+    q.sasl_username = view_of("mallory");
+    verdict_ask(h->verdict, &q, take_answer, h);
+    assert_string_not_equal(h->ref, first);
+    assert_int_equal(record_counts(h->record)->deferred, 2);
+}
+
 static void keep_ref(const struct record_decision *d, void *arg)
 {
     snprintf(arg, REF_MAX, "%.*s", (int)d->ref.len, d->ref.ptr);
@@ -448,6 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_most_specific_listing_decides),
         TEST(test_exclusions_win),
+        TEST(test_without_an_instance_each_sender_counts),
         TEST(test_a_refusal_after_an_exclusion_is_told),
         TEST(test_the_last_of_many_lines_of_one_address_frees_too),
         TEST(test_lists_that_are_not_configured_count_for_nothing),
