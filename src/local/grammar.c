@@ -94,43 +94,6 @@ static int parse_entry(enum local_kind kind, struct view what,
     return ERR_SYNTAX;
 }
 
-static int parse_what(enum local_kind kind, struct view what, const struct address_options *options,
-                      struct local_what *out, struct error *why)
-{
-    size_t login = prefix_len(what, "login:"), sender = prefix_len(what, "sender:");
-
-    out->subject = LOCAL_RECIPIENT;
-    out->kind = ENTRY_ADDRESS;
-    if (kind == LOCAL_BLOCKS && login + sender > 0)
-        return error_set(why, ERR_SYNTAX,
-                         "%.*s: a block is of recipients only; login: and sender: belong into the "
-                         "exclusion file",
-                         SHOWN(what));
-    if (login > 0)
-        return parse_login(view_from(what, login), out, why);
-    if (sender > 0) {
-        what = view_from(what, sender);
-        out->subject = LOCAL_SENDER;
-        if (what.len == 0)
-            return error_set(why, ERR_SYNTAX,
-                             "sender: needs an address, a domain or <> right behind it");
-        if (view_is(what, "<>")) {
-            out->key = view_of("");
-            return 0;
-        }
-    }
-    return parse_entry(kind, what, options, out, why);
-}
-
-/* A byte that would end the line, or the word of a login. */
-static bool has_control(struct view v, bool or_space)
-{
-    for (size_t i = 0; i < v.len; i++)
-        if (ascii_control(v.ptr[i]) || (or_space && v.ptr[i] == ' '))
-            return true;
-    return false;
-}
-
 /* No-break space, soft hyphen, zero width space and marks, line and paragraph separators, word
  * joiner, byte order mark. Not U+200C and U+200D, which some scripts are written with. */
 static bool is_invisible(unsigned point)
@@ -172,6 +135,46 @@ static int check_visible(struct view what, const struct local_what *out, struct 
     return 0;
 }
 
+static int parse_what(enum local_kind kind, struct view what, const struct address_options *options,
+                      struct local_what *out, struct error *why)
+{
+    size_t login = prefix_len(what, "login:"), sender = prefix_len(what, "sender:");
+
+    out->subject = LOCAL_RECIPIENT;
+    out->kind = ENTRY_ADDRESS;
+    if (kind == LOCAL_BLOCKS && login + sender > 0)
+        return error_set(why, ERR_SYNTAX,
+                         "%.*s: a block is of recipients only; login: and sender: belong into the "
+                         "exclusion file",
+                         SHOWN(what));
+    if (login > 0) {
+        int rc = parse_login(view_from(what, login), out, why);
+        return rc < 0 ? rc : check_visible(what, out, why);
+    }
+    if (sender > 0) {
+        what = view_from(what, sender);
+        out->subject = LOCAL_SENDER;
+        if (what.len == 0)
+            return error_set(why, ERR_SYNTAX,
+                             "sender: needs an address, a domain or <> right behind it");
+        if (view_is(what, "<>")) {
+            out->key = view_of("");
+            return 0;
+        }
+    }
+    int rc = parse_entry(kind, what, options, out, why);
+    return rc < 0 ? rc : check_visible(what, out, why);
+}
+
+/* A byte that would end the line, or the word of a login. */
+static bool has_control(struct view v, bool or_space)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (ascii_control(v.ptr[i]) || (or_space && v.ptr[i] == ' '))
+            return true;
+    return false;
+}
+
 int local_what_parse(enum local_kind kind, struct view what, const struct address_options *options,
                      struct local_what *out, struct error *why)
 {
@@ -187,7 +190,7 @@ int local_what_parse(enum local_kind kind, struct view what, const struct addres
         return error_set(why, ERR_SYNTAX,
                          "%.*s: holds a %scontrol character, which no line of the file can hold",
                          SHOWN(what), out->subject == LOCAL_LOGIN ? "space or " : "");
-    return check_visible(what, out, why);
+    return 0;
 }
 
 /* Adds the names of one list= to those of earlier ones. */

@@ -109,11 +109,11 @@ class Run:
 
     def failed(self, phase, why):
         site = self.faults.last_site()
-        has_ended = self.rig.daemon.process is None or self.rig.daemon.process.poll() is not None
+        has_ended = self.rig.ended_with()
         if has_ended and any(all(word in site for word in known) for known in KNOWN):
             self.known.append(site)
             return
-        words = f"{self.kind.name}, {phase}: {why}; {site}"
+        words = f"{self.kind.name}, {phase}: {why}; {site}" + (f"; it ended with {has_ended}" if has_ended else "")
         log = self.rig.daemon.log(since_start=True)[-1500:]
         self.failures.append((words, log))
 

@@ -5,6 +5,7 @@ import http.client
 import itertools
 import signal
 import socket
+import subprocess
 
 from daemon import Daemon, check_config
 from dnsservers import Rbldnsd
@@ -81,6 +82,14 @@ class Rig:
         status = self.daemon.process.poll()
         if status is not None:
             raise Broken(f"the daemon ended with {status}")
+
+    def ended_with(self):
+        """Its status, or None. One that is about to end may have closed its sockets already."""
+        if self.daemon.process is None:
+            return "nothing known"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.daemon.process.wait(0.2)
+        return self.daemon.process.poll()
 
     def stop(self):
         """Orderly; what was promised is in the files then."""
