@@ -1,7 +1,11 @@
 /* Agreeing: what others say comes into the file, and all that stands into what was agreed. */
+#include <poll.h>
 #include <stdlib.h>
 
 #include "round.h"
+
+#define AGAIN_MS    50 /* without memory for what Redis has taken from here */
+#define AGAIN_TIMES 20
 
 /* What finds no room is left out, and told; all else goes on. */
 static int agree(struct round *r, const struct record_of *record)
@@ -11,6 +15,21 @@ static int agree(struct round *r, const struct record_of *record)
     r->k->base_changed |= rc == 0;
     r->no_room += rc == ERR_LIMIT;
     return rc == ERR_LIMIT ? 0 : rc;
+}
+
+/*
+ * Redis has it, from here. If this relay forgot that, it would take its own word for another
+ * relay's: a line that is taken out a moment later would come back. So memory is waited for.
+ */
+static int agree_on_own(struct round *r, const struct record_of *record)
+{
+    int rc = agree(r, record);
+
+    for (int i = 0; rc == ERR_NOMEM && i < AGAIN_TIMES; i++) {
+        poll(NULL, 0, AGAIN_MS);
+        rc = agree(r, record);
+    }
+    return rc;
 }
 
 int round_take(struct round *r, struct error *why)
@@ -52,7 +71,7 @@ int round_agree_on_puts(struct round *r, bool also_here, struct error *why)
             .sealed = buf_view(&p->sealed),
             .deleted_at = p->text.len > 0 ? 0 : r->time,
         };
-        rc = agree(r, &record) < 0 ? round_no_memory(why) : 0;
+        rc = agree_on_own(r, &record) < 0 ? round_no_memory(why) : 0;
     }
     return rc;
 }
