@@ -228,10 +228,11 @@ static void turn_events(struct fleet *f)
 
 /* ---- news ----------------------------------------------------------------------------------- */
 
-/* "exclusions RELAY": RELAY changed some; "list ID": one was fetched. */
+/* "exclusions WHO": WHO changed some (f->self; of older relays the name, which is nobody's self);
+ * "list ID": one was fetched. */
 static void hear(struct fleet *f, struct view message)
 {
-    struct view kind, relay;
+    struct view kind, who;
 
     if (view_starts(message, "list ")) {
         if (f->feeds != NULL && rooms_enter(f)) {
@@ -240,7 +241,7 @@ static void hear(struct fleet *f, struct view message)
         }
         return;
     }
-    if (!view_word(&message, &kind) || !view_word(&message, &relay) || view_is(relay, f->relay))
+    if (!view_word(&message, &kind) || !view_word(&message, &who) || view_is(who, f->self))
         return;
     for (unsigned i = 0; i < FLEET_KINDS; i++)
         if (f->kept[i].shared && view_is(kind, local_kind_text(f->kept[i].kind)))

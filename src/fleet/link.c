@@ -2,6 +2,8 @@
  * The way to Redis: two connections, one for questions and one for news, which come and go
  * together. When one breaks both are made anew, later and later while that fails.
  */
+#include <stdio.h>
+
 #include "parts.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
@@ -76,6 +78,8 @@ void link_open(struct fleet *f)
 {
     struct error why = {0};
 
+    snprintf(f->self, sizeof f->self, "%016llx", (unsigned long long)random_u64());
+    f->reported_at = 0;
     if (connect_both(f, &why) < 0) {
         link_lost(f, &why);
         return;

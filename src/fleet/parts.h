@@ -81,6 +81,9 @@ struct fleet {
     /* The thread's. */
     struct kept kept[FLEET_KINDS];
     struct redis *redis, *news;
+    /* Who speaks, in news: another one at each connection, so that no clone of this machine has it,
+     * however it was made. A relay's name has a dot, this has none. */
+    char self[17];
     struct redis_stop stopping; /* but for its descriptor, which is set before */
     struct protect *protect;    /* in use */
     int64_t retry_ms;           /* mono */
@@ -91,6 +94,8 @@ struct fleet {
     bool drift_warned;
     bool relays_bad;        /* Redis did not let them be compared, the last time */
     int64_t relays_said_ms; /* that; mono, 0: never */
+    int64_t reported_at;    /* this relay of itself, on this connection; Redis' clock, 0: never */
+    bool twin_warned;       /* of another relay of this name */
 
     pthread_mutex_t rooms; /* held by the thread for a call into another room; it never waits */
     bool left;             /* behind, at the end: there are no other rooms any more */

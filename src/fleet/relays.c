@@ -39,6 +39,7 @@ static char *describe(struct fleet *f, int64_t at)
 
     fleet_look(f, &status);
     json_object_set_new(report, "at", json_integer(at));
+    json_object_set_new(report, "self", json_string(f->self));
     json_object_set_new(report, "version", json_string(RCPTGUARD_VERSION));
     for (unsigned i = 0; i < FLEET_KINDS; i++) {
         char digest[2 * sizeof status.kinds[i].digest + 1];
@@ -94,6 +95,7 @@ static int put_report(struct fleet *f, struct view key, int64_t now, struct erro
                  : 0;
     const struct view words[] = {view_of("HSET"), key, what.name, buf_view(&sealed)};
 
+    f->reported_at = now; /* though it fails: it may be there all the same */
     if (rc == 0)
         rc = redis_call(f->redis, words, 4, FLEET_CALL_MS, &reply, why);
     if (rc < 0)
@@ -148,6 +150,7 @@ static json_t *clean_report(const json_t *said, const json_t *ours, int64_t now)
     json_t *copy;
 
     copy_number(clean, said, "at");
+    copy_text(clean, said, "self", 32);
     copy_text(clean, said, "version", 32);
     copy_part(clean, said, "exclusions", of_kind);
     copy_part(clean, said, "blocks", of_kind);
@@ -182,6 +185,46 @@ static json_t *open_report(const struct fleet *f, struct view name, struct view 
         json_is_object(said) && at > 0 && at <= now ? clean_report(said, ours, now) : NULL;
     json_decref(said);
     return clean;
+}
+
+/*
+ * A cloned machine or a copied state_dir: what stands under this relay's name is somebody else's
+ * word, later than its own. (An earlier one may be its own as well, of the process or connection
+ * before, brought back by a backup of Redis or a replica that was behind.) Older relays do not say
+ * who they are.
+ */
+static void warn_of_twin(struct fleet *f, const json_t *report)
+{
+    const char *self = json_string_value(json_object_get(report, "self"));
+
+    if (json_integer_value(json_object_get(report, "at")) < f->reported_at ||
+        (self != NULL && strcmp(self, f->self) == 0))
+        return;
+    f->twin_warned = true;
+    log_warning("fleet",
+                "another relay is called %s as well, and nobody can tell them apart: a cloned "
+                "machine, or a copied state_dir? Remove %s/fleet/relay on one of them and restart "
+                "it",
+                f->relay, f->state_dir);
+}
+
+/* Before this relay writes there. What Redis refuses is said when it does. */
+static int look_for_twin(struct fleet *f, struct view key, int64_t now, struct error *why)
+{
+    const struct view name = view_of(f->relay), words[] = {view_of("HGET"), key, name};
+    struct redisReply *reply = NULL;
+    struct view raw;
+
+    if (f->twin_warned || f->reported_at == 0)
+        return 0;
+    int rc = redis_call(f->redis, words, 3, FLEET_CALL_MS, &reply, why);
+    if (rc == 0 && redis_text(reply, &raw)) {
+        json_t *report = open_report(f, name, raw, now, NULL);
+        warn_of_twin(f, report);
+        json_decref(report);
+    }
+    redis_reply_free(reply);
+    return rc == ERR_REFUSED ? 0 : rc;
 }
 
 static bool same_digest(const json_t *a, const json_t *b)
@@ -287,6 +330,7 @@ static json_t *judge_all(struct fleet *f, const struct scan *said, struct view k
         json_object_set_new(report, "away", json_boolean(age > GONE_S));
         json_object_set_new(report, "differs", what == NULL ? json_null() : json_string(what));
         json_object_del(report, "at");
+        json_object_del(report, "self");
         json_array_append_new(relays, report);
         if (what != NULL)
             drift_add(&drift, name, view_of(what));
@@ -320,6 +364,8 @@ int relays_round(struct fleet *f, struct error *why)
     text_addf(&t, "%srelays", f->prefix);
     struct view key = text_view(&t);
     int rc = redis_time(f, &now, why);
+    if (rc == 0)
+        rc = look_for_twin(f, key, now, why);
     if (rc == 0)
         rc = put_report(f, key, now, why);
     if (rc == 0)

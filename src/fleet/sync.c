@@ -139,7 +139,7 @@ static void name_keys(struct round *r)
     snprintf(r->key, sizeof r->key, "%s%s", prefix, kind);
     snprintf(r->counter, sizeof r->counter, "%s%s:version", prefix, kind);
     snprintf(r->channel, sizeof r->channel, "%snews", prefix);
-    snprintf(r->message, sizeof r->message, "%s %s", kind, r->f->relay);
+    snprintf(r->message, sizeof r->message, "%s %s", kind, r->f->self);
 }
 
 static void round_free(struct round *r)

@@ -607,6 +607,49 @@ def test_a_clock_five_minutes_off(fleet, redis, seconds):
             assert -2 <= now - said["lists"]["main"]["checked"] < 120, (name, said)
 
 
+@pytest.mark.seconds(90)
+def test_two_of_one_name(fleet, redis):
+    """A cloned machine: it is heard by the one it was made of, and both are told what to do. To be started anew, or
+    to lose the connection, is no reason to say so."""
+    for _ in range(3):
+        fleet.add(redis)
+    fleet[0].start()
+    wait_up(fleet[0])
+    name = status(fleet[0])["relay"]
+    wait_until("it has said who it is", lambda: redis.call("HEXISTS", "rcptguard:relays", name) == "1")
+    fleet[0].stop()
+    for relay in fleet[:2]:
+        relay.start()
+        wait_up(relay)
+    redis.call("CLIENT", "KILL", "TYPE", "normal")
+    twin, of = fleet[2], fleet[1]
+    (twin.state / "fleet").mkdir()
+    (twin.state / "fleet" / "relay").write_bytes((of.state / "fleet" / "relay").read_bytes())
+    for path in (twin.state / "fleet", twin.state / "fleet" / "relay"):
+        give_to_drop_user(path)
+    twin.start()
+    wait_up(twin)
+    assert status(twin)["relay"] == status(of)["relay"]
+    wait_agree(fleet)
+    assert exclude(twin, LISTED[5]) == 201
+    for relay in fleet:
+        relay.wait_free(LISTED[5], IN_FORCE_S)
+    # As relays of before say it: by name.
+    redis.call("HSET", HASH, LISTED[6], seal(SECRET, "exclusions", LISTED[6], 50, f"set\n{LISTED[6]}\n"))
+    redis.call("PUBLISH", "rcptguard:news", f"exclusions {status(of)['relay']}")
+    for relay in fleet:
+        relay.wait_free(LISTED[6], IN_FORCE_S)
+    said = "another relay is called .* Remove .*/fleet/relay on one of them"
+    for relay in (twin, of):
+        relay.wait_log(said, 30)
+    twin.stop()
+    (twin.state / "fleet" / "relay").unlink()
+    twin.start()
+    wait_up(twin)
+    wait_until("all are seen", lambda: len(relays(fleet[0])) == 3, 30)
+    assert [relay.log().count("another relay is called") for relay in fleet] == [0, 1, 1]
+
+
 def test_garbage_among_the_relays(fleet, redis):
     fleet.add(redis)
     redis.call("HSET", "rcptguard:relays", "x", "nonsense", "y", "rcptguard1 relay y 1 " + "0" * 64 + "\n{}")
