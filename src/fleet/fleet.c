@@ -128,6 +128,7 @@ static bool compare(struct fleet *f, struct kept *k)
 
     take_protect(f);
     k->by_time = begun >= k->due_ms;
+    k->by_news = k->told;
     k->edited = k->told = false;
     int rc = sync_kind(f, k, &why);
     warn_of_refused(k);

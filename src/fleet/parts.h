@@ -40,6 +40,8 @@ struct kept {
     struct local *local;
     bool edited;       /* here, since the last comparison: it is due at once */
     bool told;         /* by another relay */
+    bool by_news;      /* this comparison is because of that */
+    bool asked;        /* all relays, as Redis has nothing; not again until it had something */
     int64_t due_ms;    /* the next comparison at the latest; mono */
     int64_t looked_ms; /* the last one; mono */
     size_t waiting;

@@ -132,6 +132,27 @@ static int bring_together(struct round *r, struct error *why)
     return rc < 0 ? error_set(why, ERR_REFUSED, "%s", later.text) : told;
 }
 
+/*
+ * Redis has nothing, and neither has this relay: others may, who do not know that it was emptied.
+ * They look, and what they put there is news. Asked once; and where somebody else just did, not at
+ * all: a fleet that shares no line yet would never come to rest. (Where this relay has something,
+ * it has put that there, and all look because of it.)
+ */
+static int ask_who_knows(struct round *r, struct error *why)
+{
+    const struct view words[] = {view_of("PUBLISH"), view_of(r->channel), view_of(r->message)};
+    struct redisReply *reply = NULL;
+    struct kept *k = r->k;
+    bool is_new = !k->asked && !k->by_news;
+
+    k->asked = r->hash.entries == 0;
+    if (!k->asked || !is_new || r->n_puts > 0)
+        return 0;
+    int rc = redis_call(r->f->redis, words, 3, FLEET_CALL_MS, &reply, why);
+    redis_reply_free(reply);
+    return rc == ERR_REFUSED ? 0 : rc; /* then within a minute */
+}
+
 static void name_keys(struct round *r)
 {
     const char *prefix = r->f->prefix, *kind = local_kind_text(r->k->kind);
@@ -167,6 +188,8 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
         rc = ask(&r, why);
     if (rc == 0)
         rc = bring_together(&r, why);
+    if (rc == 0)
+        rc = ask_who_knows(&r, why);
     k->waiting = still_waiting(&r);
     if (rc == 0 && k->waiting == 0)
         k->settled = removed;

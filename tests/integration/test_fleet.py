@@ -275,6 +275,58 @@ def test_emptied_while_they_are_connected(five, redis):
     assert redis.call("HLEN", "rcptguard:exclusions") == "3"
 
 
+@pytest.mark.parametrize("state", ["none", "old"])
+def test_emptied_before_one_starts(fleet, redis, state):
+    """It knows little or nothing, and the others do not know that Redis does not, either."""
+    for _ in range(3):
+        fleet.add(redis)
+    if state == "old":
+        fleet[2].start()
+        wait_up(fleet[2])
+        exclude(fleet[2], LISTED[1])
+        wait_until("it is told", lambda: redis.call("HLEN", HASH) == "1")
+        assert unexclude(fleet[2], LISTED[1]) == 200
+        wait_until("it is told", lambda: status(fleet[2])["exclusions"]["version"] == 2)
+        fleet[2].stop()
+    for relay in fleet[:2]:
+        relay.start()
+        wait_up(relay)
+    exclude(fleet[0], LISTED[2])
+    fleet[0].command("block", "thief@example.net")
+    fleet[1].wait_free(LISTED[2])
+    fleet[1].wait_blocked("thief@example.net")
+    wait_agree(fleet[:2])
+    redis.call("FLUSHALL")
+    fleet[2].start()
+    wait_up(fleet[2])
+    fleet[2].wait_free(LISTED[2], IN_FORCE_S)
+    fleet[2].wait_blocked("thief@example.net", IN_FORCE_S)
+
+
+def test_nothing_is_shared_yet(five, redis):
+    """Whoever starts asks the others once for each kind, and nobody goes on asking: not because of news, nor of a
+    look."""
+
+    def calls(name):
+        return commands_of(redis).get(f"cmdstat_{name}", 0)
+
+    time.sleep(1)  # whoever answers does so at once
+    before, looks = calls("publish"), calls("evalsha")
+    assert before <= 10
+    for _ in range(3):
+        for relay in five:
+            relay.reload()  # which makes it look at the blocks
+        for kind in ("exclusions", "blocks"):
+            redis.call("PUBLISH", "rcptguard:news", f"{kind} nobody")
+        time.sleep(0.5)
+    wait_until("they looked", lambda: calls("evalsha") >= looks + 5 * 3)
+    time.sleep(1)
+    assert calls("publish") == before + 6
+    looks = calls("evalsha")
+    time.sleep(2)
+    assert calls("evalsha") == looks
+
+
 def test_full(five, redis):
     redis.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
     redis.call("CONFIG", "SET", "maxmemory", "1")
