@@ -60,6 +60,10 @@ bool feed_pubkey_parse(struct view text, unsigned char key[FEED_PUBKEY_BYTES]);
 /* file: with * ? or [ in it: all files that match, one behind the other, are the list. */
 bool feed_url_is_glob(const char *url);
 
+/* Is URL a file: URL of PATH, or a pattern that PATH matches? As written: links are not followed.
+ */
+bool feed_url_names(const char *url, const char *path);
+
 #define FEED_MAX_URLS 16 /* url and mirrors together */
 
 /* [feed NAME] of the configuration; strings are borrowed from it. */

@@ -249,28 +249,6 @@ static int place_blocks(struct loaded *l)
     return failed || setting->text == NULL ? ERR_NOMEM : 0;
 }
 
-/* A log that is appended to what the help desk edits. */
-static void check_decisions(const struct loaded *l, struct complaints *c)
-{
-    struct place place = part_place(part_first(l, "decisions"), "file");
-    const char *file = l->config.decisions_file;
-
-    if (file != NULL &&
-        (strcmp(file, l->config.exclusions.file) == 0 || strcmp(file, l->config.blocks.file) == 0))
-        complain(c, ERROR, &place, "is the file of exclusions or blocks; write another");
-}
-
-static void check_files(const struct loaded *l, struct complaints *c)
-{
-    struct place place = part_place(part_first(l, "blocks"), "file");
-
-    if (strcmp(l->config.blocks.file, l->config.exclusions.file) == 0)
-        complain(c, ERROR, &place,
-                 "is the file of exclusions; what is blocked and what is let through cannot stand "
-                 "in one file, write another");
-    check_decisions(l, c);
-}
-
 static void check_http(const struct loaded *l, struct complaints *c)
 {
     struct place place = part_place(part_first(l, "admin"), "http");
@@ -283,6 +261,8 @@ static void check_http(const struct loaded *l, struct complaints *c)
     text_addf(&t, "inet:%s", l->config.admin.http);
     if (place_check_listen(text_view(&t), &why) < 0)
         complain(c, ERROR, &place, "%s; write for example 127.0.0.1:9340 or [::1]:9340", why.text);
+    else
+        config_check_http_port(l, text_view(&t), c);
 }
 
 int config_check(struct loaded *l, const struct config_source *source, struct complaints *c)
@@ -298,7 +278,7 @@ int config_check(struct loaded *l, const struct config_source *source, struct co
     check_zones(l, c);
     config_check_dns(l, c);
     config_check_fleet(l, c);
-    check_files(l, c);
+    config_check_files(l, c);
     check_http(l, c);
     check_secrets(l, source, c);
     return 0;

@@ -83,6 +83,12 @@ void config_check_fleet(struct loaded *l, struct complaints *c);
 void config_check_zone(struct loaded *l, const struct part *part, struct config_zone *zone,
                        struct complaints *c);
 
+/* Is LISTEN, that of [admin] http with inet: before it, also a port of [policy]? */
+void config_check_http_port(const struct loaded *l, struct view listen, struct complaints *c);
+
+/* Does a file that is written here, or says the opposite, stand for something else too? */
+void config_check_files(const struct loaded *l, struct complaints *c);
+
 /* The resolvers of [dns]. */
 void config_check_dns(const struct loaded *l, struct complaints *c);
 

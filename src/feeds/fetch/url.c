@@ -1,6 +1,8 @@
 /* What of a feed's URL matters here. libcurl takes URLs apart for itself. */
 #include "url.h"
 
+#include <fnmatch.h>
+
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/hash.h"
 #include "rcptguard/base/view.h"
@@ -66,6 +68,14 @@ bool url_file_path(const char *url, char *path, size_t size)
 bool url_file_pattern(const char *url, char *pattern, size_t size)
 {
     return decode_path(url, true, pattern, size);
+}
+
+bool feed_url_names(const char *url, const char *path)
+{
+    char pattern[4096];
+
+    return url_file_pattern(url, pattern, sizeof pattern) &&
+           fnmatch(pattern, path, FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
 /* From the host, with what stands before it, to the end of it; empty: there is none. */

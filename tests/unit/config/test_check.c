@@ -215,6 +215,64 @@ static void test_files_of_this_site(void **state)
     parsed_free(&p);
 }
 
+/* What -t passed and could not start. */
+static void test_http_on_the_port_of_policy(void **state)
+{
+    (void)state;
+    static const char clash[] =
+        "t.conf:4: admin.http: is the port of policy.listen too; write another\n";
+    static const struct {
+        const char *policy, *http, *problem;
+    } rows[] = {
+        {"inet:127.0.0.1:10040", "127.0.0.1:10040", clash},
+        {"unix:/a, inet:[::1]:10040", "[::1]:10040", clash},
+        {"inet:0.0.0.0:10040", "127.0.0.1:10040", clash},
+        {"inet:127.0.0.1:10040", "127.0.0.1:10041", ""},
+        {"inet:127.0.0.1:10040", "127.0.0.2:10040", ""},
+        {"inet:127.0.0.1:10040", "[::1]:10040", ""},
+        {"unix:/a", "127.0.0.1:10040", ""},
+    };
+    char text[256];
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(text, sizeof text, "[policy]\nlisten = %s\n[admin]\nhttp = %s\n", rows[i].policy,
+                 rows[i].http);
+        assert_problems(text, rows[i].problem);
+    }
+}
+
+static void test_files_of_two_masters(void **state)
+{
+    (void)state;
+    assert_problems(FEED "[exclusions]\nfile = /a\n",
+                    "t.conf:5: exclusions.file: is the list of [feed a] too, and what is let "
+                    "through cannot stand there; write another\n");
+    assert_problems("[feed a]\nurl = file:///x/%61\nformat = aper\n[decisions]\nfile = /x/a\n",
+                    "t.conf:5: decisions.file: is the list of [feed a] too, and decisions would be "
+                    "appended to it; write another\n");
+    assert_problems("[feed a]\nurl = file:/x/*.txt\nformat = aper\n[blocks]\nfile = /x/a.txt\n",
+                    "t.conf:5: blocks.file: is the list of [feed a] too, and `rcptguard block` "
+                    "would write into it; write another\n");
+    assert_problems(FEED "url = https://h/a\nurl = file:/b\ncleared = file:/c\n[decisions]\nfile = "
+                         "/b\n[exclusions]\nfile = /c\n",
+                    "t.conf:8: decisions.file: is the list of [feed a] too, and decisions would be "
+                    "appended to it; write another\n"
+                    "t.conf:10: exclusions.file: is the list of [feed a] too, and what is let "
+                    "through cannot stand there; write another\n");
+    assert_problems(
+        "[feed a]\nurl = https://h/a\nurl = file:/etc/rcptguard/local/exclusions\nformat = aper\n",
+        "t.conf:3: feed a.url: is the file of [exclusions] too, and what is let through cannot "
+        "stand there; write another\n");
+    assert_problems("[protect]\ndomains = /p\n[exclusions]\nfile = /p\n",
+                    "t.conf:4: exclusions.file: is the file of protect.domains too, and what is "
+                    "let through cannot stand there; write another\n");
+    assert_problems("[decisions]\nfile = /etc/rcptguard/protected\n",
+                    "t.conf:2: decisions.file: is the file of protect.domains too, and decisions "
+                    "would be appended to it; write another\n");
+    assert_problems("[feed a]\nurl = file:/x/*.txt\nformat = aper\n[decisions]\nfile = /x/log\n",
+                    "");
+}
+
 static void test_fleet(void **state)
 {
     (void)state;
@@ -323,6 +381,8 @@ int main(void)
         cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_root),
         cmocka_unit_test(test_files_of_this_site),
+        cmocka_unit_test(test_http_on_the_port_of_policy),
+        cmocka_unit_test(test_files_of_two_masters),
         cmocka_unit_test(test_fleet),
         cmocka_unit_test(test_secrets_in_an_open_file),
         cmocka_unit_test(test_secret_files),
