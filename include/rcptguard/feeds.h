@@ -145,6 +145,8 @@ struct feed_status {
     int64_t last_fetch, last_success, accepted_at, next_fetch;
     char last_error[512]; /* escaped; "" after a success */
     char guard[32];       /* the guard that held or refused, or "" */
+    char problem[256];    /* what is left of the stored copy, where other settings make the guards
+                             refuse it as it is read now; else "" */
     struct {
         int64_t since, until; /* 0: nothing is held; until 0: not by itself */
         uint64_t entries;

@@ -49,6 +49,7 @@ json_t *json_feed(const struct feed_status *feed)
     json_put(object, "next_fetch", json_time(feed->next_fetch));
     json_put(object, "last_error", json_text_or_null(view_of(feed->last_error)));
     json_put(object, "guard", json_text_or_null(view_of(feed->guard)));
+    json_put(object, "problem", json_text_or_null(view_of(feed->problem)));
     json_put(object, "held", held_json(feed));
     json_put(object, "previous", json_boolean(feed->previous));
     json_put(object, "progress", json_text_or_null(view_of(feed->progress)));

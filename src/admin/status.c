@@ -39,7 +39,7 @@ bool status_feed_is(enum degraded reason, const struct feed_status *feed, int64_
     case DEGRADED_FEED_NEVER:
         return never;
     case DEGRADED_FEED_REFUSED:
-        return !never && !held && feed->state == FEED_REFUSED;
+        return !never && !held && (feed->state == FEED_REFUSED || feed->problem[0] != '\0');
     case DEGRADED_FEED_FAILING:
         return !never && feed->state == FEED_FAILED && now - feed->last_success > DAY_S;
     default:
@@ -56,17 +56,32 @@ bool status_file_is(enum degraded reason, const struct local_table *table,
     return reason == DEGRADED_FILE_ERRORS && local_table_left_out(table) > 0;
 }
 
+static const char *why_feed_is(enum degraded reason, const struct feed_status *feed)
+{
+    if (reason == DEGRADED_FEED_HELD)
+        return feed->held.why;
+    return reason == DEGRADED_FEED_REFUSED && feed->problem[0] != '\0' ? feed->problem
+                                                                       : feed->last_error;
+}
+
+/* Refused is the last copy, or what is stored, as it is read now. */
+static const char *refused_text(const struct feed_status *feed)
+{
+    return feed->state == FEED_REFUSED ? "the last copy was refused"
+                                       : "the stored copy would be refused";
+}
+
 void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now, bool brief)
 {
-    static const char *const words[] = {
+    const char *const words[] = {
         [DEGRADED_FEED_HELD] = "a copy is held",
         [DEGRADED_FEED_NEVER] = "no copy was ever accepted",
-        [DEGRADED_FEED_REFUSED] = "the last copy was refused",
+        [DEGRADED_FEED_REFUSED] = refused_text(feed),
         [DEGRADED_FEED_FAILING] = "failing for more than a day",
     };
 
     for (enum degraded i = DEGRADED_FEED_HELD; i <= DEGRADED_FEED_FAILING; i++) {
-        const char *why = i == DEGRADED_FEED_HELD ? feed->held.why : feed->last_error;
+        const char *why = why_feed_is(i, feed);
         bool tell = !brief && why[0] != '\0';
         if (status_feed_is(i, feed, now))
             add_reason(reasons, "feed %s: %s%s%s", feed->name, words[i], tell ? ": " : "",

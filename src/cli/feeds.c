@@ -118,6 +118,7 @@ static int show_outcome(struct cli *cli, const char *name, const struct api_call
 {
     const struct show *s = &cli->show;
     struct view state = show_field(call->answer, "state");
+    bool stays = !show_is_set(call->answer, "problem");
     int code;
 
     if (is_shown(cli, name, call, &code))
@@ -127,9 +128,9 @@ static int show_outcome(struct cli *cli, const char *name, const struct api_call
         return code;
     }
     if (view_is(state, "held"))
-        show_words(s, SHOW_YELLOW, "held, the last good copy stays: ");
+        show_words(s, SHOW_YELLOW, stays ? "held, the last good copy stays: " : "held: ");
     else if (view_is(state, "refused"))
-        show_words(s, SHOW_RED, "refused, the last good copy stays: ");
+        show_words(s, SHOW_RED, stays ? "refused, the last good copy stays: " : "refused: ");
     else
         show_words(s, SHOW_GREEN, view_is(state, "unchanged") ? "unchanged: " : "accepted: ");
     feeds_show_size(s, call->answer);

@@ -127,6 +127,11 @@ static void show_in_force(const struct show *s, const json_t *feed)
         fputs("nothing: no copy was ever taken, so it blocks nobody\n", s->to);
         return;
     }
+    if (show_is_set(feed, "problem")) {
+        show_view(s, show_field(feed, "problem"));
+        fputc('\n', s->to);
+        return;
+    }
     fprintf(s->to, "the copy taken %s stays: ", show_field_age(s, feed, "accepted", age));
     feeds_show_size(s, feed);
     fputc('\n', s->to);
@@ -242,6 +247,15 @@ static void show_notes(const struct show *s, const json_t *feed)
     fputs("\n", s->to);
 }
 
+/* The next look is on its way, and may find the list good. */
+static void show_problem(const struct show *s, const json_t *feed)
+{
+    show_head(s, feed, SHOW_RED, "read otherwise", ", last good look ",
+              show_field(feed, "last_success"));
+    show_in_force(s, feed);
+    feeds_show_order(s, feed, "refresh", "looks now");
+}
+
 static void show_stale(const struct show *s, const json_t *feed)
 {
     show_head(s, feed, SHOW_RED, "too old", ", last confirmed ", show_field(feed, "last_success"));
@@ -257,6 +271,8 @@ void feeds_show_attention(const struct show *s, const json_t *feed)
         show_held(s, feed, held);
     else if (view_is(state, "refused") || view_is(state, "failed"))
         show_bad(s, feed, view_is(state, "refused"));
+    else if (show_is_set(feed, "problem"))
+        show_problem(s, feed);
     if (json_is_true(json_object_get(feed, "stale")))
         show_stale(s, feed);
     show_notes(s, feed);

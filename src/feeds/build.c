@@ -290,11 +290,15 @@ int build_blocklist(const struct feed_house *house, struct feed *const *feeds, s
 static void log_list(const struct feed *f, const struct blocklist *made, int now)
 {
     const struct store_copy *copy = &f->meta.sources[STORE_LIST].accepted;
+    char problem[sizeof((struct feed_status *)0)->problem];
+    struct text t = text_on(problem, sizeof problem);
 
     log_info(f->config->name,
              "in force: %" PRIu64 " entries block, %" PRIu64 " entries and %" PRIu64
              " bad rows in the copy",
              blocklist_list(made, (size_t)now)->entries, copy->entries, copy->bad_rows);
+    if (feed_add_problem(f, blocklist_list(made, (size_t)now)->entries, &t))
+        log_warning(f->config->name, "%s", problem);
 }
 
 void build_log(struct feed *const *feeds, size_t n_feeds, const struct blocklist *old,

@@ -1,6 +1,7 @@
 /* The worker's record of one feed: its copies, and how they are parsed. */
 #include "feed.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "packing/unpack.h"
@@ -31,6 +32,30 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
     digest_add(d, list->content, SHA256_BYTES);
     digest_add(d, cleared->content, SHA256_BYTES);
     digest_end(d, copy);
+    return true;
+}
+
+/* Does most of it say nothing under these settings? */
+static bool is_misread(const struct store_copy *copy)
+{
+    return copy->rows <= copy->bad_rows + copy->ignored_rows;
+}
+
+bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to)
+{
+    const struct store_copy *copy = &f->meta.sources[STORE_LIST].accepted;
+
+    if (!copy->known || !copy->unfit)
+        return false;
+    if (active == 0)
+        text_add(to, "nothing of the stored copy is in force");
+    else
+        text_addf(to, "only %" PRIu64 " entries of the stored copy are in force", active);
+    if (is_misread(copy))
+        text_addf(to, ": it is no list of this format; look at format = %s of [feed %s]",
+                  f->config->format, f->config->name);
+    else
+        text_add(to, ": as it is read now the guards would refuse it");
     return true;
 }
 

@@ -122,6 +122,10 @@ void feed_clock_set(struct feed *f, int64_t by_s);
 /* The status as it is now. */
 void feed_tell(const struct feed *f, struct feed_status *status);
 
+/* Appends what is in force of the accepted copy, ACTIVE entries of it, when the guards would refuse
+ * it as its rows are read by now; false: they would not. */
+bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to);
+
 /* The digest that the index knows the accepted copy by: that of the list, or of list and cleared
  * list. False: there is nothing that may be in force. */
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES]);

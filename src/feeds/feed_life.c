@@ -222,6 +222,13 @@ static bool is_stale(const struct feed *f, int64_t now)
     return f->config->max_age_s > 0 && confirmed != 0 && now - confirmed > f->config->max_age_s;
 }
 
+static void tell_problem(const struct feed *f, struct feed_status *status)
+{
+    struct text t = text_on(status->problem, sizeof status->problem);
+
+    feed_add_problem(f, f->active, &t);
+}
+
 void feed_tell(const struct feed *f, struct feed_status *status)
 {
     const struct store_meta *m = &f->meta;
@@ -250,6 +257,7 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     status->next_fetch = m->next_fetch;
     feed_text(status->last_error, sizeof status->last_error, m->last_error);
     feed_text(status->guard, sizeof status->guard, m->guard);
+    tell_problem(f, status);
     memcpy(status->looks, f->looks, sizeof status->looks);
     memcpy(status->guards, f->guards, sizeof status->guards);
     tell_held(f, status);

@@ -44,11 +44,22 @@ static const struct outcome *combine(const struct outcome *list, const struct ou
     return cleared->state > list->state ? cleared : list;
 }
 
+/* A copy that was good may be read otherwise by now: "stays" must be true. */
+static void add_in_force(const struct feed *f, struct text *to)
+{
+    unsigned char copy[SHA256_BYTES];
+
+    text_add(to, "; ");
+    if (!feed_add_problem(f, f->active, to))
+        text_add(to, feed_copy(f, copy) ? "the last good copy stays in force"
+                                        : "nothing of it is in force");
+}
+
 static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
 {
     const char *state = feed_state_text(o->state);
-    unsigned char copy[SHA256_BYTES];
-    char line[sizeof f->logged];
+    char line[sizeof f->logged], in_force[300];
+    struct text force = text_on(in_force, sizeof in_force);
     struct text t = text_on(line, sizeof line);
 
     text_addf(&t, "%s: %s", state, f->meta.last_error);
@@ -59,9 +70,8 @@ static void log_outcome(struct feed *f, const struct outcome *o, int64_t now)
         log_debug(f->config->name, "%s", line);
         return;
     } else {
-        log_warning(f->config->name, "%s%s", line,
-                    feed_copy(f, copy) ? "; the last good copy stays in force"
-                                       : "; nothing of it is in force");
+        add_in_force(f, &force);
+        log_warning(f->config->name, "%s%s", line, in_force);
     }
     f->logged_at = now;
     feed_text(f->logged, sizeof f->logged, line);

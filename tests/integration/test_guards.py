@@ -1,6 +1,8 @@
 """The guards between a published copy and the mail: what is held, what is refused, what is left out,
 and that the old list stays in force meanwhile."""
 
+import re
+
 import pytest
 
 from support import wait_until, write_by_rename
@@ -153,6 +155,49 @@ def test_too_many_bad_rows(server):
     feed = give(server, rows(200, "n") + ["<<<<<<< .mine", "no entry"] * 8, ["held", "refused"])
     assert "bad" in feed["guard"]
     assert still_old(server) and not server.blocks("n0@example.org")
+
+
+NOTHING = (r"nothing of the stored copy is in force: it is no list of this format; "
+           r"look at format = domains of \[feed main\]")
+
+
+def test_another_format_at_reload(server):
+    """The copy is read anew, and as nothing: no word may say then that it stays."""
+    mark = server.mark()
+    server.config["feed main"]["format"] = "domains"
+    server.reload()
+    feed = server.wait_feed("main", state="refused")
+    assert feed["active"] == 0 and re.search(NOTHING, feed["problem"])
+    assert re.search(f"refused: format: .*{NOTHING}", server.wait_log(r"refused: .*", since=mark).group())
+    assert "last good copy stays" not in server.log_since(mark)
+    shown = server.command("feeds").stdout
+    assert re.search(f"in force +{NOTHING}", shown) and "stays" not in shown
+    assert "stays" not in server.command("refresh", "main").stdout
+    status = server.command("status")
+    assert status.returncode == 1 and re.search(NOTHING, status.stdout)
+
+    server.config["feed main"]["format"] = "entries"
+    server.reload()
+    server.wait_blocked("u199@example.org")
+    server.wait_feed("main", state="accepted", problem=None)
+    assert server.command("status").returncode == 0
+
+
+def test_another_format_at_start(server):
+    """With the source away no look says what is wrong."""
+    server.stop()
+    server.path.unlink()
+    server.config["feed main"]["format"] = "domains"
+    server.start()
+    feed = server.wait_feed("main", state="failed")
+    assert feed["active"] == 0 and re.search(NOTHING, feed["problem"])
+    server.wait_log(f"warning: main: {NOTHING}")
+    assert re.search(f"in force +{NOTHING}", server.command("feeds").stdout)
+    status = server.command("status")
+    assert status.returncode == 1 and re.search(f"the stored copy would be refused: {NOTHING}", status.stdout)
+    server.config["feed main"]["format"] = "entries"
+    server.reload()
+    server.wait_blocked("u199@example.org")
 
 
 def test_hand_kept_list_takes_effect_at_once(daemon):

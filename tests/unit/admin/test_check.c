@@ -201,7 +201,8 @@ static void test_feed(void **state)
         "\"why\":\"too small\"},\"ignored_rows\":3,\"kind\":\"feed\",\"last_error\":null,"
         "\"last_fetch\":\"1970-01-02T00:01:00Z\",\"last_success\":null,\"left_out\":null,"
         "\"name\":\"aper\","
-        "\"next_fetch\":null,\"previous\":false,\"progress\":null,\"rows\":1,\"stale\":false,"
+        "\"next_fetch\":null,\"previous\":false,\"problem\":null,\"progress\":null,\"rows\":1,"
+        "\"stale\":false,"
         "\"state\":\"held\",\"state_since\":null,\"unkept\":false,"
         "\"url\":\"https://lists.example.org/a\"}");
     free(text);
@@ -222,6 +223,16 @@ static void test_reasons(void **state)
          "failing for more than a day"},
         {{.state = FEED_REFUSED, .accepted_at = 1, .last_success = 1, .last_error = "HTML"},
          "refused: HTML"},
+        {{.state = FEED_REFUSED,
+          .accepted_at = 1,
+          .last_error = "HTML",
+          .problem = "nothing stays"},
+         "the last copy was refused: nothing stays"},
+        {{.state = FEED_FAILED,
+          .accepted_at = 1,
+          .last_success = 99999,
+          .problem = "nothing stays"},
+         "the stored copy would be refused: nothing stays"},
         {{.state = FEED_HELD, .accepted_at = 1, .held = {.since = 5, .why = "half"}}, "held: half"},
         {{.state = FEED_FAILED, .accepted_at = 1, .last_success = 99999, .held = {.since = 5}},
          "a copy is held"},
