@@ -49,6 +49,7 @@ struct admin_house {
     struct local *exclusions, *blocks; /* to edit them */
     const struct local_state *exclusions_state, *blocks_state;
     const char *exclusions_file, *blocks_file;
+    const char *state_dir;
     struct fleet *fleet;                     /* NULL: off */
     struct admin_shared shared[2];           /* by enum local_kind */
     const struct address_options *addresses; /* of the configuration in force */

@@ -256,6 +256,10 @@ int local_replace(struct local *l, struct view old, struct view fresh, local_rep
  * after it, local_table_free. */
 void local_retire(struct local *l, struct local_table *table);
 
+/* Could the copy of what is in force not be written under state_dir? It is tried again every 2 s.
+ * Any thread; NULL is fine. */
+bool local_is_unkept(const struct local *l);
+
 /* After disk_stop, and when LOOP is not run any more; NULL is fine. */
 void local_free(struct local *l);
 

@@ -119,6 +119,7 @@ static void count_reasons(const struct admin_house *house, uint64_t counts[DEGRA
     }
     counts[DEGRADED_ZONE_OFF] = count_zones_off(house->dnsbl);
     counts[DEGRADED_REDIS_AWAY] = fleet_status_is_away(house->fleet, now);
+    counts[DEGRADED_NOT_KEPT] = status_not_kept(house, NULL);
 }
 
 static void put_degraded(struct metrics_page *page, const struct admin_house *house)
@@ -128,6 +129,7 @@ static void put_degraded(struct metrics_page *page, const struct admin_house *ho
         [DEGRADED_FEED_REFUSED] = "feed_refused", [DEGRADED_FEED_FAILING] = "feed_failing",
         [DEGRADED_FILE_MISSING] = "file_missing", [DEGRADED_FILE_ERRORS] = "file_errors",
         [DEGRADED_ZONE_OFF] = "zone_off",         [DEGRADED_REDIS_AWAY] = "redis_away",
+        [DEGRADED_NOT_KEPT] = "not_kept",
     };
     uint64_t counts[DEGRADED_REASONS], all = 0;
 

@@ -578,7 +578,7 @@ const struct metric metrics_table[METRICS] = {
             .type = METRIC_GAUGE,
             .labels = {"reason"},
             .values = "`reason`: feed_held, feed_never_accepted, feed_refused, feed_failing, "
-                      "file_missing, file_errors, zone_off, redis_away",
+                      "file_missing, file_errors, zone_off, redis_away, not_kept",
             .help = "How many feeds, files and zones are so.",
         },
     [METRIC_RELOAD_GOOD] =

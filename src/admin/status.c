@@ -195,6 +195,48 @@ static void fleet_reasons(json_t *reasons, const struct fleet *fleet, int64_t no
                brief ? "" : status.why);
 }
 
+static void add_not_kept(struct text *what, size_t *n, const char *kind, const char *name)
+{
+    if (what != NULL)
+        text_addf(what, "%s%s%s", *n == 0 ? "" : ", ", kind, name);
+    (*n)++;
+}
+
+size_t status_not_kept(const struct admin_house *house, struct text *what)
+{
+    const struct feed_status *feed;
+    size_t n = 0;
+
+    if (local_is_unkept(house->exclusions))
+        add_not_kept(what, &n, "", local_kind_text(LOCAL_EXCLUSIONS));
+    if (local_is_unkept(house->blocks))
+        add_not_kept(what, &n, "", local_kind_text(LOCAL_BLOCKS));
+    for (enum local_kind i = LOCAL_EXCLUSIONS; i <= LOCAL_BLOCKS; i++)
+        if (local_is_unkept(house->shared[i].local))
+            add_not_kept(what, &n, "shared ", local_kind_text(i));
+    for (size_t i = 0; (feed = feeds_status(house->feeds, i)) != NULL; i++)
+        if (feed->unkept)
+            add_not_kept(what, &n, "feed ", feed->name);
+    return n;
+}
+
+/* The log has the error itself; mostly it is a directory that root wrote into, or a full disk. */
+static void not_kept_reasons(json_t *reasons, const struct admin_house *house, bool brief)
+{
+    char what[300];
+    struct text names = text_on(what, sizeof what);
+
+    if (status_not_kept(house, &names) == 0)
+        return;
+    if (brief)
+        add_reason(reasons, "state_dir: not kept for the next start: %s", what);
+    else
+        add_reason(reasons,
+                   "state_dir %s: not kept for the next start: %s; look at the disk's room, and "
+                   "who owns it: chown -R %u %s",
+                   house->state_dir, what, geteuid(), house->state_dir);
+}
+
 static json_t *reasons_json(const struct admin_house *house, int64_t now, bool brief)
 {
     json_t *reasons = json_array();
@@ -213,6 +255,7 @@ static json_t *reasons_json(const struct admin_house *house, int64_t now, bool b
             status_local_reasons(reasons, i, verdict_shared(house->verdict, i),
                                  house->shared[i].state, house->shared[i].file, brief);
     fleet_reasons(reasons, house->fleet, now, brief);
+    not_kept_reasons(reasons, house, brief);
     return reasons;
 }
 

@@ -225,9 +225,23 @@ int file_replace_lazily(const char *path, mode_t mode, const struct file_part *p
     return replace(path, mode, write_parts, &(struct parts){parts, count}, false, why);
 }
 
+static void add_remedy(struct error *why, const char *path, int dir_len)
+{
+    size_t len = strlen(why->text);
+
+    snprintf(why->text + len, sizeof why->text - len, "; run chown -R %u %.*s", geteuid(), dir_len,
+             path);
+}
+
 int file_make_dir(const char *path, mode_t mode, struct error *why)
 {
+    const char *slash = strrchr(path, '/');
+
     if (mkdir(path, mode) == 0 || errno == EEXIST)
         return 0;
-    return error_errno(why, "cannot make %s", path);
+    int rc = error_errno(why, "cannot make %s", path);
+    /* Root wrote there, or made it: who starts us has to give it back. */
+    if (why != NULL && errno == EACCES && slash != NULL && slash != path)
+        add_remedy(why, path, (int)(slash - path));
+    return rc;
 }

@@ -28,6 +28,7 @@ void daemon_fill_house(struct daemon *d)
 
     d->house.exclusions_file = c->exclusions.file;
     d->house.blocks_file = c->blocks.file;
+    d->house.state_dir = c->state_dir;
     d->house.addresses = &c->addresses;
     d->house.protect = d->setup->protect;
     d->house.observe = c->mode == MODE_OBSERVE;

@@ -21,9 +21,10 @@ struct local {
     struct buf good; /* text of what is in force */
     size_t in_force; /* its lines */
     bool good_unsaved;
-    bool never;  /* nothing was ever in force, not at an earlier start either */
-    bool unread; /* by an accident of this machine: at the next look, too */
-    bool owed;   /* what is in force here could not be handed over: at the next look */
+    atomic_bool unkept; /* and it was tried in vain; the loop asks */
+    bool never;         /* nothing was ever in force, not at an earlier start either */
+    bool unread;        /* by an accident of this machine: at the next look, too */
+    bool owed;          /* what is in force here could not be handed over: at the next look */
     struct recent recent;
 
     struct disk *disk;

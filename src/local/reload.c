@@ -57,10 +57,15 @@ void local_save_good(struct local *l)
     struct file_part part = {l->good.data, l->good.len};
     struct error why;
 
+    bool unkept = atomic_load(&l->unkept);
+
     if (!l->good_unsaved || l->state.missing || l->never)
         return;
     l->good_unsaved = file_replace_lazily(l->settings->good_file, 0640, &part, 1, &why) < 0;
-    if (l->good_unsaved)
+    atomic_store(&l->unkept, l->good_unsaved);
+    if (!l->good_unsaved && unkept)
+        log_notice(SUBJECT(l), "the copy for the next start is kept again");
+    if (l->good_unsaved && !unkept)
         log_warning(SUBJECT(l),
                     "%s; should %s be missing at the next start, an older copy of it counts; check "
                     "the directory's owner and space",
@@ -182,6 +187,7 @@ struct local *local_new(const struct local_config *config, const struct address_
         return NULL;
     }
     atomic_init(&l->mailbox, NULL);
+    atomic_init(&l->unkept, false);
     atomic_init(&l->removing, 0);
     atomic_init(&l->removed, 0);
     bool good = read_good(l);
@@ -244,8 +250,13 @@ static void look(struct local *l, bool always)
 {
     local_hand_over(l, read_now(l, always || l->owed));
     local_save_good(l);
-    if (l->unread || l->owed)
+    if (l->unread || l->owed || atomic_load(&l->unkept))
         watch_again(l->watch);
+}
+
+bool local_is_unkept(const struct local *l)
+{
+    return l != NULL && atomic_load(&l->unkept);
 }
 
 static void file_changed(void *arg)

@@ -121,7 +121,35 @@ def test_state_dir_that_cannot_be_used(daemon):
     daemon.state.chmod(0o755)
     daemon.spawn()
     assert daemon.wait_end() != 0
-    assert str(daemon.state) in daemon.log()
+    assert f"chown -R 65534 {daemon.state}" in daemon.log()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_state_dir_that_cannot_be_written(daemon):
+    """All that was kept is read and in force; that nothing more is kept is no small matter."""
+    daemon.list_file("main", f"{LISTED}\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    assert daemon.stop() == 0
+    kept = [daemon.state, *daemon.state.rglob("*")]
+    for path in kept:
+        shutil.chown(path, "root", "root")
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    daemon.exclusions.write_text("one@example.org\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    words = f"chown -R 65534 {daemon.state}"
+
+    def reasons():
+        return [r for r in daemon.api("GET", "/v1/status")[1]["reasons"] if words in r]
+
+    wait_until("both are told", lambda: reasons() and "exclusions, feed main" in reasons()[0])
+    status = daemon.command("status")
+    assert status.returncode == 1 and words in status.stdout
+    for path in [daemon.state, *daemon.state.rglob("*")]:
+        shutil.chown(path, DROP_USER)
+    daemon.wait_log("exclusions: the copy for the next start is kept again")
+    wait_until("the feed is kept again", lambda: daemon.command("status").returncode == 0, 40)
 
 
 @pytest.mark.parametrize("broken", ["references", "history"])

@@ -55,6 +55,7 @@ static struct {
     size_t n_lines;
     const struct local_line *shared_lines; /* the fleet's */
     size_t n_shared;
+    bool unkept;   /* no local file could be stored */
     bool protects; /* protect_covers says yes to big.example */
 
     record_found *why;
@@ -236,6 +237,11 @@ const struct local_error *local_table_error_at(const struct local_table *ex, siz
 {
     (void)ex;
     return i < fake.n_errors ? &fake.errors[i] : NULL;
+}
+
+bool local_is_unkept(const struct local *l)
+{
+    return l != NULL && fake.unkept;
 }
 
 const char *local_kind_text(enum local_kind kind)

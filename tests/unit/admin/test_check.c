@@ -259,6 +259,24 @@ static void test_reasons(void **state)
     }
 }
 
+static void test_not_kept(void **state)
+{
+    struct admin_house house = {.feeds = (struct feeds *)&fake,
+                                .exclusions = (struct local *)&fake};
+    char what[64];
+    struct text names = text_on(what, sizeof what);
+
+    (void)state;
+    memset(&fake, 0, sizeof fake);
+    fake_feed("aper", FEED_ACCEPTED);
+    fake_feed("other", FEED_ACCEPTED);
+    assert_int_equal(status_not_kept(&house, &names), 0);
+    fake.feeds[1].unkept = fake.unkept = true;
+    assert_int_equal(status_not_kept(&house, NULL), 2);
+    assert_int_equal(status_not_kept(&house, &names), 2);
+    assert_string_equal(what, "exclusions, feed other");
+}
+
 static void test_local_reasons(void **state)
 {
     static const struct local_error errors[] = {{.line = 1, .warning = true}, {.line = 2}};
@@ -323,11 +341,17 @@ static void test_note_of_what_was_pasted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rejected),      cmocka_unit_test(test_feed_age),
-        cmocka_unit_test(test_excluded),      cmocka_unit_test(test_block),
-        cmocka_unit_test(test_unparsable),    cmocka_unit_test(test_monster),
-        cmocka_unit_test(test_feed),          cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_local_reasons), cmocka_unit_test(test_note_of_what_was_pasted),
+        cmocka_unit_test(test_rejected),
+        cmocka_unit_test(test_feed_age),
+        cmocka_unit_test(test_excluded),
+        cmocka_unit_test(test_block),
+        cmocka_unit_test(test_unparsable),
+        cmocka_unit_test(test_monster),
+        cmocka_unit_test(test_feed),
+        cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_not_kept),
+        cmocka_unit_test(test_local_reasons),
+        cmocka_unit_test(test_note_of_what_was_pasted),
     };
     return cmocka_run_group_tests_name("admin/check", tests, NULL, NULL);
 }
