@@ -59,27 +59,6 @@ static void not_taken(struct fleet *f, struct kept *k, const struct error *why)
                     local_kind_text(k->kind), why->text, AGAIN_MS / 1000);
 }
 
-static void clear_why(struct fleet *f)
-{
-    bool all_good = !f->relays_bad;
-
-    for (unsigned i = 0; i < FLEET_KINDS; i++)
-        all_good = all_good && !f->kept[i].not_taken;
-    if (all_good)
-        status_set_why(f, NULL);
-}
-
-static void taken(struct fleet *f, struct kept *k)
-{
-    bool was_bad = k->not_taken;
-
-    link_is_good(f);
-    k->not_taken = false;
-    clear_why(f);
-    if (was_bad && clock_mono_ms() - k->said_ms < SAY_AGAIN_MS)
-        log_notice("fleet", "%s: the other relays are told again", local_kind_text(k->kind));
-}
-
 /* All else is shared; this is not, until somebody takes it out. */
 static void warn_of_room(struct fleet *f, struct kept *k)
 {
@@ -95,6 +74,36 @@ static void warn_of_room(struct fleet *f, struct kept *k)
     status_set_why(f, &why);
     if (may_say(&k->said_ms))
         log_warning("fleet", "%s", why.text);
+}
+
+/* Nothing is wrong any more, but for lines that find no room, of whatever kind. */
+static void clear_why(struct fleet *f)
+{
+    struct kept *full = NULL;
+
+    for (unsigned i = 0; i < FLEET_KINDS; i++) {
+        if (f->kept[i].not_taken)
+            return;
+        if (f->kept[i].no_room > 0)
+            full = &f->kept[i];
+    }
+    if (f->relays_bad)
+        return;
+    if (full != NULL)
+        warn_of_room(f, full);
+    else
+        status_set_why(f, NULL);
+}
+
+static void taken(struct fleet *f, struct kept *k)
+{
+    bool was_bad = k->not_taken;
+
+    link_is_good(f);
+    k->not_taken = false;
+    clear_why(f);
+    if (was_bad && clock_mono_ms() - k->said_ms < SAY_AGAIN_MS)
+        log_notice("fleet", "%s: the other relays are told again", local_kind_text(k->kind));
 }
 
 static void warn_of_refused(struct kept *k)
