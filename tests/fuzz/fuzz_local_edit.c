@@ -50,12 +50,19 @@ static struct read_edit read_edit(struct view input)
     return r;
 }
 
+static struct view without_end(struct view line)
+{
+    while (line.len > 0 && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+
 static bool is_one_of(struct view line, struct view lines)
 {
     struct view one;
 
     while (view_split(&lines, '\n', &one))
-        if (view_eq(line, one))
+        if (view_eq(line, without_end(one)))
             return true;
     return false;
 }
@@ -64,8 +71,7 @@ static bool is_one_of(struct view line, struct view lines)
 static bool next_other(struct view *rest, struct view lines, struct view *line)
 {
     while (view_split(rest, '\n', line)) {
-        if (line->len > 0 && line->ptr[line->len - 1] == '\r')
-            line->len--;
+        *line = without_end(*line);
         if (line->len > 0 && !is_one_of(*line, lines))
             return true;
     }

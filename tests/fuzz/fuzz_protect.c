@@ -26,6 +26,8 @@ static bool blocks(enum entry_kind kind, struct view name, struct view domain, b
 {
     bool below = is_at_or_below(domain, name) && !view_eq(domain, name);
 
+    if (kind == ENTRY_ADDRESS)
+        return false;
     if (tree && is_at_or_below(name, domain))
         return true;
     switch (kind) {

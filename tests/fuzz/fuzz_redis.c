@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct view script;
 static bool may_speak;
+static struct buf spoken; /* all that was heard: what it holds is no secret */
 
 #define FDS_MAX 256
 
@@ -49,6 +50,7 @@ static ssize_t hear(void *bytes, size_t len)
     if (said.len == 0)
         return -1;
     memcpy(bytes, said.ptr, said.len);
+    buf_add_view(&spoken, said);
     return (ssize_t)said.len;
 }
 
@@ -169,7 +171,11 @@ static void look_into(const struct redisReply *reply, unsigned depth)
 
 static void check_failure(const struct error *why)
 {
-    must(why->text[0] != '\0' && strstr(why->text, SECRET) == NULL);
+    struct view said = buf_view(&spoken);
+
+    must(why->text[0] != '\0');
+    if (said.len == 0 || memmem(said.ptr, said.len, SECRET, strlen(SECRET)) == NULL)
+        must(strstr(why->text, SECRET) == NULL);
 }
 
 static void ask(struct redis *r, const char *command)
@@ -259,11 +265,12 @@ static void try_sentinel(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0 || memmem(data, size, SECRET, strlen(SECRET)) != NULL)
+    if (size == 0)
         return 0;
     if (place.path[0] == '\0')
         listen_somewhere();
     script = view_make(data + 1, size - 1);
+    buf_clear(&spoken);
     may_speak = false;
     switch (data[0] & 3) {
     case 0:

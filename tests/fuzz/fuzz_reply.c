@@ -20,6 +20,14 @@ static struct view field(struct view *rest)
     return v.ptr == NULL ? view_of("") : v;
 }
 
+static bool has_control(struct view v)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (ascii_control(v.ptr[i]))
+            return true;
+    return false;
+}
+
 static void try_reply(struct view template, enum outcome outcome, struct reply_words words)
 {
     char action[ACTION_MAX];
@@ -43,9 +51,8 @@ static void try_reply(struct view template, enum outcome outcome, struct reply_w
     if (shown_has(template, "${ref}"))
         must(shown_has(v, "0123456789BC"));
     if (shown_has(template, "${contact}") && view_is_ascii(words.contact) &&
-        words.contact.len < REPLY_TEXT_MAX && view_find_any(words.contact, "\t\r\f\v") < 0)
-        must(memmem(v.ptr, v.len, words.contact.ptr, words.contact.len) != NULL ||
-             view_find(words.contact, '\0') >= 0);
+        words.contact.len < REPLY_TEXT_MAX && !has_control(words.contact))
+        must(memmem(v.ptr, v.len, words.contact.ptr, words.contact.len) != NULL);
 }
 
 static void try_escape(struct view v)
