@@ -189,9 +189,17 @@ static int parting_words(struct redis *r, struct error *why)
     return rc;
 }
 
+int wire_may_write(const struct redis *r, size_t bytes, struct error *why)
+{
+    /* What hiredis 0.14 leaves, having sent all, when there is no memory for an empty string. */
+    if (r->c->obuf == NULL)
+        return error_set(why, ERR_NOMEM, "no memory for what is to be sent");
+    return redis_has_memory(bytes, why);
+}
+
 static int push(struct redis *r, struct error *why)
 {
-    int all = 0, rc = redis_has_memory(0, why);
+    int all = 0, rc = wire_may_write(r, 0, why);
 
     if (rc != 0)
         return rc;
