@@ -39,13 +39,15 @@ void config_check_http_port(const struct loaded *l, struct view listen, struct c
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* The log is appended to; the others are for the help desk, and edited here. */
+/* The log would spoil what it is appended to. The others are for the help desk, and edited here:
+ * mail flows with them in one file, and an update must not end a relay that has them so. */
 static const struct mine {
     const char *section, *why;
+    enum weight weight;
 } mine[] = {
-    {"exclusions", "what is let through cannot stand there"},
-    {"blocks", "`rcptguard block` would write into it"},
-    {"decisions", "decisions would be appended to it"},
+    {"exclusions", "what is let through should not stand there", WARNING},
+    {"blocks", "`rcptguard block` would write into it", WARNING},
+    {"decisions", "decisions would be appended to it", ERROR},
 };
 
 static const char *file_of(const struct loaded *l, const struct mine *m)
@@ -68,13 +70,13 @@ static void complain_of_clash(const struct loaded *l, const struct mine *m,
 
     if (!written) {
         place.line = setting->line;
-        complain(c, ERROR, &place, "is the file of [%s] too, and %s; write another", m->section,
+        complain(c, m->weight, &place, "is the file of [%s] too, and %s; write another", m->section,
                  m->why);
     } else if (other->name.len > 0) {
-        complain(c, ERROR, &place, "is the list of [feed %s] too, and %s; write another",
+        complain(c, m->weight, &place, "is the list of [feed %s] too, and %s; write another",
                  other->name.ptr, m->why);
     } else {
-        complain(c, ERROR, &place, "is the file of protect.domains too, and %s; write another",
+        complain(c, m->weight, &place, "is the file of protect.domains too, and %s; write another",
                  m->why);
     }
 }

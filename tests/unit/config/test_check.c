@@ -244,28 +244,33 @@ static void test_http_on_the_port_of_policy(void **state)
 static void test_files_of_two_masters(void **state)
 {
     (void)state;
-    assert_problems(FEED "[exclusions]\nfile = /a\n",
-                    "t.conf:5: exclusions.file: is the list of [feed a] too, and what is let "
-                    "through cannot stand there; write another\n");
+    assert_problems(
+        FEED "[exclusions]\nfile = /a\n",
+        "t.conf:5: exclusions.file: warning: is the list of [feed a] too, and what is let "
+        "through should not stand there; write another\n");
     assert_problems("[feed a]\nurl = file:///x/%61\nformat = aper\n[decisions]\nfile = /x/a\n",
                     "t.conf:5: decisions.file: is the list of [feed a] too, and decisions would be "
                     "appended to it; write another\n");
-    assert_problems("[feed a]\nurl = file:/x/*.txt\nformat = aper\n[blocks]\nfile = /x/a.txt\n",
-                    "t.conf:5: blocks.file: is the list of [feed a] too, and `rcptguard block` "
-                    "would write into it; write another\n");
-    assert_problems(FEED "url = https://h/a\nurl = file:/b\ncleared = file:/c\n[decisions]\nfile = "
-                         "/b\n[exclusions]\nfile = /c\n",
-                    "t.conf:8: decisions.file: is the list of [feed a] too, and decisions would be "
-                    "appended to it; write another\n"
-                    "t.conf:10: exclusions.file: is the list of [feed a] too, and what is let "
-                    "through cannot stand there; write another\n");
+    assert_problems(
+        "[feed a]\nurl = file:/x/*.txt\nformat = aper\n[blocks]\nfile = /x/a.txt\n",
+        "t.conf:5: blocks.file: warning: is the list of [feed a] too, and `rcptguard block` "
+        "would write into it; write another\n");
+    assert_problems(
+        FEED "url = https://h/a\nurl = file:/b\ncleared = file:/c\n[decisions]\nfile = "
+             "/b\n[exclusions]\nfile = /c\n",
+        "t.conf:8: decisions.file: is the list of [feed a] too, and decisions would be "
+        "appended to it; write another\n"
+        "t.conf:10: exclusions.file: warning: is the list of [feed a] too, and what is let "
+        "through should not stand there; write another\n");
     assert_problems(
         "[feed a]\nurl = https://h/a\nurl = file:/etc/rcptguard/local/exclusions\nformat = aper\n",
-        "t.conf:3: feed a.url: is the file of [exclusions] too, and what is let through cannot "
+        "t.conf:3: feed a.url: warning: is the file of [exclusions] too, and what is let through "
+        "should not "
         "stand there; write another\n");
-    assert_problems("[protect]\ndomains = /p\n[exclusions]\nfile = /p\n",
-                    "t.conf:4: exclusions.file: is the file of protect.domains too, and what is "
-                    "let through cannot stand there; write another\n");
+    assert_problems(
+        "[protect]\ndomains = /p\n[exclusions]\nfile = /p\n",
+        "t.conf:4: exclusions.file: warning: is the file of protect.domains too, and what is "
+        "let through should not stand there; write another\n");
     assert_problems("[decisions]\nfile = /etc/rcptguard/protected\n",
                     "t.conf:2: decisions.file: is the file of protect.domains too, and decisions "
                     "would be appended to it; write another\n");
