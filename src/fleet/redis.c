@@ -1,6 +1,7 @@
 /* Questions to Redis and their answers, and what is published meanwhile. */
 #include <stdlib.h>
 
+#include "connect.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/hash.h"
 #include "redis_parts.h"
@@ -102,7 +103,7 @@ static int append(struct redis *r, const struct view *words, size_t n, struct er
             bytes += words[i].len + WORD_BYTES;
         }
         /* The question, and it once more in what is to be sent. */
-        if (wire_may_write(r, 3 * bytes, NULL) == 0 &&
+        if (redis_has_memory(3 * bytes, NULL) == 0 &&
             redisAppendCommandArgv(r->c, (int)n, texts, lens) == REDIS_OK)
             rc = 0;
     }

@@ -39,9 +39,6 @@ int wire_pull(struct redis *r, bool *moved, struct error *why);
 /* *REPLY: the next whole answer of what was read, of *BYTES, or NULL. The caller's. */
 int wire_parse(struct redis *r, redisReply **reply, size_t *bytes, struct error *why);
 
-/* 0, or ERR_NOMEM: BYTES more cannot be sent. */
-int wire_may_write(const struct redis *r, size_t bytes, struct error *why);
-
 /* Sends what was appended, and waits for a whole answer. */
 int wire_await(struct redis *r, int64_t until, redisReply **reply, size_t *bytes,
                struct error *why);

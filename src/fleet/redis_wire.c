@@ -6,7 +6,11 @@
  * are counted before it does, and how deep they are (make_array). A line without end it would
  * search again with every piece that comes, so that is looked for, too.
  */
+#include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "connect.h"
 #include "rcptguard/base/escape.h"
@@ -54,6 +58,8 @@ void wire_guard(struct redis *r, redisReader *reader)
     r->functions.createArray = make_array;
     reader->fn = &r->functions;
     reader->privdata = r;
+    /* Large buffers are given back here; hiredis asserts that there is memory for a small one. */
+    reader->maxbuf = 0;
 }
 
 const char *wire_escaped(const char *bytes, size_t len, char dst[ESCAPE_MAX_BYTES + 1])
@@ -189,22 +195,48 @@ static int parting_words(struct redis *r, struct error *why)
     return rc;
 }
 
-int wire_may_write(const struct redis *r, size_t bytes, struct error *why)
+#if HIREDIS_MAJOR == 0
+static void give_back_sent(redisContext *c)
 {
-    /* What hiredis 0.14 leaves, having sent all, when there is no memory for an empty string. */
-    if (r->c->obuf == NULL)
-        return error_set(why, ERR_NOMEM, "no memory for what is to be sent");
-    return redis_has_memory(bytes, why);
+    sds fresh = sdslen(c->obuf) > 0 || sdsavail(c->obuf) <= IDLE_BYTES ? NULL : sdsempty();
+
+    if (fresh == NULL)
+        return;
+    sdsfree(c->obuf);
+    c->obuf = fresh;
 }
+
+/*
+ * redisBufferWrite of 0.14 takes a new buffer whenever all is sent, and follows a null pointer
+ * where there is no memory for one. It knows no TLS.
+ */
+static int write_some(redisContext *c, int *all)
+{
+    ssize_t n = write(c->fd, c->obuf, sdslen(c->obuf));
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        c->err = REDIS_ERR_IO;
+        snprintf(c->errstr, sizeof c->errstr, "%s", strerrordesc_np(errno));
+        return REDIS_ERR;
+    }
+    if (n > 0)
+        sdsrange(c->obuf, (int)n, -1);
+    *all = sdslen(c->obuf) == 0;
+    give_back_sent(c);
+    return REDIS_OK;
+}
+#else
+#define write_some redisBufferWrite
+#endif
 
 static int push(struct redis *r, struct error *why)
 {
-    int all = 0, rc = wire_may_write(r, 0, why);
+    int all = 0, rc = redis_has_memory(0, why);
 
     if (rc != 0)
         return rc;
     redis_tls_forget_errors();
-    if (redisBufferWrite(r->c, &all) != REDIS_OK)
+    if (write_some(r->c, &all) != REDIS_OK)
         return parting_words(r, why);
     r->unsent = all == 0;
     return 0;

@@ -114,7 +114,7 @@ class Run:
             self.known.append(site)
             return
         words = f"{self.kind.name}, {phase}: {why}; {site}" + (f"; it ended with {has_ended}" if has_ended else "")
-        log = self.rig.daemon.log(since_start=True)[-1500:]
+        log = self.rig.daemon.log(since_start=True)[-5000:]
         self.failures.append((words, log))
 
     def tried(self):

@@ -99,7 +99,7 @@ def show(row):
     print(f"  {row.name}: {counted} ({row.seconds:.0f} s)", flush=True)
     for words, log in row.failures[:5]:
         print(f"      {words[:1200]}")
-        for line in log.splitlines()[-8:]:
+        for line in log.splitlines()[-24:]:
             print(f"          {line[:240]}")
 
 
