@@ -1,6 +1,15 @@
-/* See json_text.h. jansson's allocations are malloc's, and whether one failed is kept. */
+/*
+ * See json_text.h. jansson's allocations are malloc's, and whether one failed is kept.
+ *
+ * Where it has no memory for the quote at the end of a string it reads on behind its buffer, and
+ * writes what it finds behind another one (2.14, lex_scan_string). So a parse that found none gets
+ * the rest from SPARE, and what came of it is thrown away.
+ */
 #include "rcptguard/base/json_text.h"
 
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,19 +17,57 @@
 
 static _Thread_local bool failed; /* since the last text was read or written */
 
+static _Thread_local bool parses, has_spare;
+
+/* A buffer of jansson's doubles: enough for a string of 64 KiB and what belongs to it. */
+static _Alignas(max_align_t) char spare[256 * 1024];
+static size_t spare_used;
+static atomic_flag spare_is_taken = ATOMIC_FLAG_INIT; /* by one thread */
+
+static void *take_spare(size_t size)
+{
+    size_t bytes = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+
+    if (!has_spare && atomic_flag_test_and_set(&spare_is_taken))
+        return NULL;
+    has_spare = true;
+    if (size > sizeof spare || bytes > sizeof spare - spare_used)
+        return NULL;
+    spare_used += bytes;
+    return spare + (spare_used - bytes);
+}
+
+static void give_back_spare(void)
+{
+    if (!has_spare)
+        return;
+    has_spare = false;
+    spare_used = 0;
+    atomic_flag_clear(&spare_is_taken);
+}
+
 static void *allocate(size_t size)
 {
     void *piece = malloc(size);
 
-    if (piece == NULL)
-        failed = true;
-    return piece;
+    if (piece != NULL)
+        return piece;
+    failed = true;
+    return parses ? take_spare(size) : NULL;
+}
+
+static void release(void *piece)
+{
+    uintptr_t at = (uintptr_t)piece;
+
+    if (at < (uintptr_t)spare || at >= (uintptr_t)spare + sizeof spare)
+        free(piece);
 }
 
 /* Before any thread: jansson keeps what it is given in plain variables. */
 static __attribute__((constructor)) void watch_allocations(void)
 {
-    json_set_alloc_funcs(allocate, free);
+    json_set_alloc_funcs(allocate, release);
 }
 
 /* As jansson itself does: the code is behind the text. */
@@ -33,12 +80,15 @@ static void say_no_memory(json_error_t *why)
 json_t *json_parse(struct view text, size_t flags, json_error_t *why)
 {
     failed = false;
+    parses = true;
     json_t *json = json_loadb(text.ptr == NULL ? "" : text.ptr, text.len, flags, why);
 
+    parses = false;
     if (!failed)
         return json;
     failed = false;
     json_decref(json);
+    give_back_spare();
     if (why != NULL)
         say_no_memory(why);
     return NULL;

@@ -22,6 +22,7 @@
 #include "fleet/records.h"
 #include "local/edit_text.h"
 #include "local/table.h"
+#include "rcptguard/base/json_text.h"
 #include "rcptguard/blocklist.h"
 
 /* ---- allocations that fail ------------------------------------------------------------------ */
@@ -326,6 +327,27 @@ static bool edit_exclusions(void)
     return is_done;
 }
 
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+/* The length of the string under test: where its buffer grows matters. */
+static int json_length;
+
+static bool parse_json(void)
+{
+    char text[256];
+    json_error_t why;
+    int len = snprintf(text, sizeof text, "{\"what\":\"%0*d\",\"force\":true}", json_length, 7);
+    json_t *json = json_parse(view_make(text, (size_t)len), 0, &why);
+
+    if (json == NULL) {
+        assert_int_equal(json_error_code(&why), json_error_out_of_memory);
+        return false;
+    }
+    assert_int_equal(json_string_length(json_object_get(json, "what")), json_length);
+    json_decref(json);
+    return true;
+}
+
 /* ---- what several relays share -------------------------------------------------------------- */
 
 static struct records *put_records(void)
@@ -561,6 +583,13 @@ static void test_exclusions(void **state)
     try_all(edit_exclusions, 10);
 }
 
+static void test_json(void **state)
+{
+    (void)state;
+    for (json_length = 1; json_length < 140; json_length++)
+        try_all(parse_json, 5);
+}
+
 static void test_what_relays_share(void **state)
 {
     (void)state;
@@ -577,9 +606,9 @@ static void test_what_zones_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocklists),      cmocka_unit_test(test_lists_that_are_read),
-        cmocka_unit_test(test_exclusions),      cmocka_unit_test(test_what_relays_share),
-        cmocka_unit_test(test_what_zones_said),
+        cmocka_unit_test(test_blocklists),        cmocka_unit_test(test_lists_that_are_read),
+        cmocka_unit_test(test_exclusions),        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_what_relays_share), cmocka_unit_test(test_what_zones_said),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
