@@ -14,7 +14,7 @@
 #include "rcptguard/base/clock.h"
 #include "tls.h"
 
-#define SPARE_BYTES 65536 /* what hiredis wants at once, but for what grows with an answer */
+#define SPARE_BYTES 65536 /* more than hiredis wants for a connection */
 
 static int look_up(const struct redis_url *url, struct addrinfo **list, struct error *why)
 {
@@ -146,17 +146,17 @@ static int prepare(const struct redis_url *url, redisContext *c, int64_t until,
     return url->tls ? redis_tls_start(c, url->host, until, stop, why) : 0;
 }
 
-int redis_has_memory(size_t bytes, struct error *why)
+/* hiredis 0.14, Debian 12's, ends the process when it finds none to connect (hi_malloc). */
+static bool has_memory(void)
 {
 #if HIREDIS_MAJOR == 0
-    void *volatile piece = malloc(bytes + SPARE_BYTES); /* volatile: it is not left out */
+    void *volatile piece = malloc(SPARE_BYTES); /* volatile: it is not left out */
     bool has = piece != NULL;
 
     free(piece);
-    return has ? 0 : error_set(why, ERR_NOMEM, "no memory");
+    return has;
 #else
-    (void)bytes, (void)why;
-    return 0;
+    return true;
 #endif
 }
 
@@ -164,8 +164,8 @@ int redis_connect(const struct redis_url *url, const char *place, int64_t until,
                   struct redis_stop *stop, struct redisContext **out, struct error *why)
 {
     *out = NULL;
-    if (redis_has_memory(0, why) != 0)
-        return ERR_NOMEM;
+    if (!has_memory())
+        return error_set(why, ERR_NOMEM, "no memory");
     redisContext *c = url->path[0] != '\0' ? redisConnectUnixNonBlock(url->path)
                                            : redisConnectNonBlock(place, url->port);
     if (c == NULL)

@@ -31,13 +31,6 @@ int redis_places_of(const struct redis_url *url, struct redis_places *out, struc
 int redis_connect(const struct redis_url *url, const char *place, int64_t until,
                   struct redis_stop *stop, struct redisContext **out, struct error *why);
 
-/*
- * Is there memory for BYTES and what else hiredis may want at once? 0, or ERR_NOMEM. To be asked
- * before it is called: 0.14, Debian 12's, ends the process when it finds none (hi_malloc in its
- * alloc.c, redisReaderFeed).
- */
-int redis_has_memory(size_t bytes, struct error *why);
-
 /* 0 when one of EVENTS (poll.h) has come, or the other end has gone; ERR_TIMEOUT, ERR_IO. */
 int redis_wait(int fd, short events, int64_t until, struct redis_stop *stop, struct error *why);
 

@@ -1,14 +1,12 @@
 /* Questions to Redis and their answers, and what is published meanwhile. */
 #include <stdlib.h>
 
-#include "connect.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/hash.h"
 #include "redis_parts.h"
 
 #define ASIDE_BYTES  ((size_t)4 << 20) /* messages that came between question and answer */
 #define A_LOOK_BYTES ((size_t)1 << 20) /* read by one redis_message */
-#define WORD_BYTES   32                /* of a question, beyond the word's own */
 
 /* A message that came while the answer to something else was waited for. */
 struct aside {
@@ -93,18 +91,14 @@ static int append(struct redis *r, const struct view *words, size_t n, struct er
 {
     const char **texts = calloc(n, sizeof *texts);
     size_t *lens = calloc(n, sizeof *lens);
-    size_t bytes = 0;
     int rc = ERR_NOMEM;
 
     if (texts != NULL && lens != NULL) {
         for (size_t i = 0; i < n; i++) {
             texts[i] = words[i].len == 0 ? "" : words[i].ptr;
             lens[i] = words[i].len;
-            bytes += words[i].len + WORD_BYTES;
         }
-        /* The question, and it once more in what is to be sent. */
-        if (redis_has_memory(3 * bytes, NULL) == 0 &&
-            redisAppendCommandArgv(r->c, (int)n, texts, lens) == REDIS_OK)
+        if (redisAppendCommandArgv(r->c, (int)n, texts, lens) == REDIS_OK)
             rc = 0;
     }
     free(texts);

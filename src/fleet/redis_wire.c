@@ -97,10 +97,7 @@ int wire_pull(struct redis *r, bool *moved, struct error *why)
 {
     const size_t most = r->subscribed ? REDIS_MAX_MESSAGE : REDIS_MAX_ANSWER;
     const size_t before = r->c->reader->len;
-    int rc = redis_has_memory(2 * before, why); /* its buffer doubles */
 
-    if (rc != 0)
-        return rc;
     redis_tls_forget_errors();
     if (redisBufferRead(r->c) != REDIS_OK)
         return fault(r, why);
@@ -123,7 +120,7 @@ static bool line_has_no_end(const redisReader *reader)
 /* The buffer of a large answer is not kept for the small ones after it. */
 static void give_back_buffer(struct redis *r)
 {
-    redisReader *fresh = redis_has_memory(0, NULL) == 0 ? redisReaderCreate() : NULL;
+    redisReader *fresh = redisReaderCreate();
 
     if (fresh == NULL)
         return;
@@ -151,11 +148,8 @@ static bool is_of_resp2(const redisReply *reply)
 int wire_parse(struct redis *r, redisReply **reply, size_t *bytes, struct error *why)
 {
     void *got = NULL;
-    int rc = redis_has_memory(r->c->reader->len, why);
 
     *reply = NULL;
-    if (rc != 0)
-        return rc;
     if (redisGetReplyFromReader(r->c, &got) != REDIS_OK)
         return fault(r, why);
     if (got == NULL)
@@ -231,10 +225,8 @@ static int write_some(redisContext *c, int *all)
 
 static int push(struct redis *r, struct error *why)
 {
-    int all = 0, rc = redis_has_memory(0, why);
+    int all = 0;
 
-    if (rc != 0)
-        return rc;
     redis_tls_forget_errors();
     if (write_some(r->c, &all) != REDIS_OK)
         return parting_words(r, why);
