@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "rcptguard/base/buf.h"
-
 static _Thread_local bool failed; /* since the last text was read or written */
 
 static _Thread_local bool parses, has_spare;
@@ -124,11 +122,16 @@ static int add_to_buf(const char *bytes, size_t len, void *arg)
     return buf_add(arg, bytes, len);
 }
 
+bool json_write_buf(const json_t *json, size_t flags, struct buf *out)
+{
+    return json_write(json, flags, add_to_buf, out);
+}
+
 char *json_write_text(const json_t *json, size_t flags)
 {
     struct buf text = BUF_INIT(0);
 
-    if (json != NULL && json_write(json, flags, add_to_buf, &text))
+    if (json != NULL && json_write_buf(json, flags, &text))
         return text.data;
     buf_free(&text);
     return NULL;

@@ -2,19 +2,20 @@
 #include "connect.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <hiredis.h>
 #include <limits.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "rcptguard/base/clock.h"
 #include "tls.h"
-
-#define SPARE_BYTES 65536 /* more than hiredis wants for a connection */
 
 static int look_up(const struct redis_url *url, struct addrinfo **list, struct error *why)
 {
@@ -131,12 +132,61 @@ static int finish_connecting(const redisContext *c, int64_t until, struct redis_
     return error_errno(why, "cannot connect");
 }
 
+/* Begins to connect *FD, which the caller closes, -1: there is none. */
+static int begin(const struct sockaddr *where, socklen_t len, int *fd, struct error *why)
+{
+    const int on = 1;
+
+    *fd = socket(where->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (*fd < 0 || (connect(*fd, where, len) != 0 && errno != EINPROGRESS))
+        return error_errno(why, "cannot connect");
+    if (where->sa_family != AF_UNIX)
+        setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return 0;
+}
+
+static int begin_unix(const struct redis_url *url, int *fd, struct error *why)
+{
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+
+    _Static_assert(sizeof url->path <= sizeof sun.sun_path, "any path of a URL has room");
+    memcpy(sun.sun_path, url->path, sizeof url->path);
+    return begin((const struct sockaddr *)&sun, sizeof sun, fd, why);
+}
+
+static int begin_inet(const struct redis_url *url, const char *place, int *fd, struct error *why)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *list;
+    char port[sizeof "65535"];
+
+    snprintf(port, sizeof port, "%d", url->port);
+    int rc = getaddrinfo(place, port, &hints, &list);
+    if (rc != 0)
+        return error_set(why, rc == EAI_MEMORY ? ERR_NOMEM : ERR_IO, "%s", gai_strerror(rc));
+    rc = begin(list->ai_addr, list->ai_addrlen, fd, why);
+    freeaddrinfo(list);
+    return rc;
+}
+
+/* Takes FD. hiredis would connect by itself, but 0.14, Debian 12's, ends the process when it has no
+ * memory to do so (hi_malloc). */
+static redisContext *context_on(int fd)
+{
+    redisContext *c = redisConnectFd(fd);
+
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    c->flags &= ~REDIS_BLOCK; /* as the socket is */
+    return c;
+}
+
 static int prepare(const struct redis_url *url, redisContext *c, int64_t until,
                    struct redis_stop *stop, struct error *why)
 {
-    if (c->err != 0)
-        return error_set(why, ERR_IO, "cannot connect: %s", c->errstr);
-    fcntl((int)c->fd, F_SETFD, FD_CLOEXEC);
     int rc = finish_connecting(c, until, stop, why);
     if (rc != 0)
         return rc;
@@ -146,31 +196,22 @@ static int prepare(const struct redis_url *url, redisContext *c, int64_t until,
     return url->tls ? redis_tls_start(c, url->host, until, stop, why) : 0;
 }
 
-/* hiredis 0.14, Debian 12's, ends the process when it finds none to connect (hi_malloc). */
-static bool has_memory(void)
-{
-#if HIREDIS_MAJOR == 0
-    void *volatile piece = malloc(SPARE_BYTES); /* volatile: it is not left out */
-    bool has = piece != NULL;
-
-    free(piece);
-    return has;
-#else
-    return true;
-#endif
-}
-
 int redis_connect(const struct redis_url *url, const char *place, int64_t until,
                   struct redis_stop *stop, struct redisContext **out, struct error *why)
 {
+    int fd = -1,
+        rc = url->path[0] != '\0' ? begin_unix(url, &fd, why) : begin_inet(url, place, &fd, why);
+
     *out = NULL;
-    if (!has_memory())
-        return error_set(why, ERR_NOMEM, "no memory");
-    redisContext *c = url->path[0] != '\0' ? redisConnectUnixNonBlock(url->path)
-                                           : redisConnectNonBlock(place, url->port);
+    if (rc != 0) {
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    redisContext *c = context_on(fd);
     if (c == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    int rc = prepare(url, c, until, stop, why);
+    rc = prepare(url, c, until, stop, why);
     if (rc == 0)
         *out = c;
     else

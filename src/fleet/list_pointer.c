@@ -15,11 +15,6 @@ size_t list_pointer_chunks(const struct list_pointer *p)
 
 /* ---- making --------------------------------------------------------------------------------- */
 
-static int add_json(const char *bytes, size_t len, void *arg)
-{
-    return buf_add(arg, bytes, len) < 0 ? -1 : 0;
-}
-
 int list_pointer_make(const struct list_pointer *p, struct buf *out)
 {
     char sha256[2 * SHA256_BYTES + 1], signature[2 * FEEDS_SHARE_SIGNATURE + 1];
@@ -32,7 +27,7 @@ int list_pointer_make(const struct list_pointer *p, struct buf *out)
         hex_text(p->signature, p->signature_len, signature));
     if (json == NULL)
         return ERR_NOMEM;
-    bool is_whole = json_write(json, JSON_COMPACT, add_json, out);
+    bool is_whole = json_write_buf(json, JSON_COMPACT, out);
     json_decref(json);
     return is_whole ? 0 : ERR_NOMEM;
 }

@@ -56,7 +56,6 @@ void local_save_good(struct local *l)
 {
     struct file_part part = {l->good.data, l->good.len};
     struct error why;
-
     bool unkept = atomic_load(&l->unkept);
 
     if (!l->good_unsaved || l->state.missing || l->never)

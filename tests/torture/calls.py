@@ -67,7 +67,6 @@ KINDS = [
 KNOWN = [
     ("libc.so", "privileges_find"),  # getpwnam of glibc 2.36 reads its own tables through NULL, at start
     ("libcrypto.so", "fetch_all"),  # OpenSSL 3.0 while it loads its own providers, at start
-    ("libhiredis.so.0.14",),  # it ends the process itself; we ask for memory before it does, but not in its place
 ]
 
 WORK = ("queries", "crowd", "edits", "refresh", "reload", "save", "events", "looks")

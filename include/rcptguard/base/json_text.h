@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "rcptguard/base/buf.h"
 #include "rcptguard/base/view.h"
 
 /* json_loadb of TEXT with FLAGS; WHY may be NULL. NULL, too, when there was no memory for all of
@@ -21,6 +22,9 @@ json_t *json_parse(struct view text, size_t flags, json_error_t *why);
  * last parsed or wrote, so that something may be missing in JSON; what ADD took is no document.
  */
 bool json_write(const json_t *json, size_t flags, json_dump_callback_t add, void *arg);
+
+/* The same behind what is in OUT; what was there stays, false or not. */
+bool json_write_buf(const json_t *json, size_t flags, struct buf *out);
 
 /* json_dumps: a string for free(). NULL: as above, or JSON is NULL. */
 char *json_write_text(const json_t *json, size_t flags);
