@@ -176,13 +176,13 @@ class Daemon:
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
-    def pauses_of(self, thread):
-        """How often it gave the CPU away by itself, how many ms it has used, and how many it waited for others."""
+    def shares_of(self, thread):
+        """How often it gave the CPU away by itself, how often it lost it, how many ms it has used and how many waited."""
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
             if (task / "comm").read_text() == f"{thread}\n":
-                status = (task / "status").read_text()
+                given, lost = map(int, re.findall(r"voluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text()))
                 cpu_ns, others_ns, _ = map(int, (task / "schedstat").read_text().split())
-                return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status, re.M)[1]), cpu_ns / 1e6, others_ns / 1e6
+                return given, lost, cpu_ns / 1e6, others_ns / 1e6
         raise AssertionError(f"no thread {thread}")
 
     def stop(self, seconds=6):

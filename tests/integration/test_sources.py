@@ -578,13 +578,21 @@ def test_the_room_of_a_list_that_was_read_is_given_back(daemon):
 
 
 def test_the_worker_pauses(daemon):
-    """While it reads and builds it gives the CPU away by itself, once a millisecond and more often; a tenth of that
-    without pauses. Where others take the CPU from it most of the time it need not."""
+    """While it reads and builds it gives the CPU away by itself, once a millisecond and more often; a third of that
+    without pauses. Where others had the CPU it need not (base/breath.c): one pause for 50 us, at most five each time.
+    What a host takes from the whole machine is seen nowhere here: so it may try again."""
     path = daemon.list_file("main", "first@example.org\n")
     daemon.start()
     daemon.wait_blocked("first@example.org")
-    before = daemon.pauses_of("feeds")
-    write_by_rename(path, "".join(f"u{i}@example.org\n" for i in range(500000)))
-    daemon.wait_blocked("u499999@example.org", 120)
-    pauses, cpu_ms, others_ms = (b - a for a, b in zip(before, daemon.pauses_of("feeds")))
-    assert pauses > cpu_ms / 4 or others_ms > 3 * cpu_ms, (pauses, cpu_ms, others_ms)
+    text, seen = "".join(f"u{i}@example.org\n" for i in range(500000)), []
+
+    def pauses_enough():
+        before, last = daemon.shares_of("feeds"), f"last{len(seen)}@example.org"
+        write_by_rename(path, f"{text}{last}\n")
+        daemon.wait_blocked(last, 120)
+        given, lost, cpu_ms, others_ms = (b - a for a, b in zip(before, daemon.shares_of("feeds")))
+        needless = min(others_ms / 0.05, 5 * (given + lost))
+        seen.append((given, needless, cpu_ms))
+        return given + needless > cpu_ms
+
+    wait_until(("pauses, needless ones, ms of CPU", seen), pauses_enough, 60)
