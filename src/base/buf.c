@@ -128,11 +128,6 @@ void text_add_view(struct text *t, struct view v)
     t->dst[t->len] = '\0';
 }
 
-void text_add(struct text *t, const char *words)
-{
-    text_add_view(t, view_of(words));
-}
-
 void text_addf(struct text *t, const char *format, ...)
 {
     size_t room = t->size - t->len;

@@ -1,8 +1,8 @@
 /*
  * The log: formats on the thread that logs, queues, and lets the disk thread write.
  *
- * The queue is a ring of bytes under a mutex that is held for a memcpy of one line, never during a
- * system call. A line that finds no room is dropped and counted rather than waited for; the count
+ * The queue is a ring of bytes under a mutex that is held for a memcpy of some lines, never during
+ * a system call. A line that finds no room is dropped and counted rather than waited for; the count
  * is put in its place as soon as there is room, so that a reader sees where lines are missing.
  */
 #include "rcptguard/base/log.h"
@@ -30,6 +30,7 @@
 #define RING_RESUME  (RING_BYTES / 8)
 #define NOTE_BYTES   160
 #define RECORD_BYTES (LOG_LINE_BYTES + LOG_FIELDS_BYTES)
+#define SINK_RECORDS 32 /* at a time; more lines than a write takes are seldom so short */
 
 struct ring_head {
     int64_t time;
@@ -291,43 +292,61 @@ static void clear_wake(void)
     pthread_mutex_unlock(&ring.lock);
 }
 
-/* The oldest line and its fields into TEXT (RECORD_BYTES); it stays in the ring until
- * ring_drop_oldest. */
-static bool ring_oldest(struct log_record *record, char *text)
-{
-    struct ring_head head;
-    bool some;
+/* What is oldest, for one write: as it is in the ring, where it stays until ring_drop. */
+struct oldest {
+    struct log_record records[SINK_RECORDS];
+    unsigned n;
+    char text[RECORD_BYTES + LOG_SINK_BYTES];
+};
 
+static size_t ring_len_of(const struct log_record *r)
+{
+    return sizeof(struct ring_head) + r->text.len + r->fields.len;
+}
+
+/* A record that begins OFFSET behind the oldest; its bytes to TEXT. */
+static struct log_record ring_record(size_t offset, const struct ring_head *head, char *text)
+{
+    ring_copy_out(offset + sizeof *head, text, head->len + head->fields);
+    return (struct log_record){(enum log_level)head->level, head->time, view_make(text, head->len),
+                               view_make(text + head->len, head->fields)};
+}
+
+static void ring_oldest(struct oldest *o)
+{
+    size_t offset = 0, used = 0;
+    struct ring_head head;
+
+    o->n = 0;
     pthread_mutex_lock(&ring.lock);
     if (ring.used == 0 && ring.unspoken > 0)
         ring_put_note();
-    some = ring.used > 0;
-    if (some) {
-        ring_copy_out(0, &head, sizeof head);
-        ring_copy_out(sizeof head, text, head.len + head.fields);
-        *record =
-            (struct log_record){(enum log_level)head.level, head.time, view_make(text, head.len),
-                                view_make(text + head.len, head.fields)};
+    while (offset < ring.used && o->n < SINK_RECORDS) {
+        ring_copy_out(offset, &head, sizeof head);
+        if (used + head.len + head.fields > sizeof o->text)
+            break;
+        o->records[o->n] = ring_record(offset, &head, o->text + used);
+        used += head.len + head.fields;
+        offset += ring_len_of(&o->records[o->n++]);
     }
     pthread_mutex_unlock(&ring.lock);
-    return some;
 }
 
-static void ring_drop_oldest(const struct log_record *record)
+static void ring_drop(const struct log_record *records, unsigned n)
 {
-    size_t len = sizeof(struct ring_head) + record->text.len + record->fields.len;
-
     pthread_mutex_lock(&ring.lock);
-    ring.start = (ring.start + len) % RING_BYTES;
-    ring.used -= len;
+    for (unsigned i = 0; i < n; i++) {
+        ring.start = (ring.start + ring_len_of(&records[i])) % RING_BYTES;
+        ring.used -= ring_len_of(&records[i]);
+    }
     pthread_mutex_unlock(&ring.lock);
 }
 
 int log_flush(void)
 {
     static unsigned seen_changes;
-    char text[RECORD_BYTES];
-    struct log_record record;
+    struct oldest oldest;
+    unsigned done;
     int busy_fd = -1;
 
     unsigned changes = atomic_load(&target_changes);
@@ -335,14 +354,15 @@ int log_flush(void)
         log_sink_close();
     seen_changes = changes;
     clear_wake();
-    while (ring_oldest(&record, text)) {
+    for (ring_oldest(&oldest); oldest.n > 0; ring_oldest(&oldest)) {
         enum log_target target = (enum log_target)atomic_load(&log_target_now);
-        enum log_sink_result result = log_sink_write(target, &record, &busy_fd);
+        enum log_sink_result result =
+            log_sink_write(target, oldest.records, oldest.n, &done, &busy_fd);
         if (result == LOG_SINK_BUSY)
             return busy_fd;
         if (result == LOG_SINK_GONE)
-            atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
-        ring_drop_oldest(&record);
+            atomic_fetch_add_explicit(&dropped, done, memory_order_relaxed);
+        ring_drop(oldest.records, done);
     }
     return -1;
 }

@@ -30,12 +30,14 @@
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/clock.h"
 
-#define SINK_LINE_BYTES (LOG_LINE_BYTES + 256)
+#define FRONT_BYTES     256 /* the most that is put in front of a line */
+#define SINK_LINE_BYTES (LOG_LINE_BYTES + FRONT_BYTES)
 #define DATAGRAM_BYTES  (SINK_LINE_BYTES + LOG_FIELDS_BYTES)
 #define RETRY_MS        5000
 #define FACILITY_MAIL   2 /* syslog's "mail": where postmasters look, beside Postfix */
 
-_Static_assert(SINK_LINE_BYTES <= PIPE_BUF, "a line is written to a pipe as a whole or not at all");
+_Static_assert(SINK_LINE_BYTES <= LOG_SINK_BYTES, "a write takes one line at least");
+_Static_assert(LOG_SINK_BYTES <= PIPE_BUF, "a pipe takes a write as a whole or not at all");
 
 struct socket_sink {
     const char *path;
@@ -49,7 +51,7 @@ static struct socket_sink journal_sink = {"/run/systemd/journal/socket", -1, 0};
 static struct {
     enum { STDERR_UNKNOWN, STDERR_SOCKET, STDERR_OWN, STDERR_SHARED } kind;
     int fd;         /* STDERR_OWN: our own description */
-    size_t written; /* of the record that comes next */
+    size_t written; /* of the records that come next */
     enum { JOURNAL_UNKNOWN, JOURNAL_NO, JOURNAL_YES } journal;
 } err = {.fd = -1};
 
@@ -106,27 +108,55 @@ static int severity(enum log_level level)
     return of_level[level];
 }
 
-static void format_stderr(struct text *t, const struct log_record *r, const struct tm *tm)
+static struct tm local_time(int64_t time)
 {
-    if (!stderr_is_journal()) {
-        long offset = tm->tm_gmtoff < 0 ? -tm->tm_gmtoff : tm->tm_gmtoff;
-        text_addf(t, "%04d-%02d-%02dT%02d:%02d:%02d%c%02ld:%02ld ", tm->tm_year + 1900,
-                  tm->tm_mon + 1, tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec,
-                  tm->tm_gmtoff < 0 ? '-' : '+', offset / 3600, offset / 60 % 60);
-    }
-    text_addf(t, "%s: ", program_invocation_short_name);
+    time_t when = (time_t)time;
+    struct tm tm;
+
+    if (localtime_r(&when, &tm) == NULL)
+        memset(&tm, 0, sizeof tm);
+    return tm;
+}
+
+/* Of all lines of a second it is the same, and in a flood those are thousands. */
+static const char *stamp_of(int64_t time)
+{
+    static struct {
+        int64_t time;
+        char text[48];
+    } last = {.time = INT64_MIN};
+
+    if (time == last.time)
+        return last.text;
+    struct tm tm = local_time(time);
+    long offset = tm.tm_gmtoff < 0 ? -tm.tm_gmtoff : tm.tm_gmtoff;
+    struct text t = text_on(last.text, sizeof last.text);
+    text_addf(&t, "%04d-%02d-%02dT%02d:%02d:%02d%c%02ld:%02ld ", tm.tm_year + 1900, tm.tm_mon + 1,
+              tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff < 0 ? '-' : '+',
+              offset / 3600, offset / 60 % 60);
+    last.time = time;
+    return last.text;
+}
+
+static void format_stderr(struct text *t, const struct log_record *r)
+{
+    if (!stderr_is_journal())
+        text_add(t, stamp_of(r->time));
+    text_add(t, program_invocation_short_name);
+    text_add(t, ": ");
     text_add_view(t, r->text);
     text_add(t, "\n");
 }
 
-static void format_syslog(struct text *t, const struct log_record *r, const struct tm *tm)
+static void format_syslog(struct text *t, const struct log_record *r)
 {
     /* Not strftime: month names must not follow the locale. */
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct tm tm = local_time(r->time);
 
     text_addf(t, "<%d>%s %2d %02d:%02d:%02d %s[%d]: ", FACILITY_MAIL << 3 | severity(r->level),
-              months[tm->tm_mon], tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec,
+              months[tm.tm_mon], tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
               program_invocation_short_name, (int)getpid());
     text_add_view(t, r->text);
 }
@@ -145,17 +175,13 @@ size_t log_sink_format(enum log_target target, const struct log_record *record, 
                        size_t size)
 {
     struct text t = text_on(dst, size);
-    time_t when = (time_t)record->time;
-    struct tm tm;
 
-    if (localtime_r(&when, &tm) == NULL)
-        memset(&tm, 0, sizeof tm);
     if (target == LOG_TARGET_SYSLOG)
-        format_syslog(&t, record, &tm);
+        format_syslog(&t, record);
     else if (target == LOG_TARGET_JOURNAL)
         format_journal(&t, record);
     else
-        format_stderr(&t, record, &tm);
+        format_stderr(&t, record);
     return t.len;
 }
 
@@ -256,21 +282,44 @@ static enum log_sink_result stderr_write(const char *line, size_t len, int *busy
     return LOG_SINK_DONE;
 }
 
-enum log_sink_result log_sink_write(enum log_target target, const struct log_record *record,
-                                    int *busy_fd)
+/* All that fit, one at least. */
+static enum log_sink_result stderr_write_some(const struct log_record *records, unsigned n,
+                                              unsigned *done, int *busy_fd)
+{
+    char lines[LOG_SINK_BYTES];
+    size_t len = 0;
+
+    for (*done = 0; *done < n; ++*done) {
+        const struct log_record *r = &records[*done];
+        if (sizeof lines - len < FRONT_BYTES + r->text.len)
+            break;
+        len += log_sink_format(LOG_TARGET_STDERR, r, lines + len, FRONT_BYTES + r->text.len);
+    }
+    return stderr_write(lines, len, busy_fd);
+}
+
+static enum log_sink_result datagram_write(enum log_target target, const struct log_record *record,
+                                           int *busy_fd)
 {
     char line[DATAGRAM_BYTES];
+    size_t len = log_sink_format(target, record, line, sizeof line);
 
+    return socket_write(target == LOG_TARGET_SYSLOG ? &syslog_sink : &journal_sink, line, len,
+                        busy_fd);
+}
+
+enum log_sink_result log_sink_write(enum log_target target, const struct log_record *records,
+                                    unsigned n, unsigned *done, int *busy_fd)
+{
     if (target == LOG_TARGET_AUTO)
         target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR;
-    /* Half a line went to stderr: the rest must go there too. */
+    /* A part of them went to stderr: the rest must go there too. */
     if (target != LOG_TARGET_STDERR && err.written == 0) {
-        size_t len = log_sink_format(target, record, line, sizeof line);
-        enum log_sink_result result = socket_write(
-            target == LOG_TARGET_SYSLOG ? &syslog_sink : &journal_sink, line, len, busy_fd);
+        enum log_sink_result result = datagram_write(target, records, busy_fd);
+        *done = 1;
         if (result != LOG_SINK_GONE)
             return result;
+        n = 1; /* the next may find its sink again */
     }
-    return stderr_write(line, log_sink_format(LOG_TARGET_STDERR, record, line, SINK_LINE_BYTES),
-                        busy_fd);
+    return stderr_write_some(records, n, done, busy_fd);
 }

@@ -23,12 +23,18 @@ enum log_sink_result {
     LOG_SINK_GONE, /* the line cannot be written at all */
 };
 
+/* Of one write to stderr: what a pipe takes as a whole or not at all (PIPE_BUF), so that the lines
+ * of others who write to it stand between ours. */
+#define LOG_SINK_BYTES 4096
+
 /*
- * Writes one record to TARGET; when that is missing, to stderr, and looks for it again every five
- * seconds. After LOG_SINK_BUSY the same record comes again (a stream may have taken half of it).
+ * Writes the first of N > 0 records to TARGET, or as many as one write takes; *DONE tells how many
+ * were written, or are lost. When TARGET is missing, to stderr, and looks for it again every five
+ * seconds. After LOG_SINK_BUSY the same records come again, others may follow them (a stream may
+ * have taken a part).
  */
-enum log_sink_result log_sink_write(enum log_target target, const struct log_record *record,
-                                    int *busy_fd);
+enum log_sink_result log_sink_write(enum log_target target, const struct log_record *records,
+                                    unsigned n, unsigned *done, int *busy_fd);
 
 /* Forgets half-written lines and closes what is open: the target changed, or the log stops. */
 void log_sink_close(void);

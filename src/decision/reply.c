@@ -5,8 +5,6 @@
  * always text, and it is printable ASCII. Long values are shortened, not the words around them,
  * since contact and reference are what helps the sender.
  */
-#include <stdio.h>
-
 #include "rcptguard/decision.h"
 
 enum variable { VAR_RECIPIENT, VAR_LIST, VAR_ENTRY, VAR_DATE, VAR_CONTACT, VAR_REF, VAR_COUNT };
@@ -151,14 +149,17 @@ static void add_shortened(struct text *t, struct view v, size_t room)
 void reply_build(struct view template, enum outcome outcome, const struct reply_words *words,
                  char action[ACTION_MAX])
 {
-    char class = outcome == OUTCOME_DEFER ? '4' : '5';
     size_t dsn = dsn_length(template);
     struct view status = dsn > 0 ? view_first(template, dsn) : view_of("5.7.1");
-    char body[REPLY_TEXT_MAX + 1];
-    struct text text = text_on(body, sizeof body);
+    struct text text = text_on(action, ACTION_MAX);
     struct view piece;
     int variable;
 
+    text_add(&text, outcome == OUTCOME_DEFER ? "450 4" : "550 5");
+    text_add_view(&text, view_from(status, 1));
+    text_add(&text, " ");
+    size_t front = text.len;
+    text.size = front + REPLY_TEXT_MAX + 1;
     template = view_trim(view_from(template, dsn));
     size_t room = room_for_each(template, words);
     while (next_piece(&template, &variable, &piece)) {
@@ -169,10 +170,8 @@ void reply_build(struct view template, enum outcome outcome, const struct reply_
         else
             add_ascii(&text, value_of(variable, words));
     }
-    if (view_trim(text_view(&text)).len == 0)
+    if (view_trim(view_from(text_view(&text), front)).len == 0)
         text_add(&text, "recipient is on a blocklist");
-    snprintf(action, ACTION_MAX, "%c50 %c%.*s %s", class, class, (int)status.len - 1,
-             status.ptr + 1, body);
 }
 
 static int check_piece(int variable, struct view text, struct view contact, size_t *len,

@@ -19,7 +19,8 @@ static const struct span {
 } spans[TOP_SPANS] = {[TOP_HOUR] = {300, 12}, [TOP_DAY] = {3600, BUCKETS}};
 
 struct counter {
-    int64_t at; /* number of the bucket that was counted into last */
+    int64_t at;     /* number of the bucket that was counted into last */
+    uint64_t total; /* of all buckets, when that was */
     uint32_t counts[BUCKETS];
 };
 
@@ -76,21 +77,26 @@ static void count(struct counter *c, const struct span *span, int64_t time)
     int64_t at = time / span->bucket_s;
 
     if (at - c->at >= span->buckets)
-        memset(c->counts, 0, sizeof c->counts);
+        memset(c, 0, sizeof *c);
     else
-        for (int64_t i = c->at + 1; i <= at; i++)
+        for (int64_t i = c->at + 1; i <= at; i++) {
+            c->total -= c->counts[i % span->buckets];
             c->counts[i % span->buckets] = 0;
+        }
     c->at = at;
+    c->total++;
     c->counts[at % span->buckets]++;
 }
 
 static uint64_t sum(const struct counter *c, const struct span *span, int64_t time)
 {
-    int64_t oldest = time / span->bucket_s - span->buckets + 1;
-    uint64_t total = 0;
+    int64_t now = time / span->bucket_s;
+    uint64_t total = c->total;
 
-    for (int64_t i = oldest; i <= c->at; i++)
-        total += c->counts[i % span->buckets];
+    if (now - c->at >= span->buckets)
+        return 0;
+    for (int64_t i = c->at + 1; i <= now; i++)
+        total -= c->counts[i % span->buckets];
     return total;
 }
 

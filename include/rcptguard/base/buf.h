@@ -42,8 +42,14 @@ struct text {
 
 /* DST has SIZE > 0 bytes and is borrowed as long as the text is used; it always ends in NUL. */
 struct text text_on(char *dst, size_t size);
-void text_add(struct text *t, const char *words);
 void text_add_view(struct text *t, struct view v);
+
+/* Here, so that the compiler counts the bytes of literals. */
+static inline void text_add(struct text *t, const char *words)
+{
+    text_add_view(t, view_of(words));
+}
+
 void text_addf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct view text_view(const struct text *t);
 

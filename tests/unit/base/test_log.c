@@ -325,6 +325,69 @@ static void test_full_pipe_blocks_nobody(void **state)
     assert_int_equal(log_dropped(), 0);
 }
 
+/* Messages keep their bounds, so that writes can be told apart. */
+static void test_lines_go_together(void **state)
+{
+    (void)state;
+    int ends[2], lines = 0, writes = 0;
+    char message[LOG_SINK_BYTES + 1];
+    ssize_t n;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(dup2(ends[1], 2), 2);
+    log_set_target(LOG_TARGET_STDERR);
+    for (int i = 0; i < 200; i++)
+        log_info(NULL, "line %06d %0*d", i, i % 50 == 49 ? LOG_LINE_BYTES : i, 0);
+    assert_int_equal(log_flush(), -1);
+    for (; (n = recv(ends[0], message, sizeof message - 1, MSG_DONTWAIT)) > 0; writes++) {
+        assert_true(n <= LOG_SINK_BYTES);
+        message[n] = '\0';
+        assert_int_equal(message[n - 1], '\n');
+        for (const char *at = message; (at = strstr(at, ": line ")) != NULL; at++)
+            assert_int_equal(atoi(at + 7), lines++);
+    }
+    assert_int_equal(lines, 200);
+    assert_true(writes <= 20);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* A stream may take a part of what is written, and of a line; other lines come meanwhile. */
+static void test_the_rest_of_a_line_follows(void **state)
+{
+    (void)state;
+    int ends[2], lines = 0, logged = 0, busy = 0, small = 1;
+    char all[70000];
+    struct text t = text_on(all, sizeof all);
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    assert_int_equal(dup2(ends[1], 2), 2);
+    log_set_target(LOG_TARGET_STDERR);
+    while (logged < 200) {
+        log_info(NULL, "line %06d %0*d.", logged, logged, 0);
+        if (++logged % 20 == 0 && log_flush() >= 0)
+            busy++;
+        if (logged % 40 == 0)
+            text_add(&t, take(ends[0]));
+    }
+    while (log_flush() >= 0)
+        text_add(&t, take(ends[0]));
+    text_add(&t, take(ends[0]));
+    assert_true(busy > 0);
+    assert_false(t.cut);
+    for (const char *at = all; *at != '\0'; lines++) {
+        char expected[512];
+        snprintf(expected, sizeof expected, "2026-01-01T13:00:00+01:00 test_log: line %06d %0*d.\n",
+                 lines, lines, 0);
+        assert_memory_equal(at, expected, strlen(expected));
+        at += strlen(expected);
+    }
+    assert_int_equal(lines, logged);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_full_socket_blocks_nobody(void **state)
 {
     (void)state;
@@ -412,6 +475,8 @@ int main(void)
         LOG_TEST(test_fields),
         LOG_TEST(test_missing_sink_is_stderr_until_it_is_there),
         LOG_TEST(test_full_pipe_blocks_nobody),
+        LOG_TEST(test_lines_go_together),
+        LOG_TEST(test_the_rest_of_a_line_follows),
         LOG_TEST(test_full_socket_blocks_nobody),
         LOG_TEST(test_lines_that_do_not_fit_are_counted_and_told),
         LOG_TEST(test_stop_does_not_wait_for_a_full_pipe),
