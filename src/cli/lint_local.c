@@ -5,34 +5,41 @@
 #include "rcptguard/base/file.h"
 
 static const struct {
-    const char *file, *over;
+    const char *file, *over, *covered, *public;
 } kind_words[] = {
-    [LOCAL_EXCLUSIONS] = {"an exclusion file", "its time is over: it frees nobody any more"},
-    [LOCAL_BLOCKS] = {"a file of local blocks", "its time is over: it blocks nobody any more"},
+    [LOCAL_EXCLUSIONS] = {"an exclusion file", "its time is over: it frees nobody any more",
+                          "frees every listed address of a protected domain: is that meant? A line "
+                          "of one address frees that one",
+                          "is a public suffix: it frees whoever has a domain under it: is that "
+                          "meant? A line of one address or domain frees that one"},
+    [LOCAL_BLOCKS] = {"a file of local blocks", "its time is over: it blocks nobody any more",
+                      "blocks a protected domain as a whole: is that meant?",
+                      "is a public suffix, under which anybody has domains: is that meant?"},
 };
 
-/* Allowed, since --force writes them; but nobody should learn of it from the help desk. */
-static const char *too_wide(const struct local_line *line, const struct protect *protect,
-                            const struct suffixes *suffixes)
+/* Allowed, since blocks like that are written by --force and a help desk may have to free many at
+ * once; but nobody should learn of it from the help desk, or from the list that blocks us. */
+static const char *too_wide(const struct local_line *line, enum local_kind kind,
+                            const struct protect *protect, const struct suffixes *suffixes)
 {
-    if (line->kind == ENTRY_ADDRESS)
+    if (line->subject != LOCAL_RECIPIENT || line->kind == ENTRY_ADDRESS)
         return NULL;
-    if (protect != NULL && protect_covers(protect, line->kind, line->key))
-        return "blocks a protected domain as a whole: is that meant?";
     if (suffixes != NULL && suffixes_is_public(suffixes, line->key))
-        return "is a public suffix, under which anybody has domains: is that meant?";
+        return kind_words[kind].public;
+    if (protect != NULL && protect_covers(protect, line->kind, line->key))
+        return kind_words[kind].covered;
     return NULL;
 }
 
-static void tell_wide(struct lint *l, const struct local_table *blocks)
+static void tell_wide(struct lint *l, enum local_kind kind, const struct local_table *table)
 {
     struct error why;
     struct protect *protect = protect_load(l->config->protect_file, &why);
     struct suffixes *suffixes = suffixes_new();
 
-    for (size_t i = 0; i < local_table_count(blocks); i++) {
-        const struct local_line *line = local_table_at(blocks, i);
-        const char *words = too_wide(line, protect, suffixes);
+    for (size_t i = 0; i < local_table_count(table); i++) {
+        const struct local_line *line = local_table_at(table, i);
+        const char *words = too_wide(line, kind, protect, suffixes);
         if (words != NULL)
             lint_tell(l, line->line, line->what, words, true);
     }
@@ -90,8 +97,7 @@ static int check_local(struct lint *l, enum local_kind kind, struct view text)
     if (table == NULL)
         return cli_trouble("no memory");
     tell_lines(l, kind, table);
-    if (kind == LOCAL_BLOCKS)
-        tell_wide(l, table);
+    tell_wide(l, kind, table);
     const struct feed_format_info *like =
         local_table_left_out(table) > local_table_count(table) ? feed_looks_like(text) : NULL;
     if (l->list == NULL)

@@ -220,6 +220,16 @@ def test_blocks(directory):
     assert lint_text(directory, text, "--blocks", "--format", "aper")[0] == 2
 
 
+def test_exclusions_that_free_many(directory):
+    """Good lines, and mostly not what was meant: a criminal's mailbox is at one of those."""
+    text = "jane@gmail.com\ngmail.com\n.uk list=main\nlogin:com\nsender:a@gmail.com\nexample.org\n"
+    code, said = lint_text(directory, text)
+    assert code == 0, said
+    assert "f:2: warning: gmail.com: frees every listed address of a protected domain" in said
+    assert "f:3: warning: .uk: is a public suffix: it frees whoever has a domain under it" in said
+    assert said.count("warning") == 2, said
+
+
 def test_json(directory):
     (directory / "list").write_text("# Entries: 9\n" + ENTRIES + "gmail.com\ncom\na b\n")
     (directory / "lines").write_text("jane@example.org\nno good\n")
