@@ -341,7 +341,7 @@ def test_admin_clients_cannot_hurt_policy(server):
             begin = time.monotonic()
             assert client.ask(LISTED).startswith("550 ")
             worst = max(worst, time.monotonic() - begin)
-    assert worst < 0.5
+    assert worst < 1.5
     for s in clients:
         s.close()
     wait_until("the admin socket answers again", lambda: api_answers(server), 20)

@@ -336,10 +336,10 @@ def test_refusal_is_logged_with_its_evidence(daemon, dbl):
 def test_verdict_does_not_wait_past_the_deadline(daemon, dbl):
     daemon.config["policy"]["deadline"] = "300ms"
     daemon.start_zones()
-    dbl.says("bad.example.org", "127.0.0.2", delay=0.8)
+    dbl.says("bad.example.org", "127.0.0.2", delay=2)
     begin = time.monotonic()
     assert daemon.ask(BAD) == "DUNNO"
-    assert 0.29 <= time.monotonic() - begin < 0.8
+    assert 0.29 <= time.monotonic() - begin < 1.8
     # The answer that came late is remembered.
     daemon.wait_blocked(BAD)
     assert dbl.asked("bad.example.org") == 1
@@ -349,10 +349,10 @@ def test_verdict_does_not_wait_past_the_deadline(daemon, dbl):
 def test_verdict_does_not_wait_past_the_timeout_of_a_zone(daemon, dbl):
     daemon.config["dnsbl dbl"]["timeout"] = "300ms"
     daemon.start_zones()
-    dbl.says("bad.example.org", "127.0.0.2", delay=0.8)
+    dbl.says("bad.example.org", "127.0.0.2", delay=2)
     begin = time.monotonic()
     assert daemon.ask(BAD) == "DUNNO"
-    assert 0.29 <= time.monotonic() - begin < 0.8
+    assert 0.29 <= time.monotonic() - begin < 1.8
     daemon.wait_blocked(BAD)
     assert dbl.asked("bad.example.org") == 1
 

@@ -267,7 +267,7 @@ def test_resolver_that_rewrites_nxdomain(daemon, address):
 
 @pytest.mark.parametrize("death", ["drop", "closed port", "servfail"])
 def test_dead_zone_costs_five_recipients_their_wait(daemon, dns, dbl, death):
-    daemon.config["dnsbl dbl"]["timeout"] = "200ms"
+    daemon.config["dnsbl dbl"]["timeout"] = "500ms"
     daemon.start_zones()
     assert daemon.ask(GOOD) == "DUNNO"
     if death == "closed port":
@@ -280,8 +280,8 @@ def test_dead_zone_costs_five_recipients_their_wait(daemon, dns, dbl, death):
             begin = time.monotonic()
             assert client.ask(recipient) == "DUNNO"
             took.append(time.monotonic() - begin)
-    slow = [t for t in took if t > 0.15]
-    assert len(slow) <= 5 and max(took) < 2, took
+    slow = [t for t in took if t > 0.45]
+    assert len(slow) <= 5 and max(took) < 4, took
     status = daemon.wait_feed("dbl", state="off")
     assert status["why"] and status["errors"] >= 5
     # Nothing but its probes is sent from now on.

@@ -212,7 +212,7 @@ def test_hanging(three, redis):
         begin = time.monotonic()
         refuse(three[0], LISTED[i % 50])
         slowest = max(slowest, time.monotonic() - begin)
-    assert slowest < 0.5
+    assert slowest < 1.5
     wait_told(three[0], 20)
     assert redis.call("XLEN", STREAM) == "300"
 

@@ -608,7 +608,7 @@ def test_redis_hangs(fleet, redis, publisher):
         asked = time.monotonic()
         assert fleet[1].blocks("u199@example.org")
         slowest = max(slowest, time.monotonic() - asked)
-    assert slowest < 0.5
+    assert slowest < 1.5
     wait_until(
         "it is shared again",
         lambda: fleet[0].refresh("main")[0] == 200 and fleet[1].blocks("u200@example.org"),

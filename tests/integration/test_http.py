@@ -241,7 +241,7 @@ def test_queries_flow_during_a_hung_fetch(served, web):
             begin = time.monotonic()
             assert blocked(client.ask(OLD[1]))
             worst = max(worst, time.monotonic() - begin)
-    assert worst < 0.5
+    assert worst < 1.5
 
 
 # A private view of the certificate store, for one process: curl has no other way here.

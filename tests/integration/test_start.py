@@ -268,7 +268,7 @@ def test_a_log_reader_that_stops_reading(daemon):
                 begin = time.monotonic()
                 assert client.ask(LISTED, instance=f"pipe.{i}").startswith("550 ")
                 worst = max(worst, time.monotonic() - begin)
-        assert worst < 0.5
+        assert worst < 1.5
         assert daemon.stop() == 0
     finally:
         os.close(reader)

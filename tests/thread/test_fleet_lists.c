@@ -882,7 +882,7 @@ static void test_a_redis_that_hangs(void **state)
     began = clock_mono_ms();
     for (int i = 0; i < 100; i++)
         assert_int_equal(ask(h, b), FEEDS_SHARE_NOTHING);
-    assert_true(clock_mono_ms() - began < 500);
+    assert_true(clock_mono_ms() - began < 1500);
     assert_true(counts_of(b).away);
     assert_int_equal(h->warnings, 1);
     int64_t end = clock_mono_ms() + DEADLINE_MS;
