@@ -103,14 +103,19 @@ static bool is_invisible(unsigned point)
            (point >= 0x2060 && point <= 0x2064) || point == 0xfeff;
 }
 
-/* The code point of two or three bytes of UTF-8 that V begins with; 0: another one. */
+static bool goes_on(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* The code point of two or three bytes of UTF-8 that V begins with; 0: another one, or no UTF-8. */
 static unsigned first_point(struct view v)
 {
     const unsigned char *p = (const unsigned char *)v.ptr;
 
-    if (v.len >= 2 && (p[0] & 0xe0) == 0xc0)
+    if (v.len >= 2 && (p[0] & 0xe0) == 0xc0 && goes_on(p[1]))
         return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
-    if (v.len >= 3 && (p[0] & 0xf0) == 0xe0)
+    if (v.len >= 3 && (p[0] & 0xf0) == 0xe0 && goes_on(p[1]) && goes_on(p[2]))
         return (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
     return 0;
 }

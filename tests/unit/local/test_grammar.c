@@ -232,6 +232,9 @@ static void test_what(void **state)
         {LOCAL_EXCLUSIONS, "x\xe2\x80\x8cy@example.org", "x\xe2\x80\x8cy@example.org", 0,
          ENTRY_ADDRESS},
         {LOCAL_EXCLUSIONS, "\xc3\xa0x@example.org", "\xc3\xa0x@example.org", 0, ENTRY_ADDRESS},
+        /* No UTF-8, but what looks like its beginning: Latin-1. */
+        {LOCAL_EXCLUSIONS, "\302mx@example.org", "\302mx@example.org", 0, ENTRY_ADDRESS},
+        {LOCAL_EXCLUSIONS, "\xe2\x80zx@example.org", "\xe2\x80zx@example.org", 0, ENTRY_ADDRESS},
         {LOCAL_EXCLUSIONS, "sender:.example.org", "example.org", LOCAL_SENDER, ENTRY_TREE},
         {LOCAL_EXCLUSIONS, "#x@example.org", "#x@example.org", LOCAL_RECIPIENT, ENTRY_ADDRESS},
         {LOCAL_EXCLUSIONS, "sender:<>", "", LOCAL_SENDER, ENTRY_ADDRESS},
