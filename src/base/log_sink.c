@@ -282,6 +282,18 @@ static enum log_sink_result stderr_write(const char *line, size_t len, int *busy
     return LOG_SINK_DONE;
 }
 
+/* Of lines that were written in part: how many are whole. The rest belongs to the next. */
+static unsigned whole_lines(const char *lines)
+{
+    const char *at = lines, *end = lines + err.written, *next;
+    unsigned n = 0;
+
+    for (; (next = memchr(at, '\n', (size_t)(end - at))) != NULL; n++)
+        at = next + 1;
+    err.written = (size_t)(end - at);
+    return n;
+}
+
 /* All that fit, one at least. */
 static enum log_sink_result stderr_write_some(const struct log_record *records, unsigned n,
                                               unsigned *done, int *busy_fd)
@@ -295,7 +307,11 @@ static enum log_sink_result stderr_write_some(const struct log_record *records, 
             break;
         len += log_sink_format(LOG_TARGET_STDERR, r, lines + len, FRONT_BYTES + r->text.len);
     }
-    return stderr_write(lines, len, busy_fd);
+    enum log_sink_result result = stderr_write(lines, len, busy_fd);
+    if (result != LOG_SINK_BUSY)
+        return result;
+    *done = whole_lines(lines);
+    return *done > 0 ? LOG_SINK_DONE : LOG_SINK_BUSY;
 }
 
 static enum log_sink_result datagram_write(enum log_target target, const struct log_record *record,

@@ -31,7 +31,7 @@ enum log_sink_result {
  * Writes the first of N > 0 records to TARGET, or as many as one write takes; *DONE tells how many
  * were written, or are lost. When TARGET is missing, to stderr, and looks for it again every five
  * seconds. After LOG_SINK_BUSY the same records come again, others may follow them (a stream may
- * have taken a part).
+ * have taken a part of the first).
  */
 enum log_sink_result log_sink_write(enum log_target target, const struct log_record *records,
                                     unsigned n, unsigned *done, int *busy_fd);

@@ -352,20 +352,32 @@ static void test_lines_go_together(void **state)
     close(ends[1]);
 }
 
+/* The smallest buffer there is, with some line ends in it: of what is written next the kernel takes
+ * one piece, some 2 KB, and not a second one. */
+static void stderr_to_stream(int ends[2])
+{
+    char filler[2000];
+    const int small = 1;
+
+    memset(filler, '\n', sizeof filler);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    assert_int_equal(send(ends[1], filler, sizeof filler, 0), sizeof filler);
+    assert_int_equal(dup2(ends[1], 2), 2);
+}
+
 /* A stream may take a part of what is written, and of a line; other lines come meanwhile. */
 static void test_the_rest_of_a_line_follows(void **state)
 {
     (void)state;
-    int ends[2], lines = 0, logged = 0, busy = 0, small = 1;
+    int ends[2], lines = 0, logged = 0, busy = 0;
     char all[70000];
     struct text t = text_on(all, sizeof all);
 
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
-    assert_int_equal(dup2(ends[1], 2), 2);
+    stderr_to_stream(ends);
     log_set_target(LOG_TARGET_STDERR);
     while (logged < 200) {
-        log_info(NULL, "line %06d %0*d.", logged, logged, 0);
+        log_info(NULL, "line %06d %0*d.", logged, 100 + logged, 0);
         if (++logged % 20 == 0 && log_flush() >= 0)
             busy++;
         if (logged % 40 == 0)
@@ -376,14 +388,49 @@ static void test_the_rest_of_a_line_follows(void **state)
     text_add(&t, take(ends[0]));
     assert_true(busy > 0);
     assert_false(t.cut);
-    for (const char *at = all; *at != '\0'; lines++) {
+    for (const char *at = all + strspn(all, "\n"); *at != '\0'; lines++) {
         char expected[512];
         snprintf(expected, sizeof expected, "2026-01-01T13:00:00+01:00 test_log: line %06d %0*d.\n",
-                 lines, lines, 0);
+                 lines, 100 + lines, 0);
         assert_memory_equal(at, expected, strlen(expected));
         at += strlen(expected);
     }
     assert_int_equal(lines, logged);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* The one that went to stderr in part goes to the new one as a whole. */
+static void test_a_new_target_gets_what_was_not_written(void **state)
+{
+    (void)state;
+    int ends[2], logger = listen_at(syslog_path), lines = 0;
+    char message[256];
+
+    stderr_to_stream(ends);
+    log_set_target(LOG_TARGET_STDERR);
+    for (int i = 0; i < 100; i++)
+        log_info(NULL, "line %06d %0100d", i, 0);
+    assert_true(log_flush() >= 0);
+    log_set_target(LOG_TARGET_SYSLOG);
+    const char *seen = take(ends[0]), *end = strrchr(seen, '\n');
+    assert_non_null(end);
+    assert_true(end[1] != '\0'); /* the beginning of one */
+    for (const char *at = seen; (at = strstr(at, ": line ")) != NULL && at < end; at++)
+        assert_int_equal(atoi(at + 7), lines++);
+    assert_in_range(lines, 5, 90);
+    do {
+        log_flush();
+        ssize_t n = recv(logger, message, sizeof message - 1, 0);
+        assert_true(n > 0);
+        message[n] = '\0';
+        const char *at = strstr(message, ": line ");
+        assert_non_null(at);
+        assert_int_equal(atoi(at + 7), lines++);
+    } while (lines < 100);
+    assert_false(readable(logger));
+    close(logger);
+    unlink(syslog_path);
     close(ends[0]);
     close(ends[1]);
 }
@@ -477,6 +524,7 @@ int main(void)
         LOG_TEST(test_full_pipe_blocks_nobody),
         LOG_TEST(test_lines_go_together),
         LOG_TEST(test_the_rest_of_a_line_follows),
+        LOG_TEST(test_a_new_target_gets_what_was_not_written),
         LOG_TEST(test_full_socket_blocks_nobody),
         LOG_TEST(test_lines_that_do_not_fit_are_counted_and_told),
         LOG_TEST(test_stop_does_not_wait_for_a_full_pipe),
