@@ -25,6 +25,8 @@
     (IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM |              \
      IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
+#define LOOKS 3 /* one after the other, while something happens in between */
+
 struct watch_dir {
     int wd;                  /* -1: none */
     char name[NAME_MAX + 1]; /* of the file or link in it; "": a directory above is watched */
@@ -298,6 +300,12 @@ static void take_events(struct watcher *w)
     }
 }
 
+static void take_events_of_all(struct watcher *w)
+{
+    if (w->fd >= 0)
+        take_events(w);
+}
+
 struct watch *watch_add(struct watcher *w, const char *path, watch_changed *changed, void *arg)
 {
     struct watch *x = calloc(1, sizeof *x);
@@ -315,8 +323,7 @@ struct watch *watch_add(struct watcher *w, const char *path, watch_changed *chan
     /* Before the first stat, so that nothing falls between. */
     watch_dirs(x);
     /* What happened before is for the others only: a directory may be watched already. */
-    if (w->fd >= 0)
-        take_events(w);
+    take_events_of_all(w);
     struct watch_facts facts = facts_of(path);
     watch_state_start(&x->state, &facts);
     x->next = w->first;
@@ -330,16 +337,32 @@ void watch_again(struct watch *x)
         watch_state_again(&x->state);
 }
 
+/* With all events that led there: a writer who came behind a close may have emptied the file, and
+ * then that close says nothing of it. */
+static struct watch_facts facts_and_events(struct watch *x)
+{
+    struct watch_facts facts;
+
+    for (int i = 0; i < LOOKS; i++) {
+        x->look_now = false;
+        facts = facts_of(x->path);
+        take_events_of_all(x->owner);
+        if (!x->look_now)
+            break;
+    }
+    return facts;
+}
+
 static bool look(struct watch *x, int64_t mono_ms)
 {
     uint64_t dev = x->state.seen.dev, ino = x->state.seen.ino;
+
+    watch_dirs(x);
+    struct watch_facts facts = facts_and_events(x);
     unsigned events = x->events;
     bool moved = x->moved;
-
     x->events = 0;
     x->moved = x->look_now = false;
-    watch_dirs(x);
-    struct watch_facts facts = facts_of(x->path);
     /* A directory on the way was switched by a rename, to a file that was there before (that is
      * how Kubernetes replaces a ConfigMap): nothing will be closed. */
     if (moved && events == 0 && facts.exists && (facts.ino != ino || facts.dev != dev))
@@ -347,10 +370,16 @@ static bool look(struct watch *x, int64_t mono_ms)
     return watch_state_look(&x->state, &facts, events, mono_ms, &x->look_at);
 }
 
+bool watch_is_touched(struct watch *x)
+{
+    take_events_of_all(x->owner);
+    struct watch_facts facts = facts_of(x->path);
+    return (x->events & WATCH_MODIFIED) != 0 || !watch_facts_same(&x->state.seen, &facts);
+}
+
 void watcher_run(struct watcher *w, int64_t mono_ms)
 {
-    if (w->fd >= 0)
-        take_events(w);
+    take_events_of_all(w);
     w->running = true;
     for (struct watch *x = w->first; x != NULL; x = x->next)
         if (!x->removed && (x->look_now || mono_ms >= x->look_at) && look(x, mono_ms))

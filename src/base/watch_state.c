@@ -1,8 +1,8 @@
 /*
  * The judgement behind base/watch.h. A half-written exclusion file that is read too early takes
  * exclusions out of force and blocks mail; one that is read late costs a second. So whatever shrank
- * waits for its writer, and a file that was deleted is remembered with its size until the next one
- * is whole.
+ * waits for its writer, and a moment longer for the next one; a file that was deleted is remembered
+ * with its size until the next one is whole.
  */
 #include "watch_state.h"
 
@@ -24,7 +24,7 @@ unsigned watch_events_add(unsigned events, enum watch_event event)
     return events | event;
 }
 
-static bool same_content(const struct watch_facts *a, const struct watch_facts *b)
+bool watch_facts_same(const struct watch_facts *a, const struct watch_facts *b)
 {
     return a->exists == b->exists && a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
            a->mtime_ns == b->mtime_ns;
@@ -43,6 +43,20 @@ static void note_change(struct watch_state *s, int64_t now_ms)
     s->last_change = now_ms;
 }
 
+/*
+ * A file that is opened to be written anew is empty a millisecond before inotify tells of it. Seen
+ * behind another writer's close it looks like a file that was saved empty.
+ */
+static void note_close(struct watch_state *s, unsigned events, bool content, int64_t now_ms)
+{
+    if ((events & WATCH_CLOSED) != 0) {
+        s->closed = true;
+        s->last_change = now_ms;
+    } else if (content) {
+        s->closed = false;
+    }
+}
+
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -58,6 +72,8 @@ static int64_t due(const struct watch_state *s)
         return quiet;
     if (!s->content)
         return s->since;
+    if (s->closed)
+        return s->seen.size < s->whole_size ? s->last_change + WATCH_SETTLE_MS : s->since;
     return s->shrunk ? undone : sooner(quiet, undone);
 }
 
@@ -65,11 +81,12 @@ bool watch_state_look(struct watch_state *s, const struct watch_facts *facts, un
                       int64_t now_ms, int64_t *look_at)
 {
     bool content =
-        (events & (WATCH_MODIFIED | WATCH_REPLACED)) != 0 || !same_content(&s->seen, facts);
+        (events & (WATCH_MODIFIED | WATCH_REPLACED)) != 0 || !watch_facts_same(&s->seen, facts);
 
     if (content || !same_rights(&s->seen, facts))
         note_change(s, now_ms);
     s->content = s->content || content;
+    note_close(s, events, content, now_ms);
     s->seen = *facts;
     if (s->pending && facts->exists && facts->size < s->whole_size)
         s->shrunk = true;
@@ -79,13 +96,13 @@ bool watch_state_look(struct watch_state *s, const struct watch_facts *facts, un
     *look_at = now_ms + WATCH_LOOK_MS;
     if (!s->pending)
         return again;
-    bool whole = facts->exists && (events & (WATCH_CLOSED | WATCH_REPLACED)) != 0;
+    bool whole = facts->exists && (events & WATCH_REPLACED) != 0;
     if (!whole && now_ms < due(s)) {
         *look_at = sooner(*look_at, due(s));
         return false;
     }
     if (facts->exists)
         s->whole_size = facts->size;
-    s->pending = s->content = s->shrunk = false;
+    s->pending = s->content = s->shrunk = s->closed = false;
     return true;
 }

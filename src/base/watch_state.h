@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WATCH_LOOK_MS   2000  /* how often to look where inotify is silent */
-#define WATCH_QUIET_MS  500   /* no change for so long: a file that only grew counts */
+#define WATCH_LOOK_MS  2000 /* how often to look where inotify is silent */
+#define WATCH_QUIET_MS 500  /* no change for so long: a file that only grew counts */
+#define WATCH_SETTLE_MS                                                                            \
+    50 /* a file that is closed and shrank: is it not that the next writer has begun? */
 #define WATCH_UNDONE_MS 30000 /* a writer that does not close in this time is not waited for */
 
 /* What stat said. All zero but `error` when there is no file. */
@@ -29,13 +31,17 @@ enum watch_event {
     WATCH_REPLACED = 4, /* a whole file took its place, by rename or by a new link */
 };
 
+/* The same file with the same content, as far as stat knows. */
+bool watch_facts_same(const struct watch_facts *a, const struct watch_facts *b);
+
 struct watch_state {
     struct watch_facts seen; /* at the last look */
     int64_t whole_size; /* when last told: a file below it shrank, even if it was gone between */
     bool pending;       /* seen differs from what was told */
     bool content;       /* not only in mode or owner */
     bool shrunk;
-    bool again; /* told at the next look, unless something is pending */
+    bool closed; /* by who changed it, and nothing was seen since */
+    bool again;  /* told at the next look, unless something is pending */
     int64_t since, last_change;
 };
 

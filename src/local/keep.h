@@ -23,6 +23,7 @@ struct local {
     bool good_unsaved;
     atomic_bool unkept; /* and it was tried in vain; the loop asks */
     bool never;         /* nothing was ever in force, not at an earlier start either */
+    int64_t torn_since; /* monotonic ms: since then others write whenever it is read; 0: no */
     bool unread;        /* by an accident of this machine: at the next look, too */
     bool owed;          /* what is in force here could not be handed over: at the next look */
     struct recent recent;

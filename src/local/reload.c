@@ -119,6 +119,23 @@ static bool is_not_begun(const struct local *l, const struct error *why)
     return l->settings->kind == LOCAL_BLOCKS && l->never && why->code == ERR_ABSENT;
 }
 
+#define WRITERS_MS 30000 /* as long as one that does not close is waited for (base/watch.h) */
+
+/* Somebody wrote to it while it was read: what came may be half of it, and frees or blocks too few.
+ * The watcher tells when that is whole. */
+static bool is_torn(struct local *l)
+{
+    int64_t now = clock_mono_ms();
+
+    if (l->watch == NULL || !watch_is_touched(l->watch)) {
+        l->torn_since = 0;
+        return false;
+    }
+    if (l->torn_since == 0)
+        l->torn_since = now;
+    return now - l->torn_since < WRITERS_MS;
+}
+
 /*
  * Reads the file. A table to hand over, or NULL when nothing changed (or there is no memory: what
  * is in force stays). ALWAYS: hand over in any case.
@@ -131,7 +148,10 @@ static struct local_table *read_now(struct local *l, bool always)
     int rc = file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, &text, &why);
 
     l->unread = rc == ERR_IO || rc == ERR_NOMEM;
-    if (rc < 0) {
+    if (is_torn(l)) {
+        if (always)
+            table = parse_again(l);
+    } else if (rc < 0) {
         if ((!is_not_begun(l, &why) && local_note_missing(l, &why)) || always)
             table = parse_again(l);
     } else if (always || l->state.missing || !same(&text, &l->good)) {

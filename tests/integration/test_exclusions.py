@@ -431,6 +431,23 @@ def test_many_saves(server):
         give_to_drop_user(server.exclusions)
 
 
+def test_a_writer_behind_a_writer(server):
+    """The second opens, and so empties, what the first has just closed: that close says nothing of what is there now."""
+    text = f"{LISTED}\n"
+    write_by_rename(server.exclusions, text)
+    wait_until("it is free", lambda: not server.blocks(LISTED))
+    with server.client() as client:
+        for i in range(40):
+            server.exclusions.write_text(f"# {i}\n{text}")
+            with open(server.exclusions, "w", encoding="ascii") as second:
+                end = time.monotonic() + 0.05
+                while time.monotonic() < end:
+                    assert not blocked(client.ask(LISTED)), i
+                second.write(text)
+    write_by_rename(server.exclusions, "# none\n")
+    wait_until("it is blocked again", lambda: server.blocks(LISTED))
+
+
 def test_huge_file(server):
     """100,000 lines: answers come while they are parsed, and then they count."""
     text = "".join(f"user{i}@example.net ticket=INC{i}\n" for i in range(100000))

@@ -2,8 +2,9 @@
  * Tells when a file was saved, however the editor saves it: in place, by rename, truncated and
  * written, deleted and made again, behind a symlink, on a file system where inotify is silent.
  *
- * A change made in place counts when the writer closes the file. Without a close, a file that only
- * grew counts 500 ms after the last change, one that shrank waits for the close, 30 s at most.
+ * A change made in place counts when the writer closes the file; 50 ms later where it is smaller
+ * than before, lest the next writer has just emptied it. Without a close, a file that only grew
+ * counts 500 ms after the last change, one that shrank waits for the close, 30 s at most.
  * Directories are watched (an editor's rename replaces the file), a symlink's target too; a look
  * every 2 s (stat) finds what inotify did not tell.
  *
@@ -12,6 +13,7 @@
 #ifndef RCPTGUARD_BASE_WATCH_H
 #define RCPTGUARD_BASE_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rcptguard/base/error.h"
@@ -36,6 +38,9 @@ struct watch *watch_add(struct watcher *w, const char *path, watch_changed *chan
  * told again at the next look, in 2 s, though nothing has changed. Also from inside CHANGED; NULL
  * is fine. */
 void watch_again(struct watch *x);
+/* Was it written to since the owner was told? Then what was read meanwhile may be half of it, and
+ * the owner is told again, as of every change. For inside CHANGED, behind the reading. */
+bool watch_is_touched(struct watch *x);
 void watch_remove(struct watch *x); /* also from inside CHANGED; NULL is fine */
 
 int watcher_fd(const struct watcher *w); /* -1: looks only */
