@@ -10,6 +10,7 @@
 #include "rcptguard/base/log.h"
 
 #define SECONDS_A_DAY 86400
+#define UNREAD_S      10 /* until a copy that could not be read is tried again */
 
 /* What one feed gives. */
 struct part {
@@ -40,20 +41,44 @@ int build_find(const struct blocklist *bl, const char *name,
     return -1;
 }
 
-bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blocklist *current)
+static bool is_put_off(const struct feed *f, int64_t now)
+{
+    return f->unread_until != 0 && now < f->unread_until;
+}
+
+bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blocklist *current,
+                  int64_t now)
 {
     unsigned char copy[SHA256_BYTES];
     size_t wanted = 0;
 
     for (size_t i = 0; i < n_feeds; i++) {
+        int old = build_find(current, feeds[i]->config->name, feeds[i]->shape);
+        if (is_put_off(feeds[i], now)) {
+            wanted += old >= 0;
+            continue;
+        }
         if (!feed_copy(feeds[i], copy))
             continue;
-        int old = build_find(current, feeds[i]->config->name, feeds[i]->shape);
         if (old < 0 || memcmp(blocklist_list(current, (size_t)old)->copy, copy, sizeof copy) != 0)
             return true;
         wanted++;
     }
     return current != NULL && wanted != blocklist_lists(current);
+}
+
+/* Its own copy is there, and cannot be read now. What the index has of this feed stays; the others
+ * are built. */
+static void put_off(struct part *p, const struct blocklist *current, const struct error *why)
+{
+    struct feed *f = p->feed;
+
+    if (f->unread_until == 0)
+        feed_warn(f, "the stored copy cannot be read now; it stays, and is tried again and again",
+                  why);
+    f->unread_until = clock_now() + UNREAD_S;
+    if (p->old >= 0)
+        memcpy(p->copy, blocklist_list(current, (size_t)p->old)->copy, SHA256_BYTES);
 }
 
 /* Its own copy is not there any more: what is in force stays, and the next fetch brings another. */
@@ -112,6 +137,7 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
     if (f->fresh != NULL) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
         note_parsed(f, &counts);
+        f->unread_until = 0;
         p->fresh = true;
         return 0;
     }
@@ -120,7 +146,10 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
             *why = lost;
         return error_prefix(why, "%s", f->config->name);
     }
-    lose_copy(p, b->current, &lost);
+    if (feed_is_lost(&lost))
+        lose_copy(p, b->current, &lost);
+    else
+        put_off(p, b->current, &lost);
     return 0;
 }
 
@@ -192,7 +221,8 @@ static struct part *largest_copy(struct build *b)
 
     for (size_t i = 0; i < b->n_parts; i++) {
         struct part *p = &b->parts[i];
-        if (p->feed == NULL || p->feed->fresh == NULL)
+        /* Not what was parsed once and is not accepted any more. */
+        if (p->feed == NULL || !p->fresh || p->feed->fresh == NULL)
             continue;
         if (largest == NULL ||
             blocklist_keys(p->feed->fresh) > blocklist_keys(largest->feed->fresh))

@@ -9,8 +9,21 @@
 #include "progress.h"
 #include "rcptguard/base/breath.h"
 #include "rcptguard/base/escape.h"
+#include "rcptguard/base/hash.h"
 #include "rcptguard/base/log.h"
 #include "shared_list.h"
+
+/* Both digests as one. It needs no memory: "there is none" would take the list out of force. */
+static void add_cleared(unsigned char copy[SHA256_BYTES], const struct store_copy *cleared)
+{
+    unsigned char both[2 * SHA256_BYTES];
+
+    memcpy(both, copy, SHA256_BYTES);
+    memcpy(both + SHA256_BYTES, cleared->content, SHA256_BYTES);
+    const struct checksum sum = checksum_of(both, sizeof both);
+    memset(copy, 0, SHA256_BYTES);
+    memcpy(copy, &sum, sizeof sum);
+}
 
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
 {
@@ -24,14 +37,8 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
     if (!list->known || (feed_has_cleared(f) && !cleared->known))
         return false;
     memcpy(copy, list->content, SHA256_BYTES);
-    if (!feed_has_cleared(f))
-        return true;
-    struct digest *d = digest_new();
-    if (d == NULL)
-        return false;
-    digest_add(d, list->content, SHA256_BYTES);
-    digest_add(d, cleared->content, SHA256_BYTES);
-    digest_end(d, copy);
+    if (feed_has_cleared(f))
+        add_cleared(copy, cleared);
     return true;
 }
 
@@ -45,6 +52,16 @@ bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to)
 {
     const struct store_copy *copy = &f->meta.sources[STORE_LIST].accepted;
 
+    if (f->unread_until != 0) {
+        text_addf(to, "the stored copy cannot be read, see the log: %s of it is in force",
+                  active == 0 ? "nothing" : "what came before");
+        return true;
+    }
+    if (!copy->known && copy->accepted_at != 0 && !f->adopted) {
+        text_add(to,
+                 "the stored copy is lost: nothing of it is in force until it is fetched again");
+        return true;
+    }
     if (!copy->known || !copy->unfit)
         return false;
     if (active == 0)
@@ -82,6 +99,11 @@ void feed_drop_result(struct feed_source *s)
     body_free(s->result.body);
     s->result.body = NULL;
     s->arrived = false;
+}
+
+bool feed_is_lost(const struct error *why)
+{
+    return why->code != ERR_NOMEM && why->code != ERR_IO && why->code != ERR_TIMEOUT;
 }
 
 void feed_warn(const struct feed *f, const char *words, const struct error *why)

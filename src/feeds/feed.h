@@ -84,6 +84,10 @@ struct feed {
     struct blocklist *fresh;
     unsigned char fresh_copy[SHA256_BYTES];
 
+    /* Its file could not be opened or read for another reason than that it is gone, and until then
+     * it is not tried again; 0: it could. What the index has of this feed stays. */
+    int64_t unread_until;
+
     /* What is in force is known by the saved index only: meta or body were lost. */
     bool adopted;
     unsigned char adopted_copy[SHA256_BYTES];
@@ -157,6 +161,9 @@ void feed_forget_held(struct feed *f, unsigned source);
 void feed_remember(struct store_source *stored);
 
 /* Logs "WORDS: WHY", escaped. */
+/* Is a stored copy gone for good? A disk, a right, a descriptor that is missing for a moment must
+ * not cost it. */
+bool feed_is_lost(const struct error *why);
 void feed_warn(const struct feed *f, const char *words, const struct error *why);
 
 /* What the parser of a feed so configured reads. */

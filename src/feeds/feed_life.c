@@ -85,6 +85,7 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
         blocklist_free(f->fresh);
         f->fresh = NULL;
         f->adopted = false;
+        f->unread_until = 0;
         /* Somebody who has mended the settings of a refused list is waiting for it. */
         f->due |=
             known && (f->meta.state == FEED_REFUSED || !f->meta.sources[STORE_LIST].accepted.known);
@@ -114,6 +115,7 @@ void feed_clock_set(struct feed *f, int64_t by_s)
             shift(&f->sources[i].urls[k].not_before, by_s);
     }
     shift(&f->save_again_at, by_s);
+    shift(&f->unread_until, by_s);
     shift(&f->saved_at, by_s);
     shift(&f->logged_at, by_s);
     /* Forward: whatever is due then is looked at once, as after a suspend. */
@@ -161,8 +163,8 @@ struct feed *feed_new(const struct feeds_config *config, const struct feed_confi
         feed_warn(f, "the stored state is left out, the feed begins anew", &lost);
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         feed_remember(&f->meta.sources[i]);
-    /* A disk that fails for a moment must not cost the copies that the state names. */
-    if (rc != ERR_IO)
+    /* A disk or memory that fails for a moment must not cost the copies that the state names. */
+    if (rc == 0 || rc == ERR_ABSENT || rc == ERR_DAMAGED)
         store_tidy(f->store, &f->meta);
     feed_configure(f, config, fc, watcher);
     f->due |= is_due_at_start(f);

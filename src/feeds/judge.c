@@ -22,7 +22,8 @@ static void judge_held_source(const struct feed_house *house, struct feed *f, un
     struct body *body = feed_open(f, i, COPY_HELD, &borrowed, &why);
 
     if (body == NULL) {
-        feed_forget_held(f, i);
+        if (feed_is_lost(&why))
+            feed_forget_held(f, i);
         outcome_fail(o, &why);
         return;
     }

@@ -126,6 +126,7 @@ static bool accept_copy(struct feed *f, unsigned i, struct body *body,
     f->changed = true;
     if (i == STORE_LIST)
         f->adopted = false;
+    f->unread_until = 0;
     return !same;
 }
 

@@ -51,10 +51,9 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
     f->changed = true;
 }
 
-/* What is damaged stays so; a disk or memory that fails for a moment must not cost the copy. */
 static void forget_lost(struct feed *f, unsigned i, const struct error *why)
 {
-    if (why->code == ERR_NOMEM || why->code == ERR_IO || why->code == ERR_TIMEOUT)
+    if (!feed_is_lost(why))
         return;
     f->meta.sources[i].previous.known = false;
     f->changed = true;
@@ -88,6 +87,7 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
     judge_note_counts(&f->meta.sources[i].accepted, &counts);
     if (i == STORE_LIST)
         f->adopted = false;
+    f->unread_until = 0;
     judge_keep_parsed(f, entries);
     feed_text(list.guard, sizeof list.guard, GUARD_ROLLBACK);
     error_set(&list.why, ERR_REFUSED,

@@ -111,7 +111,7 @@ static void build(struct worker *w, int64_t now)
     if (now < w->build_again_at)
         return;
     w->build_again_at = 0;
-    if (!build_needed(w->feeds, w->n_feeds, w->current))
+    if (!build_needed(w->feeds, w->n_feeds, w->current, now))
         return;
     began_ns = clock_mono_ns();
     if (build_blocklist(&w->house, w->feeds, w->n_feeds, w->current, &made, &why) < 0) {
@@ -274,6 +274,7 @@ static int64_t next_time(const struct worker *w, int64_t now)
     for (size_t i = 0; i < w->n_feeds; i++) {
         const struct feed *f = w->feeds[i];
         sooner(&first, f->changed ? f->save_again_at : 0);
+        sooner(&first, f->unread_until > now ? f->unread_until : 0);
         if (!f->running) {
             sooner(&first, refresh_held_until(f));
             sooner(&first, f->due ? now : f->meta.next_fetch);

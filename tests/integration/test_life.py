@@ -302,3 +302,67 @@ def test_restarts_keep_the_floor(daemon, server):
     assert [p for p, _ in server.requests].count("/list") == 1
     daemon.refresh("main")  # a person is not bound by it
     assert [p for p, _ in server.requests].count("/list") == 2
+
+
+def stored_body(daemon):
+    return next(p for p in (daemon.state / "feeds" / "main").iterdir() if p.name != "meta")
+
+
+def test_a_stored_copy_that_cannot_be_read_for_a_while(daemon, server):
+    """Other settings want it read again, and the publisher is away: it comes back by itself when it can be read."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = answer(503)
+    body = stored_body(daemon)
+    body.rename(body.with_suffix(".aside"))
+    body.mkdir()
+    daemon.feed("main", server.url("/list"), apex="yes")
+    daemon.reload()
+    daemon.wait_log(r"main: the stored copy cannot be read now")
+    wait_until("it is said", lambda: "cannot be read" in (daemon.feed_status("main")["problem"] or ""))
+    assert daemon.command("status").returncode == 1
+    assert body.exists()
+    body.rmdir()
+    body.with_suffix(".aside").rename(body)
+    daemon.wait_blocked("u199@example.org", 40)
+    wait_until("all is well", lambda: not daemon.feed_status("main")["problem"])
+
+
+def test_a_held_copy_that_cannot_be_read_for_a_while(daemon, server):
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    accepted = stored_body(daemon)
+    server.pages["/list"] = conditional(rows(20), '"less"')
+    assert daemon.refresh("main")[1]["state"] == "held"
+    held = next(p for p in accepted.parent.iterdir() if p.name not in ("meta", accepted.name))
+    held.rename(held.with_suffix(".aside"))
+    held.mkdir()
+    assert daemon.command("accept", "main").returncode != 0
+    assert daemon.feed_status("main")["held"]
+    held.rmdir()
+    held.with_suffix(".aside").rename(held)
+    assert daemon.command("accept", "main").returncode == 0
+    wait_until("the small one is in force", lambda: not daemon.blocks("u199@example.org"))
+
+
+def test_a_stored_copy_that_is_gone(daemon, server):
+    """Nothing of it is in force: that is not well."""
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    daemon.feed("main", server.url("/list"))
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    server.pages["/list"] = answer(503)
+    stored_body(daemon).unlink()
+    daemon.feed("main", server.url("/list"), apex="yes")
+    daemon.reload()
+    daemon.wait_log(r"main: the stored copy is lost")
+    wait_until("it is said", lambda: "is lost" in (daemon.feed_status("main")["problem"] or ""))
+    assert daemon.command("status").returncode == 1
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    assert daemon.refresh("main")[1]["state"] == "accepted"
+    daemon.wait_blocked("u199@example.org")
+    assert not daemon.feed_status("main")["problem"]

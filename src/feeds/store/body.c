@@ -104,7 +104,10 @@ struct body *body_of_stored(const char *path, const unsigned char digest[SHA256_
     memcpy(b->sha256, digest, SHA256_BYTES);
     b->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (b->fd < 0 || fstat(b->fd, &st) != 0) {
+        bool gone = errno == ENOENT || errno == ELOOP;
         error_errno(why, "cannot open %s", path);
+        if (gone && why != NULL)
+            why->code = ERR_ABSENT;
         body_free(b);
         return NULL;
     }
