@@ -104,10 +104,11 @@ struct fleet_events_status {
 };
 struct fleet_status {
     enum fleet_state state;
-    int64_t since;   /* in this state, seconds since 1970 */
-    char where[160]; /* host and port or path; no secret */
-    char relay[80];  /* what this relay is called */
-    char why[256];   /* what went wrong last, escaped; "": nothing */
+    int64_t since;          /* in this state, seconds since 1970 */
+    int64_t unshared_since; /* Redis is away or does not take what is shared; 0: it does */
+    char where[160];        /* host and port or path; no secret */
+    char relay[80];         /* what this relay is called */
+    char why[256];          /* what went wrong last, escaped; "": nothing */
     unsigned share;
     struct fleet_kind_status kinds[2]; /* by enum local_kind */
     struct {
@@ -134,7 +135,8 @@ int fleet_tell_lists(struct fleet *f, const struct fleet_list *lists, size_t n);
  */
 char *fleet_relays(const struct fleet *f);
 
-/* Redis is configured and away for so long that a person should look (rule 27). */
+/* Redis is configured and away for so long that a person should look (rule 27), or as good as away:
+ * it is reached, and what is shared is not. */
 #define FLEET_AWAY_S 60
 bool fleet_status_is_away(const struct fleet *f, int64_t now); /* NULL: no */
 

@@ -190,7 +190,9 @@ static void fleet_reasons(json_t *reasons, const struct fleet *fleet, int64_t no
     if (!fleet_status_is_away(fleet, now))
         return;
     fleet_look(fleet, &status);
-    add_reason(reasons, "redis: away since %s%s%s%s%s", clock_time_text(status.since, since),
+    int64_t at = status.unshared_since != 0 ? status.unshared_since : status.since;
+    add_reason(reasons, "redis: %s since %s%s%s%s%s",
+               status.state == FLEET_UP ? "takes nothing" : "away", clock_time_text(at, since),
                brief ? "" : ": ", brief ? "" : status.where, brief ? "" : ": ",
                brief ? "" : status.why);
 }

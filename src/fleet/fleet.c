@@ -3,6 +3,7 @@
  * changed it, here or elsewhere, and every minute, and passes refusals on. It waits with its own
  * deadlines for a Redis that may hang; nobody waits for it.
  */
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -53,6 +54,7 @@ static void not_taken(struct fleet *f, struct kept *k, const struct error *why)
 {
     k->due_ms = clock_mono_ms() + AGAIN_MS;
     k->not_taken = true;
+    status_set_shared(f, false);
     status_set_why(f, why);
     if (may_say(&k->said_ms))
         log_warning("fleet", "%s: not told to the other relays: %s; tried again every %d s",
@@ -95,12 +97,22 @@ static void clear_why(struct fleet *f)
         status_set_why(f, NULL);
 }
 
+/* Something went well: is there nothing that did not? */
+static void goes_well(struct fleet *f)
+{
+    link_is_good(f);
+    for (unsigned i = 0; i < FLEET_KINDS; i++)
+        if (f->kept[i].not_taken)
+            return;
+    status_set_shared(f, true);
+}
+
 static void taken(struct fleet *f, struct kept *k)
 {
     bool was_bad = k->not_taken;
 
-    link_is_good(f);
     k->not_taken = false;
+    goes_well(f);
     clear_why(f);
     if (was_bad && clock_mono_ms() - k->said_ms < SAY_AGAIN_MS)
         log_notice("fleet", "%s: the other relays are told again", local_kind_text(k->kind));
@@ -129,6 +141,20 @@ static void take_protect(struct fleet *f)
     f->protect = fresh;
 }
 
+/* What was changed here waits to be told, and people may know. False: it cannot be read now. */
+static bool count_waiting(struct fleet *f, struct kept *k)
+{
+    struct kept_text now;
+    struct error why;
+
+    if (kept_read(f, k, &now, &why) < 0)
+        return false;
+    k->edited = false;
+    k->waiting = kept_differs(k, &now);
+    kept_text_free(&now);
+    return true;
+}
+
 /* False: the connection is broken. */
 static bool compare(struct fleet *f, struct kept *k)
 {
@@ -140,6 +166,8 @@ static bool compare(struct fleet *f, struct kept *k)
     k->by_news = k->told;
     k->edited = k->told = false;
     int rc = sync_kind(f, k, &why);
+    if (rc != 0)
+        count_waiting(f, k);
     warn_of_refused(k);
     k->looked_ms = clock_mono_ms();
     /* Comparing what others change without pause must not take more than a part of a CPU. */
@@ -171,7 +199,7 @@ static void relays_not_compared(struct fleet *f, const struct error *why)
 
 static void relays_compared(struct fleet *f)
 {
-    link_is_good(f); /* where only lists are shared, nothing else tells */
+    goes_well(f); /* where only lists are shared, nothing else tells */
     if (!f->relays_bad)
         return;
     f->relays_bad = false;
@@ -315,20 +343,13 @@ static void wait_for_work(struct fleet *f)
             f->kept[i].edited = true;
 }
 
-/* Without Redis: what was changed here waits, and people may know. */
-static void count_waiting(struct fleet *f)
+/* Without Redis. All is compared when it is back. */
+static void count_edited(struct fleet *f)
 {
-    struct kept_text now;
-    struct error why;
-
     for (unsigned i = 0; i < FLEET_KINDS; i++) {
         struct kept *k = &f->kept[i];
-        if (!k->shared || !k->edited || kept_read(f, k, &now, &why) < 0)
-            continue;
-        k->edited = false; /* all is compared when it is back */
-        k->waiting = kept_differs(k, &now);
-        kept_text_free(&now);
-        status_show_kind(f, k);
+        if (k->shared && k->edited && count_waiting(f, k))
+            status_show_kind(f, k);
     }
 }
 
@@ -344,7 +365,7 @@ static void *fleet_main(void *arg)
         if (redis_is_up(f->redis))
             compare_due(f);
         else
-            count_waiting(f);
+            count_edited(f);
         save_when_due(f);
         if (redis_is_up(f->redis))
             report_due(f);
@@ -421,15 +442,25 @@ static void leave_behind(struct fleet *f)
                 "its thread is left behind: the system looks up a name, or the disk hangs");
 }
 
+static bool has_ended(const struct fleet *f)
+{
+    struct pollfd ended = {.fd = f->ended_fd, .events = POLLIN};
+    int n;
+
+    do
+        n = poll(&ended, 1, STOP_MS);
+    while (n < 0 && errno == EINTR);
+    return n == 1;
+}
+
 void fleet_stop(struct fleet *f)
 {
     if (f == NULL || !f->running)
         return;
-    struct pollfd ended = {.fd = f->ended_fd, .events = POLLIN};
     atomic_store(&f->stop, true);
     wake_signal(f->stopping.fd);
     wake_signal(f->wake_fd);
-    if (poll(&ended, 1, STOP_MS) == 1) {
+    if (has_ended(f)) {
         pthread_join(f->thread, NULL);
         f->running = false;
     } else {

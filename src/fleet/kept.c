@@ -66,7 +66,11 @@ static int take_ours(struct fleet *f, struct kept *k, struct records **all)
 
     for (size_t i = 0; rc == 0 && i < records_count(*all); i++) {
         const struct record_of *of = records_at(*all, i);
-        if (seal_open(&f->key, local_kind_text(k->kind), of->what, of->sealed, &sealed, NULL) == 0)
+        int opened =
+            seal_open(&f->key, local_kind_text(k->kind), of->what, of->sealed, &sealed, NULL);
+        /* Without memory to tell it is as it was: what is told anew overrules what others deleted.
+         */
+        if (opened == 0 || opened == ERR_NOMEM)
             rc = records_put(k->base, of);
         else
             foreign = true;

@@ -69,6 +69,7 @@ void link_lost(struct fleet *f, const struct error *why)
     if (wait > RETRY_MAX_MS)
         wait = RETRY_MAX_MS;
     f->retry_ms = clock_mono_ms() + wait + (int64_t)(random_u64() % (uint64_t)(wait / 4));
+    status_set_shared(f, false);
     if (status_set_state(f, FLEET_AWAY, why))
         log_warning("fleet", "%s: %s; each relay goes on with what it has", f->status.where,
                     why->text);

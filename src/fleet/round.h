@@ -67,9 +67,10 @@ int round_no_memory(struct error *why);
 
 enum belief {
     BELIEVED,
-    FOREIGN, /* sealed, but not with our secret; or it cannot be told */
+    FOREIGN, /* sealed, but not with our secret */
     REFUSED, /* sealed by a relay, and not for here: OUT has its version */
     NONE,    /* nothing of ours at all */
+    UNKNOWN, /* there was no memory to tell */
 };
 
 /* What an object of Redis says; *OUT is borrowed from it. */

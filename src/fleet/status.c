@@ -36,7 +36,8 @@ bool fleet_status_is_away(const struct fleet *f, int64_t now)
     if (f == NULL)
         return false;
     fleet_look(f, &status);
-    return status.state != FLEET_UP && now - status.since > FLEET_AWAY_S;
+    return (status.state != FLEET_UP && now - status.since > FLEET_AWAY_S) ||
+           (status.unshared_since != 0 && now - status.unshared_since > FLEET_AWAY_S);
 }
 
 /* Under the lock. */
@@ -65,6 +66,16 @@ bool status_set_state(struct fleet *f, enum fleet_state state, const struct erro
     put_why(f, why);
     pthread_mutex_unlock(&f->lock);
     return changed;
+}
+
+void status_set_shared(struct fleet *f, bool is_shared)
+{
+    pthread_mutex_lock(&f->lock);
+    if (is_shared)
+        f->status.unshared_since = 0;
+    else if (f->status.unshared_since == 0)
+        f->status.unshared_since = clock_now();
+    pthread_mutex_unlock(&f->lock);
 }
 
 void status_show_kind(struct fleet *f, const struct kept *k)

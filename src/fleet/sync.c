@@ -190,8 +190,7 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
         rc = bring_together(&r, why);
     if (rc == 0)
         rc = ask_who_knows(&r, why);
-    k->waiting = still_waiting(&r);
-    if (rc == 0 && k->waiting == 0)
+    if (rc == 0 && (k->waiting = still_waiting(&r)) == 0)
         k->settled = removed;
     round_free(&r);
     return rc;

@@ -142,6 +142,8 @@ static int decide_object(struct round *r, struct view what, struct view raw)
         remote = *base;
     else
         belief = object_open(r, what, raw, &remote);
+    if (belief == UNKNOWN)
+        return ERR_NOMEM;
     if (belief == BELIEVED && may_be_forgotten(r, base, &remote))
         belief = REFUSED;
     if (remote.version > r->highest)

@@ -44,7 +44,7 @@ enum belief object_open(const struct round *r, struct view what, struct view raw
         return FOREIGN;
     int rc = seal_open(&r->f->key, kind, what, raw, &sealed, &why);
     if (rc < 0)
-        return rc == ERR_REFUSED ? FOREIGN : NONE;
+        return rc == ERR_REFUSED ? FOREIGN : rc == ERR_NOMEM ? UNKNOWN : NONE;
     struct record_of said = {.what = what, .version = sealed.version, .sealed = raw};
     if (sealed.version == 0 || sealed.version > RECORD_VERSION_MAX ||
         !parse_body(sealed.body, &said))

@@ -339,6 +339,23 @@ def test_full(five, redis):
         relay.wait_free(LISTED[1])
 
 
+def test_what_waits_is_counted(five, redis):
+    """Of an edit that meets a Redis that hangs, and of one that Redis has no right for."""
+    with redis.hanging():
+        assert exclude(five[0], LISTED[1]) == 201
+        wait_until("it is away", lambda: status(five[0])["state"] == "away")
+        wait_until("it waits", lambda: status(five[0])["exclusions"]["waiting"] == 1)
+    wait_agree(five)
+    assert status(five[0])["exclusions"]["waiting"] == 0
+    redis.call("ACL", "SETUSER", "default", "-time")
+    assert exclude(five[0], LISTED[2]) == 201
+    wait_until("it is said", lambda: "NOPERM" in (status(five[0])["problem"] or ""))
+    assert status(five[0])["exclusions"]["waiting"] == 1
+    redis.call("ACL", "SETUSER", "default", "+time")
+    wait_agree(five)
+    wait_until("nothing waits", lambda: status(five[0])["exclusions"]["waiting"] == 0)
+
+
 def test_paused(five, redis):
     """Verdicts go on without a breath; so do edits."""
     redis.call("CLIENT", "PAUSE", "10000")

@@ -317,7 +317,9 @@ const char *fleet_state_text(enum fleet_state state)
 
 bool fleet_status_is_away(const struct fleet *f, int64_t now)
 {
-    return f != NULL && fake.fleet.state == FLEET_AWAY && now - fake.fleet.since > FLEET_AWAY_S;
+    return f != NULL &&
+           ((fake.fleet.state == FLEET_AWAY && now - fake.fleet.since > FLEET_AWAY_S) ||
+            (fake.fleet.unshared_since != 0 && now - fake.fleet.unshared_since > FLEET_AWAY_S));
 }
 
 char *fleet_relays(const struct fleet *f)
