@@ -237,8 +237,8 @@ void log_set_target(enum log_target target)
     /* For auto a guess: whether stderr is that stream the disk thread sees for itself. */
     atomic_store(&takes_fields, target == LOG_TARGET_JOURNAL || (target == LOG_TARGET_AUTO &&
                                                                  getenv("JOURNAL_STREAM") != NULL));
-    atomic_store(&log_target_now, (int)target);
-    atomic_fetch_add(&target_changes, 1);
+    if (atomic_exchange(&log_target_now, (int)target) != (int)target)
+        atomic_fetch_add(&target_changes, 1);
 }
 
 bool log_takes_fields(void)
@@ -342,11 +342,51 @@ static void ring_drop(const struct log_record *records, unsigned n)
     pthread_mutex_unlock(&ring.lock);
 }
 
+/* What the sink could not take at all, and no line of it says so yet. The disk thread's. */
+static uint64_t lost;
+
+static void lose(const struct oldest *o, struct log_sink_done done)
+{
+    lost += done.lost;
+    atomic_fetch_add_explicit(&dropped, done.lost, memory_order_relaxed);
+    ring_drop(o->records, done.n);
+}
+
+static enum log_sink_result tell_of_lost(enum log_target target, int64_t time, int *busy_fd)
+{
+    char note[NOTE_BYTES];
+    struct text t = text_on(note, sizeof note);
+    struct log_sink_done done;
+
+    if (lost == 0)
+        return LOG_SINK_DONE;
+    text_addf(&t, "warning: log: %llu lines dropped here: they could not be written",
+              (unsigned long long)lost);
+    const struct log_record record = {LOG_LEVEL_WARNING, time, text_view(&t), VIEW_NONE};
+    enum log_sink_result result = log_sink_write(target, &record, 1, &done, busy_fd);
+    if (result == LOG_SINK_DONE)
+        lost = 0;
+    return result;
+}
+
+/* The oldest; false: its sink is busy. */
+static bool write_some(const struct oldest *o, int *busy_fd)
+{
+    enum log_target target = (enum log_target)atomic_load(&log_target_now);
+    struct log_sink_done done = {o->n, o->n};
+    enum log_sink_result result = tell_of_lost(target, o->records[0].time, busy_fd);
+
+    if (result == LOG_SINK_DONE)
+        result = log_sink_write(target, o->records, o->n, &done, busy_fd);
+    if (result != LOG_SINK_BUSY)
+        lose(o, done);
+    return result != LOG_SINK_BUSY;
+}
+
 int log_flush(void)
 {
     static unsigned seen_changes;
     struct oldest oldest;
-    unsigned done;
     int busy_fd = -1;
 
     unsigned changes = atomic_load(&target_changes);
@@ -354,16 +394,9 @@ int log_flush(void)
         log_sink_close();
     seen_changes = changes;
     clear_wake();
-    for (ring_oldest(&oldest); oldest.n > 0; ring_oldest(&oldest)) {
-        enum log_target target = (enum log_target)atomic_load(&log_target_now);
-        enum log_sink_result result =
-            log_sink_write(target, oldest.records, oldest.n, &done, &busy_fd);
-        if (result == LOG_SINK_BUSY)
+    for (ring_oldest(&oldest); oldest.n > 0; ring_oldest(&oldest))
+        if (!write_some(&oldest, &busy_fd))
             return busy_fd;
-        if (result == LOG_SINK_GONE)
-            atomic_fetch_add_explicit(&dropped, done, memory_order_relaxed);
-        ring_drop(oldest.records, done);
-    }
     return -1;
 }
 

@@ -52,6 +52,7 @@ static struct {
     enum { STDERR_UNKNOWN, STDERR_SOCKET, STDERR_OWN, STDERR_SHARED } kind;
     int fd;         /* STDERR_OWN: our own description */
     size_t written; /* of the records that come next */
+    bool torn;      /* it ends in a part of a line, of which no more comes */
     enum { JOURNAL_UNKNOWN, JOURNAL_NO, JOURNAL_YES } journal;
 } err = {.fd = -1};
 
@@ -70,6 +71,12 @@ static void socket_close(struct socket_sink *s)
     s->retry_at = 0;
 }
 
+static void tear(void)
+{
+    err.torn |= err.written > 0;
+    err.written = 0;
+}
+
 void log_sink_close(void)
 {
     socket_close(&syslog_sink);
@@ -78,7 +85,7 @@ void log_sink_close(void)
         close(err.fd);
     err.kind = STDERR_UNKNOWN;
     err.fd = -1;
-    err.written = 0;
+    tear();
     err.journal = JOURNAL_UNKNOWN;
 }
 
@@ -274,7 +281,6 @@ static enum log_sink_result stderr_write(const char *line, size_t len, int *busy
             *busy_fd = err.kind == STDERR_OWN ? err.fd : 2;
             return LOG_SINK_BUSY;
         } else {
-            err.written = 0;
             return LOG_SINK_GONE;
         }
     }
@@ -294,45 +300,82 @@ static unsigned whole_lines(const char *lines)
     return n;
 }
 
-/* All that fit, one at least. */
-static enum log_sink_result stderr_write_some(const struct log_record *records, unsigned n,
-                                              unsigned *done, int *busy_fd)
+/* Of a disk that was full, or a target that came and went: what follows is a line of its own. */
+static enum log_sink_result end_torn_line(int *busy_fd)
 {
-    char lines[LOG_SINK_BYTES];
+    if (!err.torn)
+        return LOG_SINK_DONE;
+    enum log_sink_result result = stderr_write("\n", 1, busy_fd);
+    err.torn = result != LOG_SINK_DONE;
+    return result;
+}
+
+/* All that fit into LINES, one at least; returns their bytes. */
+static size_t format_some(char lines[LOG_SINK_BYTES], const struct log_record *records, unsigned n,
+                          unsigned *formatted)
+{
     size_t len = 0;
 
-    for (*done = 0; *done < n; ++*done) {
-        const struct log_record *r = &records[*done];
-        if (sizeof lines - len < FRONT_BYTES + r->text.len)
+    for (*formatted = 0; *formatted < n; ++*formatted) {
+        const struct log_record *r = &records[*formatted];
+        if (LOG_SINK_BYTES - len < FRONT_BYTES + r->text.len)
             break;
         len += log_sink_format(LOG_TARGET_STDERR, r, lines + len, FRONT_BYTES + r->text.len);
     }
-    enum log_sink_result result = stderr_write(lines, len, busy_fd);
-    if (result != LOG_SINK_BUSY)
-        return result;
-    *done = whole_lines(lines);
-    return *done > 0 ? LOG_SINK_DONE : LOG_SINK_BUSY;
+    return len;
 }
 
-static enum log_sink_result datagram_write(enum log_target target, const struct log_record *record,
-                                           int *busy_fd)
+static enum log_sink_result stderr_write_some(const struct log_record *records, unsigned n,
+                                              struct log_sink_done *done, int *busy_fd)
 {
-    char line[DATAGRAM_BYTES];
-    size_t len = log_sink_format(target, record, line, sizeof line);
+    char lines[LOG_SINK_BYTES];
+    unsigned formatted, whole;
+    size_t len = format_some(lines, records, n, &formatted);
+    enum log_sink_result result = end_torn_line(busy_fd);
 
-    return socket_write(target == LOG_TARGET_SYSLOG ? &syslog_sink : &journal_sink, line, len,
-                        busy_fd);
+    *done = (struct log_sink_done){formatted, formatted};
+    if (result != LOG_SINK_DONE)
+        return result;
+    result = stderr_write(lines, len, busy_fd);
+    *done = (struct log_sink_done){formatted, 0};
+    if (result == LOG_SINK_DONE)
+        return result;
+    whole = whole_lines(lines);
+    if (result == LOG_SINK_BUSY) {
+        done->n = whole;
+        return whole > 0 ? LOG_SINK_DONE : LOG_SINK_BUSY;
+    }
+    done->lost = formatted - whole;
+    tear();
+    return LOG_SINK_GONE;
+}
+
+/* As many as the socket takes; GONE: not even the first. */
+static enum log_sink_result datagrams_write(enum log_target target,
+                                            const struct log_record *records, unsigned n,
+                                            struct log_sink_done *done, int *busy_fd)
+{
+    struct socket_sink *sink = target == LOG_TARGET_SYSLOG ? &syslog_sink : &journal_sink;
+    char line[DATAGRAM_BYTES];
+
+    *done = (struct log_sink_done){0, 0};
+    for (; done->n < n; done->n++) {
+        size_t len = log_sink_format(target, &records[done->n], line, sizeof line);
+        enum log_sink_result result = socket_write(sink, line, len, busy_fd);
+        if (result != LOG_SINK_DONE)
+            return done->n > 0 ? LOG_SINK_DONE : result;
+    }
+    return LOG_SINK_DONE;
 }
 
 enum log_sink_result log_sink_write(enum log_target target, const struct log_record *records,
-                                    unsigned n, unsigned *done, int *busy_fd)
+                                    unsigned n, struct log_sink_done *done, int *busy_fd)
 {
     if (target == LOG_TARGET_AUTO)
         target = stderr_is_journal() ? LOG_TARGET_JOURNAL : LOG_TARGET_STDERR;
     /* A part of them went to stderr: the rest must go there too. */
     if (target != LOG_TARGET_STDERR && err.written == 0) {
-        enum log_sink_result result = datagram_write(target, records, busy_fd);
-        *done = 1;
+        enum log_sink_result result = datagrams_write(target, records, n, done, busy_fd);
         if (result != LOG_SINK_GONE)
             return result;
         n = 1; /* the next may find its sink again */

@@ -20,7 +20,11 @@ struct log_record {
 enum log_sink_result {
     LOG_SINK_DONE,
     LOG_SINK_BUSY, /* it takes nothing now: poll the descriptor for POLLOUT, come again */
-    LOG_SINK_GONE, /* the line cannot be written at all */
+    LOG_SINK_GONE, /* some cannot be written at all */
+};
+
+struct log_sink_done {
+    unsigned n, lost; /* records that are done with, and how many of them were not written */
 };
 
 /* Of one write to stderr: what a pipe takes as a whole or not at all (PIPE_BUF), so that the lines
@@ -28,15 +32,16 @@ enum log_sink_result {
 #define LOG_SINK_BYTES 4096
 
 /*
- * Writes the first of N > 0 records to TARGET, or as many as one write takes; *DONE tells how many
- * were written, or are lost. When TARGET is missing, to stderr, and looks for it again every five
- * seconds. After LOG_SINK_BUSY the same records come again, others may follow them (a stream may
- * have taken a part of the first).
+ * Writes the first of N > 0 records to TARGET, or more of them; *DONE tells what became of them.
+ * When TARGET is missing, to stderr, and looks for it again every five seconds. After LOG_SINK_BUSY
+ * the same records come again, others may follow them (a stream may have taken a part of the
+ * first).
  */
 enum log_sink_result log_sink_write(enum log_target target, const struct log_record *records,
-                                    unsigned n, unsigned *done, int *busy_fd);
+                                    unsigned n, struct log_sink_done *done, int *busy_fd);
 
-/* Forgets half-written lines and closes what is open: the target changed, or the log stops. */
+/* Gives half-written lines up (they end before the next one begins) and closes what is open: the
+ * target changed, or the log stops. */
 void log_sink_close(void);
 
 /* The record as TARGET (not auto) wants it; returns its length. */

@@ -8,9 +8,11 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -188,6 +190,7 @@ static void test_stderr_of_systemd_has_no_time(void **state)
     assert_non_null(strstr(take(journal), "MESSAGE=two\n"));
 
     setenv("JOURNAL_STREAM", "1:1", 1); /* inherited, but stderr is another */
+    log_set_target(LOG_TARGET_STDERR);  /* of the same one nothing is looked at anew */
     log_set_target(LOG_TARGET_AUTO);
     log_info(NULL, "three");
     assert_int_equal(log_flush(), -1);
@@ -435,6 +438,81 @@ static void test_a_new_target_gets_what_was_not_written(void **state)
     close(ends[1]);
 }
 
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What is lost is told in its place, and a line that was cut ends. */
+static void test_a_full_disk(void **state)
+{
+    (void)state;
+    const uint64_t before = log_dropped();
+    char path[128], all[4096], expected[128];
+    size_t whole = 0;
+
+    log_set_target(LOG_TARGET_STDERR);
+    log_info(NULL, "ends what other tests have torn");
+    assert_int_equal(log_flush(), -1);
+    snprintf(path, sizeof path, "%s/stderr", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_int_equal(dup2(fd, 2), 2);
+    log_set_target(LOG_TARGET_SYSLOG);
+    log_set_target(LOG_TARGET_STDERR); /* another one by now */
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(1000);
+    for (int i = 0; i < 20; i++)
+        log_info(NULL, "line %06d %040d", i, 0);
+    assert_int_equal(log_flush(), -1);
+    limit_files(RLIM_INFINITY);
+    log_info(NULL, "room again");
+    assert_int_equal(log_flush(), -1);
+
+    ssize_t n = pread(fd, all, sizeof all - 1, 0);
+    assert_true(n > 1000);
+    all[n] = '\0';
+    for (const char *at = all; at < all + 1000; whole++)
+        at = strchr(at, '\n') + 1;
+    whole--; /* the one that was cut */
+    assert_int_equal(log_dropped() - before, 20 - whole);
+    assert_int_equal(all[1000], '\n');
+    snprintf(expected, sizeof expected, "warning: log: %zu lines dropped here", 20 - whole);
+    assert_non_null(strstr(all + 1001, expected));
+    assert_non_null(strstr(all + 1001, "\n2026-01-01T13:00:00+01:00 test_log: room again\n"));
+    close(fd);
+    unlink(path);
+}
+
+/* A reload that changes nothing of it tears no line. */
+static void test_the_same_target_again(void **state)
+{
+    (void)state;
+    int ends[2], lines = 0;
+    char all[70000];
+    struct text t = text_on(all, sizeof all);
+
+    stderr_to_stream(ends);
+    log_set_target(LOG_TARGET_STDERR);
+    for (int i = 0; i < 30; i++)
+        log_info(NULL, "line %06d %0100d", i, 0);
+    while (log_flush() >= 0) {
+        text_add(&t, take(ends[0]));
+        log_set_target(LOG_TARGET_STDERR);
+    }
+    text_add(&t, take(ends[0]));
+    for (const char *at = all + strspn(all, "\n"); *at != '\0'; lines++) {
+        assert_memory_equal(at, "2026-01-01T13:00:00+01:00 test_log: line ", 40);
+        at = strchr(at, '\n') + 1;
+    }
+    assert_int_equal(lines, 30);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void test_full_socket_blocks_nobody(void **state)
 {
     (void)state;
@@ -525,6 +603,8 @@ int main(void)
         LOG_TEST(test_lines_go_together),
         LOG_TEST(test_the_rest_of_a_line_follows),
         LOG_TEST(test_a_new_target_gets_what_was_not_written),
+        LOG_TEST(test_a_full_disk),
+        LOG_TEST(test_the_same_target_again),
         LOG_TEST(test_full_socket_blocks_nobody),
         LOG_TEST(test_lines_that_do_not_fit_are_counted_and_told),
         LOG_TEST(test_stop_does_not_wait_for_a_full_pipe),
