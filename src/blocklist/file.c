@@ -48,6 +48,17 @@ static int read_bytes(int fd, const struct region *image, struct error *why)
     return 0;
 }
 
+/* Before memory is asked for it, and minutes of a start: a file that grew is none of ours. */
+static int check_kind(int fd, uint64_t bytes, struct error *why)
+{
+    struct image_head head = {.version = 0};
+    ssize_t n = pread(fd, &head, sizeof head, 0);
+
+    if (n < 0)
+        return error_errno(why, "cannot read");
+    return image_check_kind(&head, (size_t)n < sizeof head ? (uint64_t)n : bytes, why);
+}
+
 static int read_image(int fd, struct region *image, struct error *why)
 {
     struct stat st;
@@ -58,9 +69,12 @@ static int read_image(int fd, struct region *image, struct error *why)
         return error_set(why, ERR_REFUSED, "not a regular file");
     if (st.st_size < 0 || (uintmax_t)st.st_size > FILE_MAX_BYTES)
         return image_damaged(why, "longer than any index");
+    int rc = check_kind(fd, (uint64_t)st.st_size, why);
+    if (rc < 0)
+        return rc;
     if (!region_open(image, (size_t)st.st_size))
         return error_set(why, ERR_NOMEM, "no memory for %jd bytes", (intmax_t)st.st_size);
-    int rc = read_bytes(fd, image, why);
+    rc = read_bytes(fd, image, why);
     if (rc < 0)
         region_close(image);
     return rc;

@@ -48,12 +48,9 @@ struct image_head *image_head_new(const struct blocklist *bl, size_t *bytes)
     return head;
 }
 
-/* The head of an image: who wrote it, whole or not, the sums. */
-static int check_head(const struct region *image, struct error *why)
+int image_check_kind(const struct image_head *head, uint64_t bytes, struct error *why)
 {
-    const struct image_head *head = (const void *)image->base;
-
-    if (image->bytes < sizeof *head)
+    if (bytes < sizeof *head)
         return image_damaged(why, "shorter than its head");
     if (memcmp(head->magic, IMAGE_MAGIC, sizeof head->magic) != 0)
         return image_damaged(why, "not an index of rcptguard");
@@ -62,9 +59,19 @@ static int check_head(const struct region *image, struct error *why)
     if (head->version != IMAGE_VERSION)
         return image_damaged(why, "of another version");
     if (head->n_lists > BLOCKLIST_MAX_LISTS || head->arena_len > ARENA_MAX_BYTES ||
-        image->bytes !=
-            sizeof *head + head->n_lists * sizeof(struct blocklist_list) + head->arena_len)
+        bytes != sizeof *head + head->n_lists * sizeof(struct blocklist_list) + head->arena_len)
         return image_damaged(why, "not as long as its head says");
+    return 0;
+}
+
+/* The head of an image: who wrote it, whole or not, the sums. */
+static int check_head(const struct region *image, struct error *why)
+{
+    const struct image_head *head = (const void *)image->base;
+    int rc = image_check_kind(head, image->bytes, why);
+
+    if (rc < 0)
+        return rc;
     if (!same_sum(head->head_sum, image_head_sum(head, head->n_lists)) ||
         !same_sum(head->arena_sum,
                   checksum_of(image->base + image->bytes - head->arena_len, head->arena_len)))

@@ -38,6 +38,9 @@ struct checksum image_head_sum(const struct image_head *head, size_t n_lists);
 /* Takes IMAGE, a whole file in memory, in every case. NULL with ERR_DAMAGED, ERR_NOMEM. */
 struct blocklist *image_parse(struct region *image, struct error *why);
 
+/* Is HEAD that of an index of this version, in a file of so many BYTES? ERR_DAMAGED. */
+int image_check_kind(const struct image_head *head, uint64_t bytes, struct error *why);
+
 /* The head of BL with its lists behind it; the caller frees it. NULL: no memory. */
 struct image_head *image_head_new(const struct blocklist *bl, size_t *bytes);
 

@@ -1,9 +1,11 @@
 /* The command line of rcptguardd. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "rcptguard/base/escape.h"
@@ -104,6 +106,19 @@ static int run(const struct options *o)
     return daemon_serve(config);
 }
 
+/* Started with one of the first three closed, the next file or socket would be it, and the log
+ * would be written there. */
+static void fill_standard(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
 int daemon_main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -114,6 +129,7 @@ int daemon_main(int argc, char **argv)
     struct options o = {.config_file = DEFAULT_CONFIG};
     int c;
 
+    fill_standard();
     while ((c = getopt_long(argc, argv, "c:tVh", longs, NULL)) != -1) {
         switch (c) {
         case 'c':

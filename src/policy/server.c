@@ -5,8 +5,10 @@
 #include "server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #define ACCEPTS_A_TURN 64    /* then the connections that are there have their turn */
 #define RESUME_MS      200   /* how long accepting pauses when nobody leaves */
 #define LOG_EVERY_MS   60000 /* the same trouble is said once a minute */
+#define FDS_KEPT       64    /* for lists, edits and the API, when clients take all others */
 #define PATIENCE_MS    500   /* at the end, with who connected and has not asked yet */
 
 static bool may_log(int64_t *logged_ms)
@@ -87,10 +90,17 @@ static void refuse(struct policy *p, struct listener *l, int fd)
     p->refused++;
     if (!may_log(&p->refusal_logged_ms))
         return;
-    log_warning("policy",
-                "%s: refused %llu connections beyond max_clients = %u; raise it in [policy], or "
-                "lower maxproc of smtpd in master.cf",
-                l->text, (unsigned long long)p->refused, p->max_clients);
+    if (fd >= p->fd_limit)
+        log_warning("policy",
+                    "%s: refused %llu connections: all but %d of the %d descriptors are taken; "
+                    "raise LimitNOFILE= or ulimit -n, or lower max_clients",
+                    l->text, (unsigned long long)p->refused, FDS_KEPT, p->fd_limit + FDS_KEPT);
+    else
+        log_warning(
+            "policy",
+            "%s: refused %llu connections beyond max_clients = %u; raise it in [policy], or "
+            "lower maxproc of smtpd in master.cf",
+            l->text, (unsigned long long)p->refused, p->max_clients);
     p->refused = 0;
 }
 
@@ -111,7 +121,7 @@ static bool accept_one(struct listener *l)
         /* Whatever else it is concerns that one connection: the next accept tells. */
         return errno == EINTR || errno == ECONNABORTED;
     }
-    if (l->n_clients >= p->max_clients)
+    if (l->n_clients >= p->max_clients || fd >= p->fd_limit)
         refuse(p, l, fd);
     else if (client_new(p, l, fd) == NULL)
         close(fd);
@@ -248,8 +258,32 @@ struct policy *policy_new(struct event_base *base, const struct policy_config *c
     return p;
 }
 
+/* Where there are few nothing is kept: then it is not mail that has too much. */
+static int fd_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    return (int)limit.rlim_cur - (limit.rlim_cur >= FDS_KEPT * 4 ? FDS_KEPT : 0);
+}
+
+/* Each listener has max_clients of its own. */
+static void warn_of_few_descriptors(const struct policy *p)
+{
+    uint64_t wanted = (uint64_t)p->max_clients * p->n_listeners;
+
+    if (wanted > (uint64_t)p->fd_limit)
+        log_warning("policy",
+                    "max_clients = %u for each of %zu sockets is more than the %d descriptors that "
+                    "there are for them; raise LimitNOFILE= or ulimit -n, or lower it",
+                    p->max_clients, p->n_listeners, p->fd_limit);
+}
+
 int policy_start(struct policy *p, struct error *why)
 {
+    p->fd_limit = fd_limit();
+    warn_of_few_descriptors(p);
     for (size_t i = 0; i < p->n_listeners; i++) {
         struct listener *l = &p->listeners[i];
         l->acceptable = event_new(p->base, l->fd, EV_READ | EV_PERSIST, on_acceptable, l);

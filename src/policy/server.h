@@ -54,6 +54,7 @@ struct policy {
     struct listener *listeners;
     size_t n_listeners;
     unsigned max_clients;
+    int fd_limit; /* a connection that gets this number, or a higher one, is closed at once */
     struct client *clients;
     size_t n_clients;
     bool draining;

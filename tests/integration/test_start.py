@@ -1,8 +1,10 @@
 """Start, drop of privileges, the first minutes without a list."""
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import time
 
 import pytest
@@ -303,3 +305,29 @@ def test_two_on_one_state_dir_are_told(daemon):
         assert "another rcptguardd" not in daemon.log()
     finally:
         other.close()
+
+
+def test_closed_descriptors(daemon):
+    """The next that is opened would be stderr, and the log would be written there."""
+    daemon.wrapper = ["bash", "-c", 'exec "$@" <&- >&- 2>&-', "bash"]
+    daemon.list_file("main", f"{LISTED}\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    for fd in range(3):
+        assert os.readlink(f"/proc/{daemon.process.pid}/fd/{fd}") == "/dev/null"
+
+
+def test_clients_leave_some_descriptors(daemon):
+    daemon.wrapper = ["prlimit", "--nofile=300"]
+    daemon.list_file("main", f"{LISTED}\n")
+    daemon.start()
+    daemon.wait_blocked(LISTED)
+    daemon.wait_log(r"max_clients = \d+ for each of \d+ sockets is more than the 236 descriptors")
+    with contextlib.ExitStack() as stack:
+        for _ in range(400):
+            s = stack.enter_context(socket.socket(socket.AF_UNIX))
+            s.connect(str(daemon.socket))
+        daemon.wait_log("all but 64 of the 300 descriptors are taken")
+        assert daemon.command("status").returncode == 0
+        daemon.exclusions.write_text(f"{LISTED}\n")
+        wait_until("the edit counts", lambda: daemon.api("GET", "/v1/exclusions")[1]["exclusions"])

@@ -113,6 +113,8 @@ void feed_comment_tell(const struct feed_reader *r, struct view comment)
     struct view rest = without_frame(view_trim(comment)), part;
     int64_t number;
 
+    if (rest.len == 0)
+        return; /* a blank line: of a bomb there are 300 million */
     for (bool first = true; view_split(&rest, '|', &part); first = false) {
         part = without_frame(part);
         if (take_name(&part, !first) && take_number(&part, &number) && is_unit(part))
