@@ -46,7 +46,8 @@ struct protect;
  */
 struct protect *protect_load(const char *path, struct error *why);
 struct protect *protect_hold(struct protect *p);
-void protect_release(struct protect *p); /* NULL is fine */
+void protect_release(struct protect *p);           /* NULL is fine */
+bool protect_is_built_in(const struct protect *p); /* the file named no other domain */
 
 /* Would an entry of this kind and name block a protected domain as a whole? ("*.mail.example"
  * does not block "mail.example"; ".example" blocks "mail.example"; "example" does not.) */

@@ -97,6 +97,17 @@ static void fill_zones(struct setup *s)
     };
 }
 
+/* Emptied by a slip, the file would let lists block whole partners. */
+static void warn_of_emptied(const struct config *c, const struct protect *p,
+                            const struct protect *before)
+{
+    if (before != NULL && protect_is_built_in(p) && !protect_is_built_in(before))
+        log_warning("protect",
+                    "%s names no domain any more: only the built-in ones are protected; if that is "
+                    "not meant put its lines back, and reload",
+                    c->protect_file);
+}
+
 /*
  * A file that cannot be read leaves protected what was: else a whole domain would be blocked by a
  * mode or a name that is wrong for a moment.
@@ -106,6 +117,8 @@ static struct protect *load_protect(const struct config *c, struct protect *befo
     struct error why = {0};
     struct protect *p = protect_load(c->protect_file, &why);
 
+    if (p != NULL && (why.code == ERR_OK || why.code == ERR_SYNTAX))
+        warn_of_emptied(c, p, before);
     if (p == NULL || why.code == ERR_OK)
         return p;
     if (why.code == ERR_SYNTAX) {

@@ -61,6 +61,14 @@ static int check_owner(const struct edit_file *f, const struct stat *st, struct 
     if (st->st_uid == geteuid())
         return 0;
     int dir_len = (int)(f->name - f->path);
+    /* Whoever has the daemon's user may have planted the link: nobody should give it what is there.
+     */
+    if (f->linked)
+        return error_set(
+            why, ERR_REFUSED,
+            "it is a symlink to %s, which is not the daemon's own, with its directory; "
+            "edit that by hand, or put a file in the place of the symlink",
+            f->path);
     return error_set(why, ERR_REFUSED,
                      "%s is not the daemon's own, with its directory; as root: chown %u %.*s %s "
                      "(the daemon's user is uid %u)",
@@ -99,8 +107,11 @@ static int resolve_dir(const char *path, char *real, struct error *why)
 
 static int resolve(struct edit_file *f, const char *path, struct error *why)
 {
+    struct stat st;
+
     if (strlen(path) >= sizeof f->path)
         return error_set(why, ERR_LIMIT, "%s: path too long", path);
+    f->linked = lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
     if (realpath(path, f->path) == NULL) {
         if (errno != ENOENT)
             return cannot(why, "find", path);

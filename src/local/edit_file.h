@@ -16,7 +16,8 @@ struct edit_file {
     char path[PATH_MAX]; /* where it really is */
     char *name;          /* in its directory */
     char temp[NAME_MAX + 1];
-    int dir; /* its directory, locked against other edits */
+    bool linked; /* the path that was configured is a symlink */
+    int dir;     /* its directory, locked against other edits */
     bool exists;
     struct stat seen; /* when it was read */
     bool impatient; /* an edit just waited in vain: this one does not, for others wait behind it */

@@ -351,3 +351,16 @@ def test_bom_and_crlf(daemon):
     for name in ("one", "two", "three"):
         daemon.wait_blocked(f"{name}@example.org")
     assert daemon.feed_status("main")["bad_rows"] == 0
+
+
+def test_an_emptied_file_of_protected_domains_is_told(daemon):
+    path = daemon.directory / "protected"
+    path.write_text("partner.example\n")
+    daemon.config["protect"] = {"domains": path}
+    daemon.list_file("main", "partner.example\nevil.example\n")
+    daemon.start()
+    daemon.wait_blocked("x@evil.example")
+    assert not daemon.blocks("x@partner.example")
+    path.write_text("# nothing\n")
+    daemon.reload()
+    daemon.wait_log(r"warning: protect: \S+protected names no domain any more")

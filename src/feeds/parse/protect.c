@@ -35,6 +35,7 @@ static const char *const built_in[] = {
 struct protect {
     struct shared shared;
     struct map *names;
+    bool named;           /* by a file, more than what is built in */
     unsigned tree_labels; /* labels of the longest `.d`: no longer parent needs a look */
     unsigned char digest[SHA256_BYTES];
 };
@@ -210,7 +211,11 @@ static bool fill(struct protect *p, const char *path, struct error *why)
     for (size_t i = 0; i < sizeof built_in / sizeof built_in[0]; i++)
         if (!add_name(p, view_of(built_in[i]), false))
             return false;
-    return (path == NULL || add_file(p, path, why) == 0) && make_digest(p);
+    size_t n = map_count(p->names);
+    if (path != NULL && add_file(p, path, why) < 0)
+        return false;
+    p->named = map_count(p->names) > n;
+    return make_digest(p);
 }
 
 struct protect *protect_load(const char *path, struct error *why)
@@ -240,6 +245,11 @@ struct protect *protect_hold(struct protect *p)
 void protect_release(struct protect *p)
 {
     shared_release(p == NULL ? NULL : &p->shared);
+}
+
+bool protect_is_built_in(const struct protect *p)
+{
+    return !p->named;
 }
 
 const unsigned char *protect_digest(const struct protect *p)
