@@ -108,7 +108,7 @@ struct fleet_status {
     int64_t unshared_since; /* Redis is away or does not take what is shared; 0: it does */
     char where[160];        /* host and port or path; no secret */
     char relay[80];         /* what this relay is called */
-    char why[256];          /* what went wrong last, escaped; "": nothing */
+    char why[256];          /* what went wrong last, in words of Redis, too; "": nothing */
     unsigned share;
     struct fleet_kind_status kinds[2]; /* by enum local_kind */
     struct {

@@ -53,12 +53,37 @@ void show_words(const struct show *s, enum show_colour colour, const char *words
     fprintf(s->to, "%s%s%s", on ? colour_code(colour) : "", words, on ? "\033[0m" : "");
 }
 
+static bool is_hex(char c)
+{
+    return ascii_digit(c) || (c >= 'A' && c <= 'F');
+}
+
+/* Bytes in front of the first \xHH. */
+static size_t before_escaped(struct view v)
+{
+    size_t n = 0;
+
+    while (n < v.len && !(v.len - n >= 4 && v.ptr[n] == '\\' && v.ptr[n + 1] == 'x' &&
+                          is_hex(v.ptr[n + 2]) && is_hex(v.ptr[n + 3])))
+        n++;
+    return n;
+}
+
+/* JSON holds no bytes that are not UTF-8: those come as \xHH (admin/json.c), as they are in the
+ * log, and stay so. */
 void show_view(const struct show *s, struct view v)
 {
     char shown[LONG_TEXT];
     struct text t = text_on(shown, sizeof shown);
 
-    escape_to_max(&t, v, ESCAPE_TERMINAL, sizeof shown);
+    while (v.len > 0 && !t.cut) {
+        size_t n = before_escaped(v);
+        escape_to_max(&t, view_first(v, n), ESCAPE_TERMINAL, sizeof shown);
+        v = view_from(v, n);
+        if (!t.cut)
+            text_add_view(&t, view_first(v, 4));
+        v = view_from(v, 4);
+    }
     fwrite(t.dst, 1, t.len, s->to);
     if (t.cut)
         fputs("...", s->to);

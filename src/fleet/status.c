@@ -1,7 +1,7 @@
 /* How the fleet is: the thread writes it down, the loop gets a copy. */
 #include "parts.h"
+#include "rcptguard/base/buf.h"
 #include "rcptguard/base/clock.h"
-#include "rcptguard/base/escape.h"
 
 const char *fleet_state_text(enum fleet_state state)
 {
@@ -46,7 +46,7 @@ static void put_why(struct fleet *f, const struct error *why)
     struct text t = text_on(f->status.why, sizeof f->status.why);
 
     if (why != NULL)
-        escape_to_max(&t, view_of(why->text), ESCAPE_TERMINAL, sizeof f->status.why);
+        text_add(&t, why->text);
 }
 
 void status_set_why(struct fleet *f, const struct error *why)

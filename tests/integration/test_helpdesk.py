@@ -201,3 +201,12 @@ def test_json_is_the_api_s(listing):
 def test_status_of_blocks_that_nobody_made(listing):
     shown = listing.command("status")
     assert shown.returncode == 0 and "which is not there yet" in shown.stdout, shown.stdout
+
+
+def test_bytes_are_shown_as_in_the_log(daemon):
+    """Latin-1 in a local part: what the log says can be found in what the command says."""
+    daemon.list_file("main", "example.com\n")
+    daemon.start()
+    daemon.wait_blocked("x@example.com")
+    result = daemon.command("check", "j\udcf6rg@example.com")  # the byte F6
+    assert r"j\xF6rg@example.com" in result.stdout and r"\x5C" not in result.stdout

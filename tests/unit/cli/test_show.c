@@ -132,9 +132,11 @@ static void test_escapes(void **state)
 
     (void)state;
     show_view(&s, view_make("a\x1b]0;x\x07\n\xe2\x80\xae", 11));
+    show_view(&s, view_of(" \\xF6\\x1B\\xf6\\"));
     show_words(&s, SHOW_RED, "no");
     fclose(s.to);
-    assert_string_equal(out, "a\\x1B]0;x\\x07\\x0A\\xE2\\x80\\xAE\033[31mno\033[0m");
+    assert_string_equal(
+        out, "a\\x1B]0;x\\x07\\x0A\\xE2\\x80\\xAE \\xF6\\x1B\\x5Cxf6\\x5C\033[31mno\033[0m");
     free(out);
 }
 
