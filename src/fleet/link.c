@@ -57,6 +57,12 @@ void link_close(struct fleet *f)
     redis_close(f->news);
 }
 
+/* Those of a connection that was never made do. */
+static bool names_where(const struct fleet *f, const struct error *why)
+{
+    return view_starts(view_of(why->text), f->status.where);
+}
+
 void link_lost(struct fleet *f, const struct error *why)
 {
     int64_t wait = RETRY_MS << (f->failures < 5 ? f->failures : 5);
@@ -71,7 +77,8 @@ void link_lost(struct fleet *f, const struct error *why)
     f->retry_ms = clock_mono_ms() + wait + (int64_t)(random_u64() % (uint64_t)(wait / 4));
     status_set_shared(f, false);
     if (status_set_state(f, FLEET_AWAY, why))
-        log_warning("fleet", "%s: %s; each relay goes on with what it has", f->status.where,
+        log_warning("fleet", "%s%s%s; each relay goes on with what it has",
+                    names_where(f, why) ? "" : f->status.where, names_where(f, why) ? "" : ": ",
                     why->text);
 }
 

@@ -75,7 +75,8 @@ static int greet(struct redis *r, int64_t until, struct error *why)
 
     if (rc == 0 && redis_says(reply, "NOAUTH"))
         rc = error_set(why, ERR_REFUSED,
-                       "Redis wants a password; put it into the url: redis://:PASSWORD@HOST");
+                       "Redis wants a password; put it into the url: redis://:PASSWORD@HOST or "
+                       "unix://:PASSWORD@/PATH");
     else if (rc == 0 && !redis_says(reply, "NOPERM"))
         rc = redis_settle(&reply, why);
     redis_reply_free(reply);
