@@ -139,7 +139,8 @@ static const struct command commands[] = {
      "  rcptguard status --json | jq -r '.reasons[]'\n"},
     {"top", "[--fleet]", "most refused recipients, domains, senders and lists", ARGS_FLEET, 0, 0,
      cli_top, false, NULL,
-     "Of the last hour and the last day, as far as the daemon has been up.\n"
+     "Of the last hour and the last day, as far as the daemon has been up. What was only\n"
+     "observed counts, too.\n"
      "  --fleet           of all relays that share events through Redis\n"
      "Exit status: 0, 2 could not ask.\n"
      "\nExamples:\n"

@@ -83,16 +83,16 @@ static void show_period(const struct show *s, const char *words, const json_t *p
     show_words(s, SHOW_BOLD, words);
     for (size_t i = 0; i < 4; i++)
         all += json_array_size(json_object_get(period, kinds[i][0]));
-    fputs(all == 0 ? ": nothing was refused\n" : "\n", s->to);
+    fputs(all == 0 ? ": nothing\n" : "\n", s->to);
     for (size_t i = 0; i < 4; i++)
         show_counted(s, kinds[i][1], json_object_get(period, kinds[i][0]));
 }
 
 void top_show(const struct show *s, const json_t *answer)
 {
-    show_period(s, "refused in the last hour", json_object_get(answer, "hour"));
+    show_period(s, "refused or observed in the last hour", json_object_get(answer, "hour"));
     fputc('\n', s->to);
-    show_period(s, "refused in the last day", json_object_get(answer, "day"));
+    show_period(s, "refused or observed in the last day", json_object_get(answer, "day"));
     if (show_is_set(answer, "since")) {
         fputs("\ncounted since ", s->to);
         show_when(s, show_field(answer, "since"));

@@ -37,9 +37,9 @@ static void test_top(void **state)
                            "'senders':[],'lists':[{'name':'aper','count':15}]}}");
 
     (void)state;
-    assert_string_equal(out, "refused in the last hour: nothing was refused\n"
+    assert_string_equal(out, "refused or observed in the last hour: nothing\n"
                              "\n"
-                             "refused in the last day\n"
+                             "refused or observed in the last day\n"
                              "  recipients  12  a@x\n"
                              "               3  b\\x1B@x\n"
                              "  domains     15  x\n"
