@@ -41,7 +41,8 @@ bool status_feed_is(enum degraded reason, const struct feed_status *feed, int64_
     case DEGRADED_FEED_REFUSED:
         return !never && !held && (feed->state == FEED_REFUSED || feed->problem[0] != '\0');
     case DEGRADED_FEED_FAILING:
-        return !never && feed->state == FEED_FAILED && now - feed->last_success > DAY_S;
+        return !never &&
+               (feed->stale || (feed->state == FEED_FAILED && now - feed->last_success > DAY_S));
     default:
         return false;
     }
@@ -68,7 +69,7 @@ static const char *why_feed_is(enum degraded reason, const struct feed_status *f
 static const char *refused_text(const struct feed_status *feed)
 {
     return feed->state == FEED_REFUSED ? "the last copy was refused"
-                                       : "the stored copy would be refused";
+                                       : "the stored copy is not well";
 }
 
 void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_t now, bool brief)
@@ -77,7 +78,8 @@ void status_feed_reasons(json_t *reasons, const struct feed_status *feed, int64_
         [DEGRADED_FEED_HELD] = "a copy is held",
         [DEGRADED_FEED_NEVER] = "no copy was ever accepted",
         [DEGRADED_FEED_REFUSED] = refused_text(feed),
-        [DEGRADED_FEED_FAILING] = "failing for more than a day",
+        [DEGRADED_FEED_FAILING] =
+            feed->stale ? "max_age is over, nothing of it blocks" : "failing for more than a day",
     };
 
     for (enum degraded i = DEGRADED_FEED_HELD; i <= DEGRADED_FEED_FAILING; i++) {

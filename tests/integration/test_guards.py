@@ -194,7 +194,7 @@ def test_another_format_at_start(server):
     server.wait_log(f"warning: main: {NOTHING}")
     assert re.search(f"in force +{NOTHING}", server.command("feeds").stdout)
     status = server.command("status")
-    assert status.returncode == 1 and re.search(f"the stored copy would be refused: {NOTHING}", status.stdout)
+    assert status.returncode == 1 and re.search(f"the stored copy is not well: {NOTHING}", status.stdout)
     server.config["feed main"]["format"] = "entries"
     server.reload()
     server.wait_blocked("u199@example.org")

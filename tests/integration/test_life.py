@@ -304,8 +304,13 @@ def test_restarts_keep_the_floor(daemon, server):
     assert [p for p, _ in server.requests].count("/list") == 2
 
 
+def stored_bodies(daemon):
+    return {p for p in (daemon.state / "feeds" / "main").iterdir() if p.name != "meta" and p.suffix == ""}
+
+
 def stored_body(daemon):
-    return next(p for p in (daemon.state / "feeds" / "main").iterdir() if p.name != "meta")
+    """The only one, once it is there."""
+    return wait_until("it is stored", lambda: stored_bodies(daemon)).pop()
 
 
 def test_a_stored_copy_that_cannot_be_read_for_a_while(daemon, server):
@@ -338,7 +343,7 @@ def test_a_held_copy_that_cannot_be_read_for_a_while(daemon, server):
     accepted = stored_body(daemon)
     server.pages["/list"] = conditional(rows(20), '"less"')
     assert daemon.refresh("main")[1]["state"] == "held"
-    held = next(p for p in accepted.parent.iterdir() if p.name not in ("meta", accepted.name))
+    held = wait_until("it is stored", lambda: stored_bodies(daemon) - {accepted}).pop()
     held.rename(held.with_suffix(".aside"))
     held.mkdir()
     assert daemon.command("accept", "main").returncode != 0
