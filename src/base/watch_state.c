@@ -1,8 +1,8 @@
 /*
  * The judgement behind base/watch.h. A half-written exclusion file that is read too early takes
  * exclusions out of force and blocks mail; one that is read late costs a second. So whatever shrank
- * waits for its writer, and a moment longer for the next one; a file that was deleted is remembered
- * with its size until the next one is whole.
+ * waits for its writer, and what is empty for the next one, too; a file that was deleted is
+ * remembered with its size until the next one is whole.
  */
 #include "watch_state.h"
 
@@ -73,7 +73,7 @@ static int64_t due(const struct watch_state *s)
     if (!s->content)
         return s->since;
     if (s->closed)
-        return s->seen.size < s->whole_size ? s->last_change + WATCH_SETTLE_MS : s->since;
+        return s->seen.size == 0 && s->whole_size > 0 ? quiet : s->since;
     return s->shrunk ? undone : sooner(quiet, undone);
 }
 

@@ -2,8 +2,8 @@
  * Tells when a file was saved, however the editor saves it: in place, by rename, truncated and
  * written, deleted and made again, behind a symlink, on a file system where inotify is silent.
  *
- * A change made in place counts when the writer closes the file; 50 ms later where it is smaller
- * than before, lest the next writer has just emptied it. Without a close, a file that only grew
+ * A change made in place counts when the writer closes the file; 500 ms later where it is
+ * empty, lest it was the next writer who emptied it. Without a close, a file that only grew
  * counts 500 ms after the last change, one that shrank waits for the close, 30 s at most.
  * Directories are watched (an editor's rename replaces the file), a symlink's target too; a look
  * every 2 s (stat) finds what inotify did not tell.
