@@ -296,8 +296,13 @@ def test_read_again_when_it_could_not_be_read(server):
     server.wait_blocked(LISTED)
     clients = [server.client() for _ in range(40)]
     wait_until("all are taken", lambda: len(descriptors()) == limit)
-    write_by_rename(server.exclusions, f"{LISTED}\n")
-    server.wait_log(r"cannot open .*exclusions.*: Too many open files")
+
+    def is_refused():
+        """A file that the daemon closed leaves one free for a moment."""
+        write_by_rename(server.exclusions, f"{LISTED}\n")
+        return re.search(r"cannot open .*exclusions.*: Too many open files", server.log())
+
+    wait_until("it cannot be read", is_refused, every=0.3)
     for client in clients:
         client.close()
     server.wait_free(LISTED)
