@@ -1,6 +1,8 @@
 /* See wake.h. */
 #include "rcptguard/base/wake.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -23,4 +25,15 @@ void wake_clear(int fd)
     uint64_t count;
     ssize_t n = read(fd, &count, sizeof count);
     (void)n;
+}
+
+bool wake_wait(int fd, int ms)
+{
+    struct pollfd signalled = {.fd = fd, .events = POLLIN};
+    int n;
+
+    do
+        n = poll(&signalled, 1, ms);
+    while (n < 0 && errno == EINTR);
+    return n == 1;
 }

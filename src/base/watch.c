@@ -286,7 +286,7 @@ static void take_events(struct watcher *w)
 {
     char bytes[16384] __attribute__((aligned(__alignof__(struct inotify_event))));
 
-    for (;;) {
+    while (w->fd >= 0) {
         ssize_t len = read(w->fd, bytes, sizeof bytes);
         if (len < 0 && errno == EINTR)
             continue;
@@ -298,12 +298,6 @@ static void take_events(struct watcher *w)
             at += sizeof *e + e->len;
         }
     }
-}
-
-static void take_events_of_all(struct watcher *w)
-{
-    if (w->fd >= 0)
-        take_events(w);
 }
 
 struct watch *watch_add(struct watcher *w, const char *path, watch_changed *changed, void *arg)
@@ -323,7 +317,7 @@ struct watch *watch_add(struct watcher *w, const char *path, watch_changed *chan
     /* Before the first stat, so that nothing falls between. */
     watch_dirs(x);
     /* What happened before is for the others only: a directory may be watched already. */
-    take_events_of_all(w);
+    take_events(w);
     struct watch_facts facts = facts_of(path);
     watch_state_start(&x->state, &facts);
     x->next = w->first;
@@ -338,7 +332,7 @@ void watch_again(struct watch *x)
 }
 
 /* With all events that led there: a writer who came behind a close may have emptied the file, and
- * then that close says nothing of it. */
+ * then that close says nothing of it. Who writes without end is looked at again in the next run. */
 static struct watch_facts facts_and_events(struct watch *x)
 {
     struct watch_facts facts;
@@ -346,7 +340,7 @@ static struct watch_facts facts_and_events(struct watch *x)
     for (int i = 0; i < LOOKS; i++) {
         x->look_now = false;
         facts = facts_of(x->path);
-        take_events_of_all(x->owner);
+        take_events(x->owner);
         if (!x->look_now)
             break;
     }
@@ -362,7 +356,7 @@ static bool look(struct watch *x, int64_t mono_ms)
     unsigned events = x->events;
     bool moved = x->moved;
     x->events = 0;
-    x->moved = x->look_now = false;
+    x->moved = false;
     /* A directory on the way was switched by a rename, to a file that was there before (that is
      * how Kubernetes replaces a ConfigMap): nothing will be closed. */
     if (moved && events == 0 && facts.exists && (facts.ino != ino || facts.dev != dev))
@@ -372,14 +366,14 @@ static bool look(struct watch *x, int64_t mono_ms)
 
 bool watch_is_touched(struct watch *x)
 {
-    take_events_of_all(x->owner);
+    take_events(x->owner);
     struct watch_facts facts = facts_of(x->path);
     return (x->events & WATCH_MODIFIED) != 0 || !watch_facts_same(&x->state.seen, &facts);
 }
 
 void watcher_run(struct watcher *w, int64_t mono_ms)
 {
-    take_events_of_all(w);
+    take_events(w);
     w->running = true;
     for (struct watch *x = w->first; x != NULL; x = x->next)
         if (!x->removed && (x->look_now || mono_ms >= x->look_at) && look(x, mono_ms))

@@ -10,8 +10,7 @@
 
 #define WATCH_LOOK_MS 2000 /* how often to look where inotify is silent */
 #define WATCH_QUIET_MS                                                                             \
-    500 /* no change for so long: a file that only grew counts, or one that was                    \
-           emptied and closed */
+    500 /* no change for so long: what only grew, or is empty and closed, counts */
 #define WATCH_UNDONE_MS 30000 /* a writer that does not close in this time is not waited for */
 
 /* What stat said. All zero but `error` when there is no file. */

@@ -89,6 +89,7 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
     feed_warn(f, "the stored copy is lost and will be fetched again", why);
     for (unsigned i = 0; i < STORE_SOURCES; i++)
         f->meta.sources[i].accepted.known = false;
+    f->unread_until = 0;
     f->due = true;
     f->changed = true;
     f->adopted = p->old >= 0;

@@ -7,15 +7,15 @@
 
 #include "feed.h"
 
-/* Does CURRENT (may be NULL) hold other lists than the feeds' copies that may be in force? */
+/* Does CURRENT (may be NULL) hold other lists than the feeds' copies that may be in force at NOW,
+ * seconds since 1970? (Those that could not be read are not asked for until their time.) */
 bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blocklist *current,
                   int64_t now);
 
 /*
  * Makes *OUT and uses up the feeds' fresh copies. A stored copy that turns out to be lost is
- * fetched again; one that cannot be read now is tried again after a while. What CURRENT has of that
- * feed stays meanwhile. On failure nothing is lost and
- * it may be tried again.
+ * fetched again, one that cannot be read now is tried again after a while; what CURRENT has of that
+ * feed stays meanwhile. On failure nothing is lost and it may be tried again.
  */
 int build_blocklist(const struct feed_house *house, struct feed *const *feeds, size_t n_feeds,
                     const struct blocklist *current, struct blocklist **out, struct error *why);

@@ -160,10 +160,11 @@ void feed_forget_held(struct feed *f, unsigned source);
 /* What the guards go by of the accepted copy. */
 void feed_remember(struct store_source *stored);
 
-/* Logs "WORDS: WHY", escaped. */
 /* Is a stored copy gone for good? A disk, a right, a descriptor that is missing for a moment must
  * not cost it. */
 bool feed_is_lost(const struct error *why);
+
+/* Logs "WORDS: WHY", escaped. */
 void feed_warn(const struct feed *f, const char *words, const struct error *why);
 
 /* What the parser of a feed so configured reads. */

@@ -3,7 +3,6 @@
  * changed it, here or elsewhere, and every minute, and passes refusals on. It waits with its own
  * deadlines for a Redis that may hang; nobody waits for it.
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -442,17 +441,6 @@ static void leave_behind(struct fleet *f)
                 "its thread is left behind: the system looks up a name, or the disk hangs");
 }
 
-static bool has_ended(const struct fleet *f)
-{
-    struct pollfd ended = {.fd = f->ended_fd, .events = POLLIN};
-    int n;
-
-    do
-        n = poll(&ended, 1, STOP_MS);
-    while (n < 0 && errno == EINTR);
-    return n == 1;
-}
-
 void fleet_stop(struct fleet *f)
 {
     if (f == NULL || !f->running)
@@ -460,7 +448,7 @@ void fleet_stop(struct fleet *f)
     atomic_store(&f->stop, true);
     wake_signal(f->stopping.fd);
     wake_signal(f->wake_fd);
-    if (has_ended(f)) {
+    if (wake_wait(f->ended_fd, STOP_MS)) {
         pthread_join(f->thread, NULL);
         f->running = false;
     } else {

@@ -68,8 +68,7 @@ static int take_ours(struct fleet *f, struct kept *k, struct records **all)
         const struct record_of *of = records_at(*all, i);
         int opened =
             seal_open(&f->key, local_kind_text(k->kind), of->what, of->sealed, &sealed, NULL);
-        /* Without memory to tell it is as it was: what is told anew overrules what others deleted.
-         */
+        /* Without memory to tell it stays: told anew it would overrule what others deleted. */
         if (opened == 0 || opened == ERR_NOMEM)
             rc = records_put(k->base, of);
         else

@@ -196,6 +196,7 @@ void share_lists_are_away(struct fleet *f);
 
 /* True: it is another state than before. WHY, also below: NULL: nothing is wrong. */
 bool status_set_state(struct fleet *f, enum fleet_state state, const struct error *why);
+/* From now on Redis does not take what is shared, or takes all of it; until it changes nothing. */
 void status_set_shared(struct fleet *f, bool is_shared);
 void status_set_why(struct fleet *f, const struct error *why);
 void status_show_kind(struct fleet *f, const struct kept *k);

@@ -61,14 +61,13 @@ static int check_owner(const struct edit_file *f, const struct stat *st, struct 
     if (st->st_uid == geteuid())
         return 0;
     int dir_len = (int)(f->name - f->path);
-    /* Whoever has the daemon's user may have planted the link: nobody should give it what is there.
+    /* Who has the daemon's user may have planted the link: nobody should give away what is there.
      */
     if (f->linked)
-        return error_set(
-            why, ERR_REFUSED,
-            "it is a symlink to %s, which is not the daemon's own, with its directory; "
-            "edit that by hand, or put a file in the place of the symlink",
-            f->path);
+        return error_set(why, ERR_REFUSED,
+                         "it is a symlink to %s, which is not the daemon's own, with its "
+                         "directory; edit that by hand, or put a file in the place of the symlink",
+                         f->path);
     return error_set(why, ERR_REFUSED,
                      "%s is not the daemon's own, with its directory; as root: chown %u %.*s %s "
                      "(the daemon's user is uid %u)",

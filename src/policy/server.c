@@ -258,7 +258,7 @@ struct policy *policy_new(struct event_base *base, const struct policy_config *c
     return p;
 }
 
-/* Where there are few nothing is kept: then it is not mail that has too much. */
+/* Of fewer than 256 nothing is kept: mail would miss them more than `status` does. */
 static int fd_limit(void)
 {
     struct rlimit limit;

@@ -406,13 +406,7 @@ void decision_log_look(const struct decision_log *l, struct record_log *look)
 
 static bool has_ended(struct decision_log *l)
 {
-    struct pollfd ended = {.fd = l->ended_fd, .events = POLLIN};
-    int n;
-
-    do
-        n = poll(&ended, 1, STOP_MS);
-    while (n < 0 && errno == EINTR);
-    if (n <= 0)
+    if (!wake_wait(l->ended_fd, STOP_MS))
         return false;
     pthread_join(l->thread, NULL);
     return true;

@@ -313,26 +313,45 @@ def stored_body(daemon):
     return wait_until("it is stored", lambda: stored_bodies(daemon)).pop()
 
 
-def test_a_stored_copy_that_cannot_be_read_for_a_while(daemon, server):
-    """Other settings want it read again, and the publisher is away: it comes back by itself when it can be read."""
+@pytest.fixture
+def abandoned(daemon, server):
+    """A daemon whose list is in force, and whose publisher is away by now."""
     server.pages["/list"] = conditional(GOOD, '"good"')
     daemon.feed("main", server.url("/list"))
     daemon.start()
     daemon.wait_blocked("u199@example.org")
     server.pages["/list"] = answer(503)
-    body = stored_body(daemon)
+    return daemon
+
+
+def reload_otherwise(daemon, problem):
+    """Settings that want the stored copy read again; what comes of it is said."""
+    daemon.feed("main", daemon.config["feed main"]["url"], apex="yes")
+    daemon.reload()
+    wait_until("it is said", lambda: problem in (daemon.feed_status("main")["problem"] or ""))
+    daemon.wait_log(f"main: the stored copy {problem}")
+    assert daemon.command("status").returncode == 1
+
+
+def hide(body):
     body.rename(body.with_suffix(".aside"))
     body.mkdir()
-    daemon.feed("main", server.url("/list"), apex="yes")
-    daemon.reload()
-    daemon.wait_log(r"main: the stored copy cannot be read now")
-    wait_until("it is said", lambda: "cannot be read" in (daemon.feed_status("main")["problem"] or ""))
-    assert daemon.command("status").returncode == 1
-    assert body.exists()
+
+
+def show(body):
     body.rmdir()
     body.with_suffix(".aside").rename(body)
-    daemon.wait_blocked("u199@example.org", 40)
-    wait_until("all is well", lambda: not daemon.feed_status("main")["problem"])
+
+
+def test_a_stored_copy_that_cannot_be_read_for_a_while(abandoned):
+    """It comes back by itself when it can be read."""
+    body = stored_body(abandoned)
+    hide(body)
+    reload_otherwise(abandoned, "cannot be read")
+    assert body.exists()
+    show(body)
+    abandoned.wait_blocked("u199@example.org", 40)
+    wait_until("all is well", lambda: not abandoned.feed_status("main")["problem"])
 
 
 def test_a_held_copy_that_cannot_be_read_for_a_while(daemon, server):
@@ -344,30 +363,27 @@ def test_a_held_copy_that_cannot_be_read_for_a_while(daemon, server):
     server.pages["/list"] = conditional(rows(20), '"less"')
     assert daemon.refresh("main")[1]["state"] == "held"
     held = wait_until("it is stored", lambda: stored_bodies(daemon) - {accepted}).pop()
-    held.rename(held.with_suffix(".aside"))
-    held.mkdir()
+    hide(held)
     assert daemon.command("accept", "main").returncode != 0
     assert daemon.feed_status("main")["held"]
-    held.rmdir()
-    held.with_suffix(".aside").rename(held)
+    show(held)
     assert daemon.command("accept", "main").returncode == 0
     wait_until("the small one is in force", lambda: not daemon.blocks("u199@example.org"))
 
 
-def test_a_stored_copy_that_is_gone(daemon, server):
-    """Nothing of it is in force: that is not well."""
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_a_stored_copy_that_is_gone(abandoned, server, is_hidden):
+    """Nothing of it is in force: that is not well. Also behind a while in which it could not be read."""
+    body = stored_body(abandoned)
+    if is_hidden:
+        hide(body)
+        reload_otherwise(abandoned, "cannot be read")
+        body.rmdir()
+        wait_until("it is said", lambda: "is lost" in (abandoned.feed_status("main")["problem"] or ""), 40)
+    else:
+        body.unlink()
+        reload_otherwise(abandoned, "is lost")
     server.pages["/list"] = conditional(GOOD, '"good"')
-    daemon.feed("main", server.url("/list"))
-    daemon.start()
-    daemon.wait_blocked("u199@example.org")
-    server.pages["/list"] = answer(503)
-    stored_body(daemon).unlink()
-    daemon.feed("main", server.url("/list"), apex="yes")
-    daemon.reload()
-    daemon.wait_log(r"main: the stored copy is lost")
-    wait_until("it is said", lambda: "is lost" in (daemon.feed_status("main")["problem"] or ""))
-    assert daemon.command("status").returncode == 1
-    server.pages["/list"] = conditional(GOOD, '"good"')
-    assert daemon.refresh("main")[1]["state"] == "accepted"
-    daemon.wait_blocked("u199@example.org")
-    assert not daemon.feed_status("main")["problem"]
+    assert abandoned.refresh("main")[1]["state"] == "accepted"
+    abandoned.wait_blocked("u199@example.org")
+    assert not abandoned.feed_status("main")["problem"]
