@@ -130,11 +130,12 @@ size_t blocklist_find(const struct blocklist *bl, struct view key, unsigned kind
 
 /*
  * The same in two steps, for several keys: what is expected is on its way from memory while the
- * next one is, so that all of them cost little more than one. Returns the hash of KEY in BL.
+ * next one is, so that all of them cost little more than one. Returns the hash of KEY in BL. OUT
+ * begins with the listing number FROM (0: the first), for who has not room for all at once.
  */
 uint64_t blocklist_expect(const struct blocklist *bl, struct view key);
 size_t blocklist_find_expected(const struct blocklist *bl, struct view key, uint64_t hash,
-                               unsigned kinds, struct listing *out, size_t max);
+                               unsigned kinds, size_t from, struct listing *out, size_t max);
 
 /* Visits every listing, in no useful order, until VISIT returns non-zero; returns that. */
 typedef int blocklist_visit(struct view key, const struct listing *listing, void *arg);

@@ -3,11 +3,12 @@
  *
  * Where it has no memory for the quote at the end of a string it reads on behind its buffer, and
  * writes what it finds behind another one (2.14, lex_scan_string). So a parse that found none gets
- * the rest from SPARE, and what came of it is thrown away.
+ * the rest from SPARE, and what came of it is thrown away. Another thread that needs it meanwhile
+ * waits: a parse is short and waits for nothing else.
  */
 #include "rcptguard/base/json_text.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,14 +21,14 @@ static _Thread_local bool parses, has_spare;
 /* A buffer of jansson's doubles: enough for a string of 64 KiB and what belongs to it. */
 static _Alignas(max_align_t) char spare[256 * 1024];
 static size_t spare_used;
-static atomic_flag spare_is_taken = ATOMIC_FLAG_INIT; /* by one thread */
+static pthread_mutex_t spare_is_taken = PTHREAD_MUTEX_INITIALIZER; /* by one parse, to its end */
 
 static void *take_spare(size_t size)
 {
     size_t bytes = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 
-    if (!has_spare && atomic_flag_test_and_set(&spare_is_taken))
-        return NULL;
+    if (!has_spare)
+        pthread_mutex_lock(&spare_is_taken);
     has_spare = true;
     if (size > sizeof spare || bytes > sizeof spare - spare_used)
         return NULL;
@@ -41,7 +42,7 @@ static void give_back_spare(void)
         return;
     has_spare = false;
     spare_used = 0;
-    atomic_flag_clear(&spare_is_taken);
+    pthread_mutex_unlock(&spare_is_taken);
 }
 
 static void *allocate(size_t size)

@@ -67,11 +67,11 @@ uint64_t blocklist_expect(const struct blocklist *bl, struct view key)
 size_t blocklist_find(const struct blocklist *bl, struct view key, unsigned kinds,
                       struct listing *out, size_t max)
 {
-    return blocklist_find_expected(bl, key, hash_keyed(&bl->table.secret, key), kinds, out, max);
+    return blocklist_find_expected(bl, key, hash_keyed(&bl->table.secret, key), kinds, 0, out, max);
 }
 
 size_t blocklist_find_expected(const struct blocklist *bl, struct view key, uint64_t hash,
-                               unsigned kinds, struct listing *out, size_t max)
+                               unsigned kinds, size_t from, struct listing *out, size_t max)
 {
     size_t place, found = 0;
 
@@ -82,8 +82,8 @@ size_t blocklist_find_expected(const struct blocklist *bl, struct view key, uint
         struct listing listing = listing_unpack(item_listing(&item, i));
         if ((kinds & ENTRY_BIT(listing.kind)) == 0)
             continue;
-        if (found < max)
-            out[found] = listing;
+        if (found >= from && found - from < max)
+            out[found - from] = listing;
         found++;
     }
     return found;

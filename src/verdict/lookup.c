@@ -9,6 +9,9 @@
 
 #define SECONDS_A_DAY 86400
 
+/* Listings of one name that are fetched together. */
+#define LOOKUP_AT_ONCE 64
+
 static uint32_t find_rule(const struct verdict_rules *rules, const struct blocklist_list *list)
 {
     for (size_t i = 0; i < rules->n_lists; i++)
@@ -114,14 +117,18 @@ static void take(struct verdict *v, const struct look *look, const struct listin
     add_listing(v, look, found, rule, &v->listings[v->n_listings++]);
 }
 
+/* All of them: behind what there is room for may be an exception. */
 static void look_at(struct verdict *v, const struct look *look, int64_t now)
 {
-    struct listing found[ANSWER_LISTINGS];
-    size_t n = blocklist_find_expected(v->blocklist, look->key, look->hash, look->kinds, found,
-                                       ANSWER_LISTINGS);
+    struct listing found[LOOKUP_AT_ONCE];
+    size_t n = 0, done = 0;
 
-    for (size_t j = 0; j < n && j < ANSWER_LISTINGS; j++)
-        take(v, look, &found[j], now);
+    do {
+        n = blocklist_find_expected(v->blocklist, look->key, look->hash, look->kinds, done, found,
+                                    LOOKUP_AT_ONCE);
+        for (size_t i = 0; i < LOOKUP_AT_ONCE && done < n; i++, done++)
+            take(v, look, &found[i], now);
+    } while (done < n);
 }
 
 /* NAME by each kind of hash in the bits of HASHES. */

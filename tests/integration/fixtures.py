@@ -5,6 +5,8 @@ import signal
 import pytest
 
 from daemon import Daemon
+from redisserver import Redis
+from relays import Fleet
 from support import DAEMON, IS_ROOT
 
 # No test may hang: each one ends by itself or by this.
@@ -44,6 +46,27 @@ def daemon(request):
 def tcp(request):
     """Runs the test over both kinds of listener."""
     return request.param == "tcp"
+
+
+@pytest.fixture
+def redis():
+    server = Redis().start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def fleet(redis):
+    relays = Fleet()
+    yield relays
+    relays.close()
+
+
+@pytest.fixture
+def five(fleet, redis):
+    for _ in range(5):
+        fleet.add(redis)
+    return fleet.start()
 
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")

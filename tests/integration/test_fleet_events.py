@@ -8,28 +8,14 @@ import pytest
 
 from daemon import UnixHTTPConnection
 from policyclient import REF
-from redisserver import Redis, needs_redis
+from redisserver import needs_redis
 from support import DEADLINE, wait_until
-from test_fleet import LISTED, SECRET, Fleet, status, wait_up
+from relays import LISTED, status, wait_up
 
 pytestmark = needs_redis
 
 STREAM = "rcptguard:events"
 SEEN_S = 2
-
-
-@pytest.fixture
-def redis():
-    server = Redis().start()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def fleet():
-    relays = Fleet()
-    yield relays
-    relays.close()
 
 
 def start(relays, redis):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from daemon import Daemon
-from redisserver import Redis, Relays, TlsRedis, clock_off, needs_faketime, needs_redis
+from redisserver import Relays, TlsRedis, clock_off, needs_faketime, needs_redis
 from scriptedserver import ScriptedServer
 from support import ROOT, wait_until
 
@@ -138,13 +138,6 @@ class Fleet(Relays):
     def wait_blocked(self, recipient, seconds=20):
         for relay in self:
             relay.wait_blocked(recipient, seconds)
-
-
-@pytest.fixture
-def redis():
-    server = Redis().start()
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
  * Each try either says that there is no memory, or what it made is whole; what it took it gives
  * back (the address sanitizer looks). The linker puts the functions here in the place of libc's.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,7 @@
 
 /* ---- allocations that fail ------------------------------------------------------------------ */
 
-static struct {
+static _Thread_local struct {
     unsigned long fails;   /* the number of the one that fails, from 1; 0: none */
     bool all_that_follow;  /* and they, too */
     unsigned long counted; /* while FAILS is not 0 */
@@ -590,6 +591,41 @@ static void test_json(void **state)
         try_all(parse_json, 5);
 }
 
+/* In *ARG: nothing else was said than that there is no memory. */
+static void *parse_without_memory(void *arg)
+{
+    bool *is_well = arg;
+
+    *is_well = true;
+    for (int i = 0; i < 20000; i++) {
+        char json_text[256];
+        json_error_t why;
+        int len = snprintf(json_text, sizeof json_text, "{\"what\":\"%0*d\"}", 1 + i % 139, 7);
+        memory.fails = 1 + (unsigned long)(i % 7);
+        memory.all_that_follow = true;
+        memory.counted = 0;
+        json_t *json = json_parse(view_make(json_text, (size_t)len), 0, &why);
+        memory.fails = 0;
+        if (json == NULL && json_error_code(&why) != json_error_out_of_memory)
+            *is_well = false;
+        json_decref(json);
+    }
+    return NULL;
+}
+
+/* What jansson gets then is there for one parse at a time. */
+static void test_json_in_two_threads(void **state)
+{
+    bool is_well[2] = {false, false};
+    pthread_t other;
+
+    (void)state;
+    assert_int_equal(pthread_create(&other, NULL, parse_without_memory, &is_well[1]), 0);
+    parse_without_memory(&is_well[0]);
+    pthread_join(other, NULL);
+    assert_true(is_well[0] && is_well[1]);
+}
+
 static void test_what_relays_share(void **state)
 {
     (void)state;
@@ -606,9 +642,10 @@ static void test_what_zones_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocklists),        cmocka_unit_test(test_lists_that_are_read),
-        cmocka_unit_test(test_exclusions),        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_what_relays_share), cmocka_unit_test(test_what_zones_said),
+        cmocka_unit_test(test_blocklists),          cmocka_unit_test(test_lists_that_are_read),
+        cmocka_unit_test(test_exclusions),          cmocka_unit_test(test_json),
+        cmocka_unit_test(test_json_in_two_threads), cmocka_unit_test(test_what_relays_share),
+        cmocka_unit_test(test_what_zones_said),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

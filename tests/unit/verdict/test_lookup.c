@@ -311,10 +311,47 @@ static void test_a_digest_is_no_name(void **state)
     close_house(&h);
 }
 
+#define MANY 300 /* more than ANSWER_LISTINGS */
+
+/* Each of many lists has the domain, and frees it again: that counts, however many there are. */
+static void test_exceptions_of_many_lists(void **state)
+{
+    (void)state;
+    static struct verdict_list many[MANY];
+    static char names[MANY][8];
+    const struct verdict_rules rules_of_many = {
+        .addresses = {.delimiter = "+"}, .lists = many, .n_lists = MANY};
+    struct blocklist_builder *b = blocklist_builder_new(16);
+
+    for (uint16_t i = 0; i < MANY; i++) {
+        struct blocklist_list list = {.name = ""};
+        snprintf(names[i], sizeof names[i], "l%u", i);
+        strcpy(list.name, names[i]);
+        many[i] = (struct verdict_list){.name = names[i], .action = ACTION_REJECT, .reply = "no"};
+        assert_int_equal(blocklist_builder_list(b, &list, NULL), i);
+    }
+    for (uint16_t i = 0; i < MANY; i++) {
+        put(b, &(struct row){.list = i, .kind = ENTRY_DOMAIN, .effect = BLOCK},
+            view_of("d.example"));
+        put(b, &(struct row){.list = i, .kind = ENTRY_TREE, .effect = BLOCK}, view_of("d.example"));
+    }
+    for (uint16_t i = 0; i < MANY; i++)
+        put(b, &(struct row){.list = i, .kind = ENTRY_DOMAIN, .effect = BUT}, view_of("d.example"));
+    struct house h = house_of(b);
+    verdict_set_rules(h.verdict, &rules_of_many);
+    struct told told = ask(h.verdict, "x@d.example");
+    assert_false(told.blocked);
+    assert_int_equal(told.n_listings, 0);
+    assert_int_equal(told.n_exceptions, ANSWER_EXCEPTIONS);
+    assert_true(ask(h.verdict, "x@sub.d.example").blocked);
+    close_house(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exceptions),
+        cmocka_unit_test(test_exceptions_of_many_lists),
         cmocka_unit_test(test_an_exception_lists_nothing_and_is_told),
         cmocka_unit_test(test_known_digests),
         cmocka_unit_test(test_hashed_lists),
