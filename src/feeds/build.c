@@ -10,7 +10,7 @@
 #include "rcptguard/base/log.h"
 
 #define SECONDS_A_DAY 86400
-#define UNREAD_S      10 /* until a copy that could not be read is tried again */
+#define UNREAD_S      5 /* until a copy that could not be read is tried again */
 
 /* What one feed gives. */
 struct part {

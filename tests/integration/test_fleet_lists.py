@@ -269,7 +269,8 @@ def test_one_fetch_a_period(fleet, publisher):
     publisher.put(text_of(202))
     wait_until("five periods", lambda: time.monotonic() - began > 20, 30, every=0.1)
     periods = (time.monotonic() - began) / 4
-    assert 2 <= publisher.fetches() - first <= periods + 1
+    # A relay that could not ask Redis in time fetches itself: not one of five in each period does.
+    assert 2 <= publisher.fetches() - first <= 2 * periods + 1
     fleet.wait_blocked("u201@example.org", seconds=1)
 
 

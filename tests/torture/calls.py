@@ -69,7 +69,7 @@ KNOWN = [
     ("libcrypto.so", "fetch_all"),  # OpenSSL 3.0 while it loads its own providers, at start
 ]
 
-WORK = ("queries", "crowd", "edits", "refresh", "reload", "save", "events", "looks")
+WORK = ("queries", "crowd", "edits", "refresh", "reload", "shape", "save", "events", "looks")
 # After so many rounds in a row without a new site one kind of work has shown what it has. Some ways are
 # taken now and then only, when two threads meet.
 QUIET_ROUNDS = 2
@@ -201,6 +201,7 @@ class Run:
         self.clean_start("work")
 
     def work(self, name, go):
+        self.rig.recover()
         quiet = 0
         while quiet < QUIET_ROUNDS:
             before = self.tries

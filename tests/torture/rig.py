@@ -32,7 +32,8 @@ class Rig:
         self.daemon = d = Daemon(sandboxed=False)
         self.environment, self.rows = environment or {}, rows
         self.publisher = ScriptedServer()
-        self.publisher.pages["/list"] = lambda request: request.ok(self.published)
+        self.publisher.pages["/list"] = self.publish
+        self.is_published, self.is_rolled_back = True, False
         self.dns = Rbldnsd({ZONE: ("dnset", "zoned.example.org :2:of the zone\n")}).start()
         self.redis = Redis().start()
         self.numbers = itertools.count(1)
@@ -57,6 +58,12 @@ class Rig:
     def text(self, kind):
         rows = [LISTED, EXCLUDED, f"{kind}{self.version}@example.org"]
         return "".join(f"{row}\n" for row in rows + [f"u{i}@example.org" for i in range(self.rows)])
+
+    def publish(self, request):
+        if self.is_published:
+            request.ok(self.published)
+        else:
+            request.send(b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n")
 
     # life
 
@@ -199,7 +206,7 @@ class Rig:
     def work_refresh(self, _number):
         self.version += 1
         write_by_rename(self.list_path, self.text("file"))
-        self.published = self.text("http")
+        self.published, self.is_published = self.text("http"), True
         self.refresh()
 
     def refresh(self):
@@ -212,11 +219,23 @@ class Rig:
         config, mark = self.daemon.config, self.daemon.mark()
         config["policy"]["max_clients"] = 1000 + number % 7
         config["daemon"]["history"] = f"{80 + number % 9}d"
-        config["feed web"]["action"] = ("reject", "observe")[number % 2]
+        config["feed web"]["reply"] = f"You may not write to ${{entry}} ({number % 5})"
         if number % 3 == 0:
-            config["feed more"] = {"url": f"file:{self.list_path}", "format": "entries"}
+            action = ("reject", "observe")[number % 2]
+            config["feed more"] = {"url": f"file:{self.list_path}", "format": "entries", "action": action}
         else:
             config.pop("feed more", None)
+        self.reload(mark)
+
+    def work_shape(self, number):
+        """Lists are to be read otherwise, and their publisher is away: what is stored of them is all there is."""
+        config, mark = self.daemon.config, self.daemon.mark()
+        self.is_published = False
+        config["feed web"]["apex"] = ("no", "yes")[number % 2]
+        config["feed main"]["apex"] = ("yes", "no")[number % 2]
+        self.reload(mark)
+
+    def reload(self, mark):
         self.daemon.reload()
         try:
             self.daemon.wait_log(r"is in force: |nothing was changed", 2, mark)
@@ -268,6 +287,7 @@ class Rig:
             pass
 
     def work_looks(self, _number):
+        self.is_published, self.is_rolled_back = True, True
         self.redis.call("XTRIM", "rcptguard:events", "MAXLEN", "50")  # or counting them is all that is done here
         action = self.ask_one(LISTED) or ""
         reference = action.rsplit(" ", 1)[-1]
@@ -289,7 +309,7 @@ class Rig:
         self.alive()
         try:
             wait_until("right verdicts", self.is_right, DEADLINE, every=0.02)
-            wait_until("a new list in force", self.has_new_list, DEADLINE, every=0.05)
+            wait_until("new lists in force", self.has_new_lists, DEADLINE, every=0.05)
             wait_until("an edit", self.can_edit, DEADLINE, every=0.05)
             wait_until("promises kept", self.keeps_promises, DEADLINE, every=0.05)
             wait_until("Redis", self.shares, DEADLINE, every=0.05)
@@ -302,11 +322,13 @@ class Rig:
         answers = self.ask()
         return blocked(answers[LISTED]) and blocked(answers[BLOCKED])
 
-    def has_new_list(self):
-        if self.daemon.blocks(f"file{self.version}@example.org"):
+    def has_new_lists(self):
+        """Where the publisher is away, from what is stored."""
+        kinds = ["file"] if self.is_rolled_back else ["file", "http"]
+        if all(self.daemon.blocks(f"{kind}{self.version}@example.org") for kind in kinds):
             return True
         self.refresh()
-        return self.daemon.blocks(f"file{self.version}@example.org")
+        return False
 
     def can_edit(self):
         what = f"again{next(self.numbers)}@example.net"
