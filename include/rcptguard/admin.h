@@ -57,10 +57,10 @@ struct admin_house {
     struct disk *disk;                       /* for what is searched in files */
     struct queue *loop;                      /* on which its answers come */
     int64_t started_at;
-    int64_t started_ms;        /* by clock_mono_ms: nobody sets that clock */
-    int64_t reloaded_at;       /* 0: never */
-    const bool *reload_failed; /* the last one: the configuration of before stayed in force */
-    bool observe;              /* mode = observe */
+    int64_t started_ms;         /* by clock_mono_ms: nobody sets that clock */
+    int64_t reloaded_at;        /* 0: never */
+    const char *reload_problem; /* why the last one changed nothing; empty: it is in force */
+    bool observe;               /* mode = observe */
 };
 
 struct admin;

@@ -205,7 +205,7 @@ static void put_health(struct metrics_page *page, const struct admin *a)
     int64_t read_at = house->reloaded_at == 0 ? house->started_at : house->reloaded_at;
 
     put_degraded(page, house);
-    metrics_one(page, METRIC_RELOAD_GOOD, !*house->reload_failed);
+    metrics_one(page, METRIC_RELOAD_GOOD, house->reload_problem[0] == '\0');
     metrics_one(page, METRIC_RELOAD_TIME, (uint64_t)read_at);
     metrics_one(page, METRIC_LOG_DROPPED, log_dropped());
     put_decisions(page, house);

@@ -169,6 +169,12 @@ static void show_status(const struct show *s, const json_t *status)
             (long long)show_number(status, "pid"));
     show_view(s, show_field(status, "mode"));
     fputc('\n', s->to);
+    if (show_is_set(status, "reload_problem")) {
+        show_label(s, "reload");
+        fputs("the last one changed nothing: ", s->to);
+        show_view(s, show_field(status, "reload_problem"));
+        fputc('\n', s->to);
+    }
     show_label(s, "clients");
     fprintf(s->to, "%lld\n", (long long)show_number(status, "clients"));
     show_counts(s, json_object_get(status, "counts"));

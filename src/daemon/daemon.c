@@ -263,7 +263,7 @@ static int bind_sockets(struct daemon *d, struct error *why)
         .fleet = d->fleet,
         .shared = {{d->shared[0], &d->shared_state[0], fleet_file(d->fleet, LOCAL_EXCLUSIONS)},
                    {d->shared[1], &d->shared_state[1], fleet_file(d->fleet, LOCAL_BLOCKS)}},
-        .reload_failed = &d->reload.changed_nothing,
+        .reload_problem = d->reload.failed.text,
         .loop = d->queue,
         .started_at = clock_now(),
         .started_ms = clock_mono_ms(),

@@ -18,7 +18,8 @@ struct reload {
     struct daemon *daemon;
     struct setup *fresh; /* NULL: the configuration is bad, and that was logged */
     bool busy, again;
-    bool changed_nothing; /* the last one: it was bad */
+    struct error bad;    /* why FRESH is NULL */
+    struct error failed; /* the last one changed nothing; no text: it did what it should */
 };
 
 struct daemon {

@@ -83,6 +83,15 @@ static void test_local(const struct config *c, const struct local_config *file)
     buf_free(&text);
 }
 
+/* What is shown may go into a file, and a part of it is none. */
+static int end_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EX_OK;
+    fputs("rcptguardd: cannot write the output\n", stderr);
+    return EX_OSERR;
+}
+
 static int run(const struct options *o)
 {
     struct config_problems problems = {0};
@@ -101,7 +110,7 @@ static int run(const struct options *o)
         test_local(config, &config->exclusions), test_local(config, &config->blocks);
     if (o->dump || o->test) {
         config_release(config);
-        return EX_OK;
+        return o->dump ? end_output() : EX_OK;
     }
     return daemon_serve(config);
 }

@@ -67,8 +67,15 @@ static int configure_rooms(struct daemon *d, const struct setup *fresh, struct e
     return rc;
 }
 
-/* FRESH is taken, and the one before let go; or FRESH, and false: nothing could be changed. */
-static bool apply(struct daemon *d, struct setup *fresh)
+/* The configuration of before stays in force. */
+static void refuse(struct daemon *d, const struct error *why)
+{
+    log_error("reload", "%s; nothing was changed", why->text);
+    d->reload.failed = *why;
+}
+
+/* FRESH is taken, and the one before let go; or nothing could be changed, and FRESH is let go. */
+static void apply(struct daemon *d, struct setup *fresh)
 {
     const struct config *c = fresh->config;
     struct setup *old = d->setup;
@@ -76,9 +83,9 @@ static bool apply(struct daemon *d, struct setup *fresh)
 
     error_set(&why, ERR_NOMEM, "no memory"); /* of rooms that can say nothing else */
     if (configure_rooms(d, fresh, &why) < 0) {
-        log_error("reload", "%s; nothing was changed", why.text);
+        refuse(d, &why);
         setup_release(fresh);
-        return false;
+        return;
     }
     daemon_confirm_all(d, fresh);
     verdict_set_rules(d->verdict, &fresh->rules);
@@ -88,13 +95,13 @@ static bool apply(struct daemon *d, struct setup *fresh)
     daemon_log_decisions(d, c);
     d->setup = fresh;
     d->house.reloaded_at = clock_now();
+    d->reload.failed.text[0] = '\0';
     daemon_fill_house(d);
     log_set_level(c->log_level);
     log_set_target(c->log_target);
     setup_release(old);
     log_notice("reload", "%s is in force: %zu feeds, %zu DNS zones, mode %s", c->path, c->n_feeds,
                c->n_zones, c->mode == MODE_OBSERVE ? "observe" : "enforce");
-    return true;
 }
 
 /* On the loop. */
@@ -105,15 +112,13 @@ static void finish_reload(struct task *task)
     struct error why;
 
     r->busy = false;
-    r->changed_nothing = true;
-    if (r->fresh != NULL && !d->stopping) {
-        if (config_can_reload(d->setup->config, r->fresh->config, &why) < 0) {
-            log_error("reload", "%s; nothing was changed", why.text);
-            setup_release(r->fresh);
-        } else {
-            r->changed_nothing = !apply(d, r->fresh);
-        }
+    if (r->fresh == NULL) {
+        r->failed = r->bad; /* that was logged */
+    } else if (!d->stopping && config_can_reload(d->setup->config, r->fresh->config, &why) == 0) {
+        apply(d, r->fresh);
     } else {
+        if (!d->stopping)
+            refuse(d, &why);
         setup_release(r->fresh);
     }
     r->fresh = NULL;
@@ -125,6 +130,24 @@ static void finish_reload(struct task *task)
         systemd_ready(d->systemd);
 }
 
+/* The first error is in *FIRST. */
+static void log_problems(const struct config_problems *problems, struct error *first)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct config_problem *p = &problems->items[i];
+        if (p->warning) {
+            log_warning(NULL, "%s", p->text);
+            continue;
+        }
+        log_error(NULL, "%s", p->text);
+        if (is_first)
+            error_set(first, ERR_SYNTAX, "%s", p->text);
+        is_first = false;
+    }
+}
+
 /* On the disk thread: reads the configuration and all that hangs on it. */
 static void read_config(struct task *task)
 {
@@ -133,18 +156,13 @@ static void read_config(struct task *task)
     struct config *config = NULL;
     int rc = config_load(r->daemon->setup->config->path, &config, &problems);
 
-    for (size_t i = 0; i < problems.count; i++) {
-        if (problems.items[i].warning)
-            log_warning(NULL, "%s", problems.items[i].text);
-        else
-            log_error(NULL, "%s", problems.items[i].text);
-    }
+    error_set(&r->bad, ERR_NOMEM, "no memory");
+    log_problems(&problems, &r->bad);
     config_problems_free(&problems);
-    if (rc < 0)
-        log_error("reload", "the configuration has errors; nothing was changed");
     r->fresh = rc < 0 ? NULL : setup_new(config, r->daemon->setup);
-    if (rc == 0 && r->fresh == NULL)
-        log_error("reload", "no memory; nothing was changed");
+    if (r->fresh == NULL)
+        log_error("reload", "%s; nothing was changed",
+                  rc < 0 ? "the configuration has errors" : r->bad.text);
     r->task.run = finish_reload;
     queue_post(r->daemon->queue, &r->task);
 }
@@ -166,6 +184,6 @@ void daemon_reload(struct daemon *d)
         return;
     }
     r->busy = false;
-    r->changed_nothing = true;
-    log_error("reload", "the disk thread is too busy; nothing was changed, try again");
+    error_set(&r->bad, ERR_LIMIT, "the disk thread is too busy, try again");
+    refuse(d, &r->bad);
 }

@@ -42,7 +42,7 @@ static void tell_status(void *arg, char *dst, size_t size)
     }
     if (d->reload.busy)
         text_add(&t, "reads its configuration again; ");
-    else if (d->reload.changed_nothing)
+    else if (d->reload.failed.text[0] != '\0')
         text_add(&t, "the last reload changed nothing, see the log; ");
     add_lists(d, &t);
     size_t n = admin_degraded(&d->house, first, sizeof first);

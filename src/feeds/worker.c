@@ -145,6 +145,20 @@ static void count(struct worker *w, int64_t now)
     w->counted_day = now / 86400 + 1;
 }
 
+/* Nobody else would say that a list that blocked a moment ago does not any more. */
+static void log_stale(const struct feed *f, const struct feed_status *status)
+{
+    char since[21];
+
+    if (status->stale)
+        log_warning(status->name,
+                    "max_age is over, nothing of it blocks until its publisher is reached: the "
+                    "last good fetch was at %s",
+                    clock_time_text(status->last_success, since));
+    else if (f->told.stale)
+        log_notice(status->name, "max_age is not over any more, its entries block again");
+}
+
 void worker_tell(struct worker *w, int64_t now)
 {
     struct feed_status status;
@@ -155,6 +169,8 @@ void worker_tell(struct worker *w, int64_t now)
         /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): cleared by feed_tell */
         if (memcmp(&status, &w->feeds[i]->told, sizeof status) == 0)
             continue;
+        if (status.stale != w->feeds[i]->told.stale)
+            log_stale(w->feeds[i], &status);
         w->feeds[i]->told = status;
         post_status(w->post, i, &status);
     }

@@ -59,7 +59,6 @@ static void open_house(void)
     static struct address address;
     static const struct answer answer = {.action = "DUNNO", .address = &address, .ref = ""};
     static struct local_state state;
-    static const bool reload_failed;
     static struct admin_house house = {.feeds = (struct feeds *)&fake,
                                        .dnsbl = (struct dnsbl *)&fake,
                                        .history = (struct history *)&fake,
@@ -68,7 +67,7 @@ static void open_house(void)
                                        .blocks_state = &state,
                                        .blocks_file = "/x/blocks",
                                        .addresses = &addresses,
-                                       .reload_failed = &reload_failed,
+                                       .reload_problem = "",
                                        .started_at = 99000};
     char dir[] = "/tmp/rcptguard-fuzz-XXXXXX", path[64], listen_on[80];
     struct error why = {0};

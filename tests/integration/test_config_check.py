@@ -155,6 +155,11 @@ def test_dump(config):
     assert re.search(r"max_shrink\s*=\s*20%", result.stdout)
 
 
+def test_dump_that_cannot_be_written(config):
+    result = run("sh", "-c", '"$@" >/dev/full', "sh", DAEMON, "--dump-config", "-c", config(GOOD))
+    assert result.returncode == 71 and "cannot write" in result.stderr
+
+
 def test_dump_hides_secrets(config):
     path = config(GOOD + "secret = s3cr3t-key\n")
     path.chmod(0o600)

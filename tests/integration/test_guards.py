@@ -345,6 +345,15 @@ def test_old_entries_are_inactive(daemon):
     daemon.wait_blocked("old@example.org")
 
 
+def test_the_end_of_max_age_is_told(daemon):
+    daemon.list_file("main", "a@example.org\n", max_age="2s")
+    daemon.start()
+    daemon.wait_log("main: max_age is over, nothing of it blocks", 45)
+    daemon.wait_free("a@example.org")
+    assert daemon.refresh("main")[0] == 200
+    daemon.wait_log("main: max_age is not over any more", 45)
+
+
 def test_bom_and_crlf(daemon):
     daemon.list_file("main", "\ufeffone@example.org\r\ntwo@example.org # why\r\n\r\n#no\r\nthree@example.org")
     daemon.start()

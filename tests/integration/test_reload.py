@@ -80,6 +80,27 @@ def test_bad_file_changes_nothing(server, section, key, value):
     assert server.alive()
 
 
+def test_status_says_why_a_reload_changed_nothing(server):
+    good = dict(server.config["policy"])
+    assert server.api("GET", "/v1/status")[1]["reload_problem"] is None
+    server.config["policy"]["mode"] = "sometimes"
+    server.reload()
+
+    def problem():
+        return server.api("GET", "/v1/status")[1]["reload_problem"] or ""
+
+    wait_until("it is told", lambda: "policy.mode" in problem())
+    shown = server.command("status").stdout
+    assert "the last one changed nothing: " in shown and "policy.mode" in shown, shown
+    server.config["policy"] = dict(good, listen=good["listen"] + f" inet:127.0.0.1:{free_port()}")
+    server.reload()
+    wait_until("it is another one", lambda: "needs a restart" in problem())
+    server.config["policy"] = good
+    server.reload()
+    wait_until("it is over", lambda: not problem())
+    assert "changed nothing" not in server.command("status").stdout
+
+
 def test_missing_file_changes_nothing(server):
     mark = server.mark()
     server.config_file.unlink()

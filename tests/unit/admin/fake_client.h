@@ -26,7 +26,6 @@ static struct event *tick;
 static struct admin *admin;
 static struct admin_house house;
 static struct local_state exclusions_state, blocks_state;
-static const bool reload_failed;
 static const struct address_options addresses = {.delimiter = "+", .provider_aliases = true};
 static const char *http_on = "";
 static char dir[] = "/tmp/rcptguard-admin-XXXXXX", path[64], listen_on[80], logged[2048];
@@ -72,7 +71,7 @@ static inline int set_up(void **state)
                                  .blocks_file = "/x/blocks",
                                  .addresses = &addresses,
                                  .history = (struct history *)&fake,
-                                 .reload_failed = &reload_failed,
+                                 .reload_problem = "",
                                  .started_at = 99000};
     base = event_base_new();
     tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);
