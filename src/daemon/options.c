@@ -83,6 +83,21 @@ static void test_local(const struct config *c, const struct local_config *file)
     buf_free(&text);
 }
 
+/* Nor is that of protected domains part of it; the one of the default path need not exist. */
+static void test_protect(const struct config *c)
+{
+    struct error why;
+    struct protect *p = protect_load(c->protect_file, &why);
+    char shown[2 * sizeof why.text];
+    struct text t = text_on(shown, sizeof shown);
+
+    if (why.code != ERR_OK && (why.code != ERR_ABSENT || c->protect_file_set)) {
+        escape_to_max(&t, view_of(why.text), ESCAPE_TERMINAL, sizeof shown - 1);
+        fprintf(stderr, "warning: protect.domains: %s\n", shown);
+    }
+    protect_release(p);
+}
+
 /* What is shown may go into a file, and a part of it is none. */
 static int end_output(void)
 {
@@ -106,8 +121,11 @@ static int run(const struct options *o)
         return rc == ERR_NOMEM ? EX_OSERR : EX_CONFIG;
     if (o->dump)
         config_dump(config, stdout);
-    if (o->test)
-        test_local(config, &config->exclusions), test_local(config, &config->blocks);
+    if (o->test) {
+        test_local(config, &config->exclusions);
+        test_local(config, &config->blocks);
+        test_protect(config);
+    }
     if (o->dump || o->test) {
         config_release(config);
         return o->dump ? end_output() : EX_OK;

@@ -109,19 +109,19 @@ static void warn_of_emptied(const struct config *c, const struct protect *p,
 }
 
 /*
- * A file that cannot be read leaves protected what was: else a whole domain would be blocked by a
- * mode or a name that is wrong for a moment.
+ * A file that cannot be read, or with none but bad lines, leaves protected what was: else a whole
+ * domain would be blocked by a mode or a name that is wrong for a moment.
  */
 static struct protect *load_protect(const struct config *c, struct protect *before)
 {
     struct error why = {0};
     struct protect *p = protect_load(c->protect_file, &why);
 
-    if (p != NULL && (why.code == ERR_OK || why.code == ERR_SYNTAX))
+    if (p != NULL && why.code == ERR_OK)
         warn_of_emptied(c, p, before);
     if (p == NULL || why.code == ERR_OK)
         return p;
-    if (why.code == ERR_SYNTAX) {
+    if (why.code == ERR_SYNTAX && !protect_is_built_in(p)) {
         log_warning("protect", "%s", why.text);
         return p;
     }

@@ -206,6 +206,25 @@ int redis_converse(struct redis *r, const struct view *words, size_t n, int64_t 
     return rc;
 }
 
+/* What to do about an error of Redis; "" where its words say all there is to say. */
+static const char *remedy_of(const redisReply *reply)
+{
+    static const struct {
+        const char *code, *words;
+    } known[] = {
+        {"NOPERM", "; give its user that right (docs/fleet.md has the ACL)"},
+        {"OOM", "; it is full, raise its maxmemory"},
+        {"WRONGTYPE", "; something else is at that key, rename or delete it"},
+        {"MISCONF", "; it cannot save to its disk, look at its log"},
+        {"READONLY", "; it is a replica, url must name the master"},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (redis_says(reply, known[i].code))
+            return known[i].words;
+    return "";
+}
+
 int redis_settle(redisReply **reply, struct error *why)
 {
     char shown[ESCAPE_MAX_BYTES + 1];
@@ -213,8 +232,8 @@ int redis_settle(redisReply **reply, struct error *why)
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there was an answer */
     if ((*reply)->type != REDIS_REPLY_ERROR)
         return 0;
-    error_set(why, ERR_REFUSED, "Redis says: %s",
-              wire_escaped((*reply)->str, (*reply)->len, shown));
+    error_set(why, ERR_REFUSED, "Redis says: %s%s",
+              wire_escaped((*reply)->str, (*reply)->len, shown), remedy_of(*reply));
     freeReplyObject(*reply);
     *reply = NULL;
     return ERR_REFUSED;

@@ -140,6 +140,18 @@ def test_a_url_and_nothing_to_share(config):
     assert "nothing is shared" in result.stderr
 
 
+@pytest.mark.parametrize("text, words", [(None, "No such file"), ("user@example.org\n", ":1: .*an address")])
+def test_protected_domains_that_are_none(config, tmp_path, text, words):
+    protected = tmp_path / "protected"
+    if text is not None:
+        protected.write_text(text)
+    result = check_config(config(GOOD + f"[protect]\ndomains = {protected}\n"))
+    assert result.returncode == 0
+    assert re.search(f"warning: protect.domains: .*{protected}.*{words}", result.stderr), result.stderr
+    protected.write_text("partner.example\n")
+    assert "protect" not in check_config(config(GOOD + f"[protect]\ndomains = {protected}\n")).stderr
+
+
 def test_missing_file(tmp_path):
     result = check_config(tmp_path / "nothing.conf")
     assert result.returncode != 0 and "nothing.conf" in result.stderr
