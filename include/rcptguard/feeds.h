@@ -135,6 +135,8 @@ struct feed_status {
     char name[BLOCKLIST_NAME_MAX];
     char url[512]; /* without userinfo and secrets */
     char format[16];
+    char settings[256]; /* keys that say how rows are read, where they are not as usual:
+                           "column=Domain", with a line end between two; escaped */
     enum feed_state state;
     int64_t state_since;                   /* when it came into this state */
     uint64_t rows, bad_rows, ignored_rows; /* of the accepted copy */

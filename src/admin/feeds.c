@@ -23,6 +23,16 @@ static json_t *held_json(const struct feed_status *feed)
     return held;
 }
 
+static json_t *settings_json(const struct feed_status *feed)
+{
+    struct view rest = view_of(feed->settings), setting;
+    json_t *array = json_array();
+
+    while (rest.len > 0 && view_split(&rest, '\n', &setting))
+        json_array_append_new(array, json_text(setting));
+    return array;
+}
+
 json_t *json_feed(const struct feed_status *feed)
 {
     json_t *object = json_object();
@@ -31,6 +41,7 @@ json_t *json_feed(const struct feed_status *feed)
     json_put(object, "kind", json_string("feed"));
     json_put(object, "url", json_text(view_of(feed->url)));
     json_put(object, "format", json_text(view_of(feed->format)));
+    json_put(object, "settings", settings_json(feed));
     json_put(object, "state", json_string(feed_state_text(feed->state)));
     json_put(object, "rows", json_count(feed->rows));
     json_put(object, "bad_rows", json_count(feed->bad_rows));

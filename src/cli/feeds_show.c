@@ -180,6 +180,24 @@ static bool is_fetchable(struct view url)
     return all_of(url, "-._~:/?#[]@!$&()*+,;=%") && memmem(url.ptr, url.len, "***", 3) == NULL;
 }
 
+/* What says how its rows are read, but for what no shell would give on. */
+static void show_settings(const struct show *s, const json_t *feed)
+{
+    const json_t *setting;
+    size_t i;
+
+    json_array_foreach(json_object_get(feed, "settings"), i, setting)
+    {
+        struct view text = view_make(json_string_value(setting), json_string_length(setting));
+        bool is_plain = all_of(text, "=-._,:");
+        if (view_find(text, '\'') >= 0)
+            continue;
+        fprintf(s->to, "--set %s", is_plain ? "" : "'");
+        show_view(s, text);
+        fputs(is_plain ? " " : "' ", s->to);
+    }
+}
+
 /* The command that shows the rows, as far as the source can be named as it is shown. */
 static void show_lint(const struct show *s, const json_t *feed)
 {
@@ -196,6 +214,7 @@ static void show_lint(const struct show *s, const json_t *feed)
     fputs("rcptguard lint --format ", s->to);
     show_view(s, show_field(feed, "format"));
     fputc(' ', s->to);
+    show_settings(s, feed);
     if (fetch)
         fputc('-', s->to);
     else

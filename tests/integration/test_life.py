@@ -2,6 +2,7 @@
 is believed of a server meanwhile."""
 
 import datetime
+import shlex
 import threading
 import time
 
@@ -212,6 +213,26 @@ def test_another_column(daemon, server):
     daemon.wait_feed("main", entries=1000)
     server.pages["/list"] = lambda r: r.ok(body + "more@example.org,more@example.org\n")
     assert daemon.refresh("main")[1]["state"] == "accepted"
+
+
+def test_what_is_to_be_typed_for_a_refused_csv_list(daemon):
+    """Pasted as it is shown, lint reads the rows as the daemon does."""
+    good = "".join(f"x;bad{i}.example.org\n" for i in range(20))
+    path = daemon.list_file("main", "What;Bad domain\n" + good, format="csv", separator=";",
+                            column="Bad domain", **{"as": "domains"})  # fmt: skip
+    daemon.start()
+    daemon.wait_blocked("x@bad1.example.org")
+    path.write_text("What;Domain\n" + good)
+    daemon.refresh("main")
+    daemon.wait_feed("main", state="refused")
+    shown = daemon.command("feeds").stdout
+    line = next(line for line in shown.splitlines() if "rcptguard lint --format" in line)
+    words = shlex.split(line.split("rcptguard", 1)[1], comments=True)
+    assert words[-1] == str(path)
+    refused = daemon.command(*words)
+    assert refused.returncode == 1 and "Bad domain" in refused.stdout + refused.stderr, refused
+    path.write_text("What;Bad domain\n" + good)
+    assert daemon.command(*words).returncode == 0
 
 
 def test_a_wrong_format_is_not_well(daemon, server):

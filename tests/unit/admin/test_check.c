@@ -180,6 +180,7 @@ static void test_feed(void **state)
         .name = "aper",
         .url = "https://lists.example.org/a",
         .format = "aper",
+        .settings = "column=2\nas=domains",
         .state = FEED_HELD,
         .rows = 1,
         .bad_rows = 2,
@@ -202,7 +203,7 @@ static void test_feed(void **state)
         "\"last_fetch\":\"1970-01-02T00:01:00Z\",\"last_success\":null,\"left_out\":null,"
         "\"name\":\"aper\","
         "\"next_fetch\":null,\"previous\":false,\"problem\":null,\"progress\":null,\"rows\":1,"
-        "\"stale\":false,"
+        "\"settings\":[\"column=2\",\"as=domains\"],\"stale\":false,"
         "\"state\":\"held\",\"state_since\":null,\"unkept\":false,"
         "\"url\":\"https://lists.example.org/a\"}");
     free(text);

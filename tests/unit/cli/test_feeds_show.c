@@ -123,6 +123,11 @@ static void test_attention(void **state)
         {"'name':'a','state':'refused','format':'hosts','url':'file:///srv/h','last_error':'x'",
          {"--format hosts /srv/h   #"},
          "//"},
+        /* Read as the daemon does. */
+        {"'name':'a','state':'refused','format':'csv','url':'file:/srv/h','last_error':'x',"
+         "'settings':['column=Bad domain','separator=;','as=domains']",
+         {"--format csv --set 'column=Bad domain' --set 'separator=;' --set as=domains /srv/h   #"},
+         "curl"},
         {WELL
          ",'state':'failed','held':null,'last_error':'x','problem':'nothing of the stored copy'",
          {"\naper: failing, ", "  in force    nothing of the stored copy\n"},
