@@ -73,7 +73,8 @@ static bool read_body(struct request *r)
     if (bytes == NULL || (r->body == NULL && json_error_code(&why) == json_error_out_of_memory))
         request_fail(r, 503, "no memory to read the body; nothing was done");
     else
-        request_fail(r, 400, "the body is not a JSON object");
+        request_fail(r, 400, "the body is not a JSON object%s%s", r->body == NULL ? ": " : "",
+                     r->body == NULL ? why.text : "");
     return false;
 }
 

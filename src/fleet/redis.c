@@ -12,6 +12,7 @@
 struct aside {
     struct aside *next;
     redisReply *message;
+    size_t bytes;
 };
 
 struct redis *redis_new(struct redis_stop *stop)
@@ -40,10 +41,9 @@ static redisReply *take_aside(struct redis *r)
         return NULL;
     redisReply *message = a->message;
     r->first = a->next;
-    if (r->first == NULL) {
+    if (r->first == NULL)
         r->last = &r->first;
-        r->aside_bytes = 0;
-    }
+    r->aside_bytes -= a->bytes;
     free(a);
     return message;
 }
@@ -125,13 +125,13 @@ static int put_aside(struct redis *r, redisReply **message, size_t bytes, struct
 {
     struct aside *a = malloc(sizeof *a);
 
-    r->aside_bytes += bytes;
-    if (a == NULL || r->aside_bytes > ASIDE_BYTES) {
+    if (a == NULL || bytes > ASIDE_BYTES - r->aside_bytes) {
         free(a);
         return a == NULL ? error_set(why, ERR_NOMEM, "no memory for a message")
                          : error_set(why, ERR_LIMIT, "too many messages at once");
     }
-    *a = (struct aside){.message = *message};
+    *a = (struct aside){.message = *message, .bytes = bytes};
+    r->aside_bytes += bytes;
     *message = NULL;
     *r->last = a;
     r->last = &a->next;

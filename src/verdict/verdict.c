@@ -1,7 +1,8 @@
 /*
  * The way of one question: parse, exclusions, blocklist, DNS zones, decision, reply, record. All of
- * it is memory and computation; nothing on this way allocates, locks or waits. One that has to wait
- * for a zone leaves the way before anything was recorded (wait.c).
+ * it is memory and computation; nothing on this way allocates or waits, and the one lock is that of
+ * the log, held for the copy of a refusal's line. One that has to wait for a zone leaves the way
+ * before anything was recorded (wait.c).
  */
 #include "lookup.h"
 

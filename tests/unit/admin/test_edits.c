@@ -41,6 +41,9 @@ static void test_refused(void **state)
     } rows[] = {
         {"POST", "/v1/exclusions", "", "400", "what: is missing"},
         {"POST", "/v1/exclusions", "{\"waht\":\"x\"}", "400", "did you mean what?"},
+        {"POST", "/v1/exclusions", "{\"what\":\"x\",\"what\":\"y\"}", "400",
+         "not a JSON object: duplicate"},
+        {"POST", "/v1/exclusions", "[]", "400", "not a JSON object\""},
         {"POST", "/v1/exclusions", "{\"what\":\"*x*@example.org\"}", "400", "\"error\""},
         {"POST", "/v1/exclusions", "{\"what\":\"a@example.org\",\"list\":\"apre\"}", "400",
          "did you mean aper?"},
