@@ -54,6 +54,7 @@ struct admin_house {
     struct admin_shared shared[2];           /* by enum local_kind */
     const struct address_options *addresses; /* of the configuration in force */
     const struct protect *protect;           /* the same */
+    const char *protect_problem;             /* with their file; empty: none */
     struct disk *disk;                       /* for what is searched in files */
     struct queue *loop;                      /* on which its answers come */
     int64_t started_at;

@@ -350,8 +350,6 @@ static json_t *brief_json(const struct admin_house *house, bool brief)
     json_put(object, "uptime", json_integer((clock_mono_ms() - house->started_ms) / 1000));
     json_put(object, "started", json_time(house->started_at));
     json_put(object, "reloaded", json_time(house->reloaded_at));
-    if (!brief)
-        json_put(object, "reload_problem", json_text_or_null(view_of(house->reload_problem)));
     json_put(object, "mode", json_string(house->observe ? "observe" : "enforce"));
     json_put(object, "counts", counts_json(record_counts(house->record)));
     json_put(object, "blocklist", blocklist_json(verdict_blocklist(house->verdict)));
@@ -373,6 +371,8 @@ void admin_status(struct request *r)
     struct view all;
 
     json_put(object, "pid", json_integer(getpid()));
+    json_put(object, "reload_problem", json_text_or_null(view_of(house->reload_problem)));
+    json_put(object, "protect_problem", json_text_or_null(view_of(house->protect_problem)));
     json_put(object, "admin_clients", json_count(connections_count(r->at->connections)));
     json_put(object, "fleet", fleet_json(house, target_get(&r->target, "fleet", &all)));
     json_put(object, "dns", zones_totals_json(house->dnsbl, verdict_waiting(house->verdict)));

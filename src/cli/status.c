@@ -14,6 +14,17 @@ static void show_counts(const struct show *s, const json_t *counts)
     fputc('\n', s->to);
 }
 
+static void show_problem(const struct show *s, const json_t *status, const char *label,
+                         const char *member, const char *words)
+{
+    if (!show_is_set(status, member))
+        return;
+    show_label(s, label);
+    fputs(words, s->to);
+    show_view(s, show_field(status, member));
+    fputc('\n', s->to);
+}
+
 static void show_file(const struct show *s, const char *name, const json_t *file)
 {
     const json_t *errors = json_object_get(file, "errors"), *error;
@@ -169,12 +180,8 @@ static void show_status(const struct show *s, const json_t *status)
             (long long)show_number(status, "pid"));
     show_view(s, show_field(status, "mode"));
     fputc('\n', s->to);
-    if (show_is_set(status, "reload_problem")) {
-        show_label(s, "reload");
-        fputs("the last one changed nothing: ", s->to);
-        show_view(s, show_field(status, "reload_problem"));
-        fputc('\n', s->to);
-    }
+    show_problem(s, status, "reload", "reload_problem", "the last one changed nothing: ");
+    show_problem(s, status, "protected", "protect_problem", "");
     show_label(s, "clients");
     fprintf(s->to, "%lld\n", (long long)show_number(status, "clients"));
     show_counts(s, json_object_get(status, "counts"));

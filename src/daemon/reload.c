@@ -31,6 +31,7 @@ void daemon_fill_house(struct daemon *d)
     d->house.state_dir = c->state_dir;
     d->house.addresses = &c->addresses;
     d->house.protect = d->setup->protect;
+    d->house.protect_problem = d->setup->protect_problem.text;
     d->house.observe = c->mode == MODE_OBSERVE;
 }
 

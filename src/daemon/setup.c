@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "rcptguard/base/log.h"
+#include "protection.h"
 
 static void setup_free(struct shared *self)
 {
@@ -97,45 +97,6 @@ static void fill_zones(struct setup *s)
     };
 }
 
-/* Emptied by a slip, the file would let lists block whole partners. */
-static void warn_of_emptied(const struct config *c, const struct protect *p,
-                            const struct protect *before)
-{
-    if (before != NULL && protect_is_built_in(p) && !protect_is_built_in(before))
-        log_warning("protect",
-                    "%s names no domain any more: only the built-in ones are protected; if that is "
-                    "not meant put its lines back, and reload",
-                    c->protect_file);
-}
-
-/*
- * A file that cannot be read, or with none but bad lines, leaves protected what was: else a whole
- * domain would be blocked by a mode or a name that is wrong for a moment.
- */
-static struct protect *load_protect(const struct config *c, struct protect *before)
-{
-    struct error why = {0};
-    struct protect *p = protect_load(c->protect_file, &why);
-
-    if (p != NULL && why.code == ERR_OK)
-        warn_of_emptied(c, p, before);
-    if (p == NULL || why.code == ERR_OK)
-        return p;
-    if (why.code == ERR_SYNTAX && !protect_is_built_in(p)) {
-        log_warning("protect", "%s", why.text);
-        return p;
-    }
-    /* The file of the default path need not exist: the big providers are protected without it. */
-    if (why.code != ERR_ABSENT || c->protect_file_set)
-        log_warning("protect", "%s; %s", why.text,
-                    before == NULL ? "only the built-in domains are protected"
-                                   : "what was protected before stays so");
-    if (before == NULL)
-        return p;
-    protect_release(p);
-    return protect_hold(before);
-}
-
 struct setup *setup_new(struct config *config, const struct setup *before)
 {
     struct setup *s = calloc(1, sizeof *s);
@@ -145,7 +106,8 @@ struct setup *setup_new(struct config *config, const struct setup *before)
     }
     shared_init(&s->shared, setup_free);
     s->config = config;
-    s->protect = load_protect(config, before == NULL ? NULL : before->protect);
+    s->protect =
+        protection_load(config, before == NULL ? NULL : before->protect, &s->protect_problem);
     s->feed_configs = calloc(config->n_feeds + 1, sizeof *s->feed_configs);
     s->lists = calloc(config->n_feeds + 1, sizeof *s->lists);
     s->zone_configs = calloc(config->n_zones + 1, sizeof *s->zone_configs);

@@ -13,6 +13,7 @@ struct setup {
     struct shared shared; /* first member */
     struct config *config;
     struct protect *protect;
+    struct error protect_problem; /* of its file, whose domains are not those; no text: none */
     struct feed_config *feed_configs;
     struct feeds_config feeds;
     struct verdict_list *lists; /* the loop alone writes confirmed_at */

@@ -129,6 +129,17 @@ int worker_configure(struct worker *w, const struct feeds_config *config)
     return queue_post(w->inbox, &m->task);
 }
 
+/* Nobody who asks waits for the pause behind something that failed. It did fail: what is not 0
+ * stays so. */
+static void hurry(struct worker *w, struct feed *f)
+{
+    w->build_again_at = 0;
+    if (f->save_again_at != 0)
+        f->save_again_at = 1;
+    if (f->unread_until != 0)
+        f->unread_until = 1;
+}
+
 /* A fetch that the schedule began is older than the wish: it is begun again. One that others
  * wait for is not, or two impatient people could keep a big list from ever arriving. */
 static void refresh_now(struct feed *f, struct feeds_request *r)
@@ -178,7 +189,7 @@ static void run_request(struct task *self)
     } else if (f == NULL) {
         worker_end_requests(w, &alone, FEEDS_UNKNOWN);
     } else if (r->wish == FEEDS_REFRESH) {
-        w->build_again_at = 0; /* nobody who asks waits for the pause after a build that failed */
+        hurry(w, f);
         refresh_now(f, r);
     } else if (r->wish == FEEDS_ACCEPT) {
         worker_end_requests(w, &alone, take_held(w, f));

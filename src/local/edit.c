@@ -78,7 +78,11 @@ static int read_base(struct edit_job *j, struct edit_file *f, struct buf *base)
     int rc = edit_file_read(f, expected, base, &j->text.why);
 
     if (rc == ERR_ABSENT)
-        rc = buf_add_view(base, buf_view(&l->good));
+        return buf_add_view(base, buf_view(&l->good));
+    if (rc == 0 && local_is_no_text(l, base))
+        rc = error_set(&j->text.why, ERR_SYNTAX,
+                       "%s is no text file; put it back first, or take %s in its place",
+                       l->settings->file, l->settings->good_file);
     return rc;
 }
 

@@ -40,6 +40,10 @@ struct local {
     _Atomic uint64_t removing, removed; /* lines; counted before they are written, and after */
 };
 
+/* What a power cut leaves, or an editor that saves UTF-16: NUL bytes, and not one good line. That
+ * counts as a file that cannot be read. */
+bool local_is_no_text(const struct local *l, const struct buf *text);
+
 /*
  * TEXT was read whole, or written: from now on it is what counts. Takes its memory. EDITED: by us,
  * so that nobody is warned of lines that it takes out. NULL: no memory.
@@ -58,7 +62,7 @@ void local_edit_forget(struct local *l);
 /* ---- what the log says ---- */
 
 void local_log_errors(const struct local *l, const struct local_table *table);
-void local_log_losses(const struct local *l, size_t before, size_t now);
+void local_log_losses(const struct local *l, size_t before, const struct local_table *table);
 
 /* Warns once for each reason, as the file is looked at again at every change; true: it is a new
  * one. */

@@ -26,13 +26,17 @@ void local_log_errors(const struct local *l, const struct local_table *table)
         log_warning(SUBJECT(l), "%s: %zu more lines with errors", l->settings->file, total - told);
 }
 
-void local_log_losses(const struct local *l, size_t before, size_t now)
+void local_log_losses(const struct local *l, size_t before, const struct local_table *table)
 {
+    size_t now = local_table_count(table);
+
     if (now == 0 && before > 0)
         log_warning(SUBJECT(l),
-                    "%s is empty now: none of the %zu %s is in force any more; if that was "
+                    "%s %s now: none of the %zu %s is in force any more; if that was "
                     "a mistake, the file before may be in your editor's backup",
-                    l->settings->file, before, SUBJECT(l));
+                    l->settings->file,
+                    local_table_left_out(table) > 0 ? "has no line without an error" : "is empty",
+                    before, SUBJECT(l));
     else if (before >= LOSS_COUNTS_FROM && now * 2 < before)
         log_warning(SUBJECT(l),
                     "%s lost more than half of its lines: %zu of %zu %s are left; applied, "

@@ -88,7 +88,7 @@ struct local_table *local_take_text(struct local *l, struct buf *text, bool edit
     l->never = false;
     local_log_errors(l, table);
     if (!edited)
-        local_log_losses(l, l->in_force, local_table_count(table));
+        local_log_losses(l, l->in_force, table);
     recent_check(&l->recent, l->settings->kind, table, l->settings->file, l->state.loaded_at);
     log_info(SUBJECT(l), "%zu in force from %s", local_table_count(table), l->settings->file);
     l->in_force = local_table_count(table);
@@ -136,6 +136,26 @@ static bool is_torn(struct local *l)
     return now - l->torn_since < WRITERS_MS;
 }
 
+bool local_is_no_text(const struct local *l, const struct buf *text)
+{
+    if (view_find(buf_view(text), '\0') < 0)
+        return false;
+    struct local_table *table = parse(l, text);
+    bool is_none =
+        table != NULL && local_table_count(table) == 0 && local_table_left_out(table) > 0;
+    local_table_free(table);
+    return is_none;
+}
+
+static int read_text(const struct local *l, struct buf *text, struct error *why)
+{
+    int rc = file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, text, why);
+
+    return rc == 0 && local_is_no_text(l, text)
+               ? error_set(why, ERR_SYNTAX, "%s is no text file", l->settings->file)
+               : rc;
+}
+
 /*
  * Reads the file. A table to hand over, or NULL when nothing changed (or there is no memory: what
  * is in force stays). ALWAYS: hand over in any case.
@@ -145,7 +165,7 @@ static struct local_table *read_now(struct local *l, bool always)
     struct buf text = BUF_INIT(0);
     struct local_table *table = NULL;
     struct error why;
-    int rc = file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, &text, &why);
+    int rc = read_text(l, &text, &why);
 
     l->unread = rc == ERR_IO || rc == ERR_NOMEM;
     if (is_torn(l)) {

@@ -68,6 +68,7 @@ static void open_house(void)
                                        .blocks_file = "/x/blocks",
                                        .addresses = &addresses,
                                        .reload_problem = "",
+                                       .protect_problem = "",
                                        .started_at = 99000};
     char dir[] = "/tmp/rcptguard-fuzz-XXXXXX", path[64], listen_on[80];
     struct error why = {0};

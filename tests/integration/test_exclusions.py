@@ -274,6 +274,26 @@ def test_deleted_over_a_restart(server):
     assert re.search(r"warning: .*exclusion", server.log(since_start=True))
 
 
+@pytest.mark.parametrize("text", [bytes(4096), f"{LISTED}\n".encode("utf-16")])
+def test_what_is_no_text_takes_nothing_out(server, text):
+    """As a power cut leaves it, or the wrong editor: what was in force stays, over a start too, and no edit is made
+    on it."""
+    write_by_rename(server.exclusions, f"{LISTED}\n")
+    server.wait_free(LISTED)
+    wait_until("the good copy", lambda: LISTED in (server.state / "exclusions.good").read_text())
+    server.exclusions.write_bytes(text)
+    give_to_drop_user(server.exclusions)
+    server.wait_log(r"warning: exclusions: .* is no text file; the exclusions read before stay in force \(1\)")
+    refused = server.command("exclude", OTHER)
+    assert refused.returncode == 2 and "is no text file" in refused.stderr, refused
+    server.kill()
+    server.start()
+    assert not server.blocks(LISTED) and server.exclusions.read_bytes() == text
+    assert server.command("status").returncode == 1
+    write_by_rename(server.exclusions, f"{OTHER}\n")
+    server.wait_blocked(LISTED)
+
+
 def test_missing_from_the_beginning(daemon):
     daemon.exclusions.unlink()
     daemon.list_file("main", f"{LISTED}\n")

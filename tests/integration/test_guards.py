@@ -377,3 +377,30 @@ def test_an_emptied_file_of_protected_domains_is_told(daemon):
     path.write_text("# nothing\n")
     daemon.reload()
     daemon.wait_log(r"warning: protect: \S+protected names no domain any more")
+    daemon.wait_blocked("x@partner.example")
+
+
+def test_protected_domains_outlive_their_file(daemon):
+    """Also over a start: a file that a tool has not put back yet costs no partner's mail."""
+    path = daemon.directory / "protected"
+    path.write_text("partner.example\n")
+    daemon.config["protect"] = {"domains": path}
+    daemon.list_file("main", "partner.example\nevil.example\n")
+    daemon.start()
+    daemon.wait_blocked("x@evil.example")
+    for go in (daemon.stop, daemon.kill):
+        go()
+        path.unlink(missing_ok=True)
+        daemon.start()
+        daemon.wait_blocked("x@evil.example")
+        assert not daemon.blocks("x@partner.example")
+    words = "what was protected before stays so; put the file back"
+    assert words in daemon.command("status").stdout and words in daemon.log()
+    daemon.refresh("main")
+    daemon.reload()
+    daemon.wait_log("nothing was changed|is in force: ")
+    assert not daemon.blocks("x@partner.example")
+    path.write_text("other.example\n")
+    daemon.reload()
+    daemon.wait_blocked("x@partner.example")
+    assert words not in daemon.command("status").stdout

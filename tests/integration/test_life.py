@@ -304,6 +304,10 @@ def test_rollback_that_cannot_be_stored(rolled):
     assert not rolled.blocks("victim@example.org")
     assert "not stored" in rolled.command("feeds").stdout
     rolled.wait_log(r"warning: main: the copy in force cannot be kept.*Permission denied")
+    # Whoever mended it and asks does not wait for the next try.
+    directory.chmod(0o700)
+    rolled.refresh("main")
+    wait_until("it is stored", lambda: "not stored" not in rolled.command("feeds").stdout, 10)
 
 
 # restarts

@@ -72,6 +72,7 @@ static inline int set_up(void **state)
                                  .addresses = &addresses,
                                  .history = (struct history *)&fake,
                                  .reload_problem = "",
+                                 .protect_problem = "",
                                  .started_at = 99000};
     base = event_base_new();
     tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);

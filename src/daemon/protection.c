@@ -1,0 +1,111 @@
+#include "protection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "rcptguard/base/file.h"
+#include "rcptguard/base/log.h"
+
+#define MAX_BYTES ((size_t)16 << 20) /* of the file, as protect_load has it */
+
+static void good_path(const struct config *c, char path[1024])
+{
+    snprintf(path, 1024, "%s/protected.good", c->state_dir);
+}
+
+static bool is_same(const char *path, struct view text)
+{
+    struct buf there = BUF_INIT(MAX_BYTES);
+    struct error why;
+    bool same = file_read(path, MAX_BYTES, &there, &why) == 0 && view_eq(buf_view(&there), text);
+
+    buf_free(&there);
+    return same;
+}
+
+/* For the next start, should the file be missing by then. */
+static void keep_good(const struct config *c)
+{
+    char path[1024];
+    struct buf text = BUF_INIT(MAX_BYTES);
+    struct error why;
+
+    good_path(c, path);
+    if (file_read(c->protect_file, MAX_BYTES, &text, &why) == 0 &&
+        !is_same(path, buf_view(&text))) {
+        struct file_part part = {text.data, text.len};
+        if (file_replace_lazily(path, 0640, &part, 1, &why) < 0)
+            log_warning("protect",
+                        "%s; should %s be missing at the next start, an older copy of it counts, "
+                        "or none; check the directory's owner and space",
+                        why.text, c->protect_file);
+    }
+    buf_free(&text);
+}
+
+/* Emptied by a slip, the file would let lists block whole partners. */
+static void warn_of_emptied(const struct config *c, const struct protect *p,
+                            const struct protect *before)
+{
+    if (before != NULL && protect_is_built_in(p) && !protect_is_built_in(before))
+        log_warning("protect",
+                    "%s names no domain any more: only the built-in ones are protected; if that is "
+                    "not meant put its lines back, and reload",
+                    c->protect_file);
+}
+
+/* What was protected before the file went: until now, or at the last start. NULL: nothing that is
+ * known of, but the built-in domains. */
+static struct protect *before_it_went(const struct config *c, struct protect *before)
+{
+    char path[1024];
+    struct error why;
+
+    if (before != NULL)
+        return protect_is_built_in(before) ? NULL : protect_hold(before);
+    good_path(c, path);
+    struct protect *good = protect_load(path, &why);
+    if (good == NULL || !protect_is_built_in(good))
+        return good;
+    protect_release(good);
+    return NULL;
+}
+
+/* P is of the built-in domains, for the reason WHY. */
+static struct protect *do_without(const struct config *c, struct protect *p, struct protect *before,
+                                  const struct error *why, struct error *problem)
+{
+    struct protect *good = before_it_went(c, before);
+
+    /* The file of the default path need not exist: the big providers are protected without it. */
+    if (good == NULL && why->code == ERR_ABSENT && !c->protect_file_set)
+        return p;
+    error_set(problem, why->code, "%.300s; %s", why->text,
+              good == NULL ? "only the built-in domains are protected"
+                           : "what was protected before stays so; put the file back, or make an "
+                             "empty one if nothing is to be, and reload");
+    log_warning("protect", "%s", problem->text);
+    if (good == NULL)
+        return p;
+    protect_release(p);
+    return good;
+}
+
+struct protect *protection_load(const struct config *c, struct protect *before,
+                                struct error *problem)
+{
+    struct error why = {0};
+    struct protect *p = protect_load(c->protect_file, &why);
+
+    *problem = (struct error){0};
+    if (p == NULL)
+        return NULL;
+    if (why.code != ERR_OK && (why.code != ERR_SYNTAX || protect_is_built_in(p)))
+        return do_without(c, p, before, &why, problem);
+    if (why.code == ERR_SYNTAX)
+        log_warning("protect", "%s", why.text);
+    else
+        warn_of_emptied(c, p, before);
+    keep_good(c);
+    return p;
+}
