@@ -331,14 +331,18 @@ void watch_again(struct watch *x)
         watch_state_again(&x->state);
 }
 
-/* With all events that led there: a writer who came behind a close may have emptied the file, and
- * then that close says nothing of it. Who writes without end is looked at again in the next run. */
+/*
+ * With all events that led there: a writer who came behind a close may have emptied the file, and
+ * then that close says nothing of it; and of a directory that came meanwhile nothing is heard
+ * before it is watched. Who writes without end is looked at again in the next run.
+ */
 static struct watch_facts facts_and_events(struct watch *x)
 {
     struct watch_facts facts;
 
     for (int i = 0; i < LOOKS; i++) {
         x->look_now = false;
+        watch_dirs(x);
         facts = facts_of(x->path);
         take_events(x->owner);
         if (!x->look_now)
@@ -351,7 +355,6 @@ static bool look(struct watch *x, int64_t mono_ms)
 {
     uint64_t dev = x->state.seen.dev, ino = x->state.seen.ino;
 
-    watch_dirs(x);
     struct watch_facts facts = facts_and_events(x);
     unsigned events = x->events;
     bool moved = x->moved;

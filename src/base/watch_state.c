@@ -45,11 +45,11 @@ static void note_change(struct watch_state *s, int64_t now_ms)
 
 /*
  * A file that is opened to be written anew is empty a millisecond before inotify tells of it. Seen
- * behind another writer's close it looks like a file that was saved empty.
+ * behind another writer's close, or behind a rename, it looks like a file that was saved empty.
  */
 static void note_close(struct watch_state *s, unsigned events, bool content, int64_t now_ms)
 {
-    if ((events & WATCH_CLOSED) != 0) {
+    if ((events & (WATCH_CLOSED | WATCH_REPLACED)) != 0) {
         s->closed = true;
         s->last_change = now_ms;
     } else if (content) {
@@ -96,8 +96,7 @@ bool watch_state_look(struct watch_state *s, const struct watch_facts *facts, un
     *look_at = now_ms + WATCH_LOOK_MS;
     if (!s->pending)
         return again;
-    bool whole = facts->exists && (events & WATCH_REPLACED) != 0;
-    if (!whole && now_ms < due(s)) {
+    if (now_ms < due(s)) {
         *look_at = sooner(*look_at, due(s));
         return false;
     }

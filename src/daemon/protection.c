@@ -1,3 +1,4 @@
+/* See protection.h. The copy is written where the file differs from it, at start and reload. */
 #include "protection.h"
 
 #include <stdio.h>

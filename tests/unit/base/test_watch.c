@@ -10,6 +10,8 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/watch.h"
 
 static char dir[PATH_MAX];
@@ -256,7 +259,7 @@ static void test_symlink(void **state)
     assert_int_equal(rename(in_dir("real/tmp"), in_dir("real/g")), 0);
     watcher_run(w, now += 10);
     assert_int_equal(count, 2);
-    put("h", "");
+    put("h", "x");
     link_to("h", "link"); /* ln -sf: the target is smaller, and whole */
     watcher_run(w, now += 10);
     assert_int_equal(count, 3);
@@ -392,6 +395,84 @@ static void test_without_inotify(void **state)
 static struct watch *own;
 static unsigned own_count;
 
+#define TURNS 16
+
+static _Atomic unsigned changes;
+static _Atomic bool is_over;
+
+static void count_change(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&changes, 1);
+}
+
+/* Until it was told once more than BEFORE times. */
+static bool is_told(unsigned before)
+{
+    int64_t until = clock_mono_ms() + 10000;
+
+    while (atomic_load(&changes) == before)
+        if (clock_mono_ms() > until)
+            return false;
+    return true;
+}
+
+/* NULL: all of it was told in time. */
+static const char *switch_directories(void)
+{
+    char fresh[32], gone[32];
+
+    for (unsigned i = 0; i < TURNS; i++) {
+        snprintf(fresh, sizeof fresh, "fresh%u", i);
+        snprintf(gone, sizeof gone, "gone%u", i);
+        mkdir(in_dir(fresh), 0755);
+        snprintf(fresh, sizeof fresh, "fresh%u/f", i);
+        put(fresh, "one\ntwo\nthree\n");
+        snprintf(fresh, sizeof fresh, "fresh%u/g", i);
+        put(fresh, "one\n");
+        snprintf(fresh, sizeof fresh, "fresh%u", i);
+        unsigned before = atomic_load(&changes);
+        rename(in_dir("d"), in_dir(gone));
+        rename(in_dir(fresh), in_dir("d"));
+        if (!is_told(before))
+            return "the other directory";
+        before = atomic_load(&changes);
+        rename(in_dir("d/g"),
+               in_dir("d/f")); /* smaller: without its event it would be waited for */
+        if (!is_told(before))
+            return "the smaller file in it";
+    }
+    return NULL;
+}
+
+static void *switch_them(void *arg)
+{
+    *(const char **)arg = switch_directories();
+    atomic_store(&is_over, true);
+    return NULL;
+}
+
+/* The path leads nowhere for a moment: what comes in the middle of a look is watched all the same.
+ */
+static void test_directory_switched_during_a_look(void **state)
+{
+    (void)state;
+    pthread_t other;
+    const char *untold = NULL;
+
+    mkdir(in_dir("d"), 0755);
+    put("d/f", "one\ntwo\nthree\n");
+    struct watch *x = watch_add(w, in_dir("d/f"), count_change, NULL);
+    atomic_store(&is_over, false);
+    assert_int_equal(pthread_create(&other, NULL, switch_them, &untold), 0);
+    while (!atomic_load(&is_over))
+        watcher_run(w, clock_mono_ms());
+    pthread_join(other, NULL);
+    watch_remove(x);
+    if (untold != NULL)
+        fail_msg("not told: %s", untold);
+}
+
 static void remove_own(void *arg)
 {
     (void)arg;
@@ -431,6 +512,7 @@ int main(void)
         WATCH_TEST(test_target_deleted_and_made_again),
         WATCH_TEST(test_link_gives_way_to_a_file),
         WATCH_TEST(test_switched_directory),
+        WATCH_TEST(test_directory_switched_during_a_look),
         WATCH_TEST(test_overflow),
         WATCH_TEST(test_without_inotify),
         WATCH_TEST(test_removed_from_inside),
