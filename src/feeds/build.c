@@ -67,8 +67,16 @@ bool build_needed(struct feed *const *feeds, size_t n_feeds, const struct blockl
     return current != NULL && wanted != blocklist_lists(current);
 }
 
-/* Its own copy is there, and cannot be read now. What the index has of this feed stays; the others
- * are built. */
+/* What the index has of this feed, if anything, stays as it is. */
+static void stay(struct part *p, const struct blocklist *current)
+{
+    if (p->old >= 0)
+        memcpy(p->copy, blocklist_list(current, (size_t)p->old)->copy, SHA256_BYTES);
+    else
+        p->feed = NULL;
+}
+
+/* Its own copy is there, and cannot be read now. The others are built. */
 static void put_off(struct part *p, const struct blocklist *current, const struct error *why)
 {
     struct feed *f = p->feed;
@@ -77,8 +85,7 @@ static void put_off(struct part *p, const struct blocklist *current, const struc
         feed_warn(f, "the stored copy cannot be read now; it stays, and is tried again and again",
                   why);
     f->unread_until = clock_now() + UNREAD_S;
-    if (p->old >= 0)
-        memcpy(p->copy, blocklist_list(current, (size_t)p->old)->copy, SHA256_BYTES);
+    stay(p, current);
 }
 
 /* Its own copy is not there any more: what is in force stays, and the next fetch brings another. */
@@ -93,10 +100,9 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
     f->due = true;
     f->changed = true;
     f->adopted = p->old >= 0;
-    if (f->adopted) {
-        memcpy(f->adopted_copy, blocklist_list(current, (size_t)p->old)->copy, SHA256_BYTES);
-        memcpy(p->copy, f->adopted_copy, SHA256_BYTES);
-    }
+    stay(p, current);
+    if (f->adopted)
+        memcpy(f->adopted_copy, p->copy, SHA256_BYTES);
 }
 
 /* What settings leave of a copy is in force (where only the protected domains are more by now, that
@@ -172,10 +178,10 @@ static int find_part(struct build *b, struct feed *f, struct part *p, struct err
     }
     blocklist_free(f->fresh);
     f->fresh = NULL;
-    int rc = parse_stored(b, p, why);
-    if (rc == 0 && !p->fresh && p->old < 0)
-        p->feed = NULL;
-    return rc;
+    if (!is_put_off(f, clock_now()))
+        return parse_stored(b, p, why);
+    stay(p, b->current);
+    return 0;
 }
 
 static int add_list(struct build *b, struct part *p, struct error *why)
@@ -285,6 +291,9 @@ static int make(struct build *b, struct feed *const *feeds, struct blocklist **o
         if (rc < 0)
             return rc;
     }
+    /* What could not be read, and nothing else: the one in force is as good. */
+    if (!build_needed(feeds, b->n_parts, b->current, clock_now()))
+        return 0;
     tell_fresh(b);
     log_debug("feeds", "building an index of at most %zu lists", b->n_parts);
     b->builder = blocklist_builder_new(0);
@@ -303,6 +312,8 @@ int build_blocklist(const struct feed_house *house, struct feed *const *feeds, s
                     const struct blocklist *current, struct blocklist **out, struct error *why)
 {
     struct build b = {.house = house, .current = current, .n_parts = n_feeds};
+
+    *out = NULL;
     int rc = make(&b, feeds, out, why);
 
     for (size_t i = 0; rc == 0 && i < n_feeds; i++) {

@@ -52,6 +52,11 @@ bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to)
 {
     const struct store_copy *copy = &f->meta.sources[STORE_LIST].accepted;
 
+    if (f->unloaded_until != 0) {
+        text_addf(to, "what is stored of it cannot be read, see the log: %s of it is in force",
+                  active == 0 ? "nothing" : "what came before");
+        return true;
+    }
     if (f->unread_until != 0) {
         text_addf(to, "the stored copy cannot be read, see the log: %s of it is in force",
                   active == 0 ? "nothing" : "what came before");

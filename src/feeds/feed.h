@@ -88,6 +88,10 @@ struct feed {
      * it is not tried again; 0: it could. What the index has of this feed stays. */
     int64_t unread_until;
 
+    /* What is stored of it could not be read at the start: until then nothing is done with it, or
+     * what a person rolled back from would be news; 0: it was. */
+    int64_t unloaded_until;
+
     /* What is in force is known by the saved index only: meta or body were lost. */
     bool adopted;
     unsigned char adopted_copy[SHA256_BYTES];
@@ -113,6 +117,10 @@ struct feed {
  * the next feed_configure. NULL with *why. */
 struct feed *feed_new(const struct feeds_config *config, const struct feed_config *fc,
                       struct watcher *watcher, struct error *why);
+/* Loads what is stored of it, where that could not be read at the start and it is time to look
+ * again. False: it still cannot be. */
+bool feed_load(struct feed *f, const struct feeds_config *config, struct watcher *watcher,
+               int64_t now);
 void feed_free(struct feed *f); /* its requests must be gone; NULL is fine */
 
 /* Other settings of the same feed. A URL that changed is fetched at once, without validators. */

@@ -10,6 +10,8 @@
 #include "refresh.h"
 #include "source.h"
 
+#define LOAD_AGAIN_S 5 /* until what could not be read is tried again */
+
 static void forget_source(struct feed *f, unsigned i)
 {
     /* Nobody waits for it any more: it must not end in what a later configuration asks for. */
@@ -116,6 +118,7 @@ void feed_clock_set(struct feed *f, int64_t by_s)
     }
     shift(&f->save_again_at, by_s);
     shift(&f->unread_until, by_s);
+    shift(&f->unloaded_until, by_s);
     shift(&f->saved_at, by_s);
     shift(&f->logged_at, by_s);
     /* Forward: whatever is due then is looked at once, as after a suspend. */
@@ -142,11 +145,50 @@ static bool is_due_at_start(const struct feed *f)
     return false;
 }
 
+static void load(struct feed *f, int64_t now)
+{
+    struct error why;
+    int rc = store_load(f->store, &f->meta, &why);
+
+    /* A disk or memory that fails for a moment must not cost what the state knows and names. */
+    if (rc == ERR_IO || rc == ERR_NOMEM) {
+        if (f->unloaded_until == 0)
+            feed_warn(f,
+                      "what is stored of it cannot be read now; what is in force stays, and it "
+                      "is tried again and again",
+                      &why);
+        f->unloaded_until = now + LOAD_AGAIN_S;
+        return;
+    }
+    f->unloaded_until = 0;
+    if (rc < 0 && rc != ERR_ABSENT)
+        feed_warn(f, "the stored state is left out, the feed begins anew", &why);
+    for (unsigned i = 0; i < STORE_SOURCES; i++)
+        feed_remember(&f->meta.sources[i]);
+    if (rc == 0 || rc == ERR_ABSENT || rc == ERR_DAMAGED)
+        store_tidy(f->store, &f->meta);
+}
+
+bool feed_load(struct feed *f, const struct feeds_config *config, struct watcher *watcher,
+               int64_t now)
+{
+    if (now < f->unloaded_until)
+        return false;
+    if (f->unloaded_until == 0)
+        return true;
+    load(f, now);
+    if (f->unloaded_until != 0)
+        return false;
+    f->adopted &= !f->meta.sources[STORE_LIST].accepted.known;
+    feed_configure(f, config, f->config, watcher);
+    f->due |= is_due_at_start(f);
+    return true;
+}
+
 struct feed *feed_new(const struct feeds_config *config, const struct feed_config *fc,
                       struct watcher *watcher, struct error *why)
 {
     struct feed *f = calloc(1, sizeof *f);
-    struct error lost;
 
     if (f == NULL) {
         error_set(why, ERR_NOMEM, "no memory");
@@ -158,14 +200,7 @@ struct feed *feed_new(const struct feeds_config *config, const struct feed_confi
         free(f);
         return NULL;
     }
-    int rc = store_load(f->store, &f->meta, &lost);
-    if (rc < 0 && rc != ERR_ABSENT)
-        feed_warn(f, "the stored state is left out, the feed begins anew", &lost);
-    for (unsigned i = 0; i < STORE_SOURCES; i++)
-        feed_remember(&f->meta.sources[i]);
-    /* A disk or memory that fails for a moment must not cost the copies that the state names. */
-    if (rc == 0 || rc == ERR_ABSENT || rc == ERR_DAMAGED)
-        store_tidy(f->store, &f->meta);
+    load(f, clock_now());
     feed_configure(f, config, fc, watcher);
     f->due |= is_due_at_start(f);
     f->changed = false;

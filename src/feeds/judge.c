@@ -46,6 +46,8 @@ static void take_unchanged(struct feed *f, unsigned i, struct body *body,
         log_info(f->config->name, "the copy that was held is gone: the accepted one is back");
     feed_forget_held(f, i);
     if (body != NULL) {
+        if (f->unread_until != 0) /* what came is better than what cannot be read */
+            stored->accepted.on_disk = stored->accepted.packed = false;
         source_came_from(f, i);
         set_validators(&stored->accepted, result);
         judge_keep_copy(&stored->accepted, &f->sources[i].unsaved[COPY_ACCEPTED], body);

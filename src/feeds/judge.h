@@ -11,7 +11,7 @@
  * Parses BODY as SOURCE of F: the entries of a list (caller frees with blocklist_free), NULL of a
  * cleared list. why->code is not 0 when it could not be read whole.
  */
-struct blocklist *judge_parse(const struct feed_house *house, const struct feed *f, unsigned source,
+struct blocklist *judge_parse(const struct feed_house *house, struct feed *f, unsigned source,
                               const struct body *body, struct copy_counts *counts,
                               struct error *why);
 

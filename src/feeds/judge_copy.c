@@ -143,7 +143,30 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
 }
 
-struct blocklist *judge_parse(const struct feed_house *house, const struct feed *f, unsigned source,
+/* Is it the stored cleared list that cannot be used any more? Then that is asked for whole, once at
+ * once, and nothing else is lost by it. */
+static bool cleared_is_lost(const struct feed_house *house, struct feed *f)
+{
+    struct store_copy *cleared = &f->meta.sources[STORE_CLEARED].accepted;
+    struct copy_counts counts;
+    struct error why = {.code = 0};
+    bool borrowed;
+
+    if (!feed_has_cleared(f) || !cleared->known)
+        return false;
+    struct body *body = feed_open(f, STORE_CLEARED, COPY_ACCEPTED, &borrowed, &why);
+    if (body != NULL)
+        feed_count_cleared(house, f, body, &counts, &why);
+    if (!borrowed)
+        body_free(body);
+    if (why.code == 0 || !feed_is_lost(&why))
+        return false;
+    f->due |= cleared->on_disk;
+    cleared->on_disk = cleared->packed = false;
+    return true;
+}
+
+struct blocklist *judge_parse(const struct feed_house *house, struct feed *f, unsigned source,
                               const struct body *body, struct copy_counts *counts,
                               struct error *why)
 {
@@ -155,6 +178,8 @@ struct blocklist *judge_parse(const struct feed_house *house, const struct feed 
         entries = feed_parse(house, f, body, counts, why);
     else
         feed_count_cleared(house, f, body, counts, why);
+    if (source == STORE_LIST && entries == NULL && feed_is_lost(why) && cleared_is_lost(house, f))
+        why->code = ERR_IO;
     /* Under other settings the same entries may come from other rows. */
     memcpy(&shape, f->shape, sizeof shape);
     counts->set.low ^= shape.low;

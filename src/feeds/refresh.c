@@ -81,7 +81,7 @@ static void ask_server(struct feed *f, unsigned i)
     };
 
     /* Validators are of the URL that the copy is from: another server's may mean anything. */
-    if (memcmp(s->urls[s->at].digest, stored->url, SHA256_BYTES) == 0)
+    if (memcmp(s->urls[s->at].digest, stored->url, SHA256_BYTES) == 0 && f->unread_until == 0)
         choose_validators(stored, s, &order, clock_now());
     s->fetch = fetch_start(s->fetcher, &order, on_fetched, s, &s->result.why);
     s->arrived = s->fetch == NULL;
@@ -279,7 +279,7 @@ void refresh_keep(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct error why;
 
-    if (!f->changed || now < f->save_again_at)
+    if (!f->changed || now < f->save_again_at || f->unloaded_until != 0)
         return;
     if (keep(f, &why) < 0) {
         if (f->save_again_at == 0)

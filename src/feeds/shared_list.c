@@ -209,9 +209,13 @@ static int take(struct view bytes, bool first, void *arg)
     return l->body == NULL ? ERR_NOMEM : body_add(l->body, bytes.ptr, bytes.len, NULL);
 }
 
-static const unsigned char *digest_here(const struct store_copy *copy, const struct body *unsaved)
+/* The digest of COPY, if another one of the same bytes would be of no use here. */
+static const unsigned char *have(const struct feed *f, const struct store_copy *copy,
+                                 const struct body *unsaved)
 {
-    return copy->known && !copy->unfit && (copy->on_disk || unsaved != NULL) ? copy->digest : NULL;
+    bool is_here = (copy->on_disk && f->unread_until == 0) || unsaved != NULL;
+
+    return copy->known && !copy->unfit && is_here ? copy->digest : NULL;
 }
 
 int64_t shared_list_age_ms(const struct feed_source *s, const struct store_meta *meta)
@@ -267,8 +271,8 @@ static struct feeds_share_look *begin_look(const struct feed_house *house, struc
         .refresh_s = c->refresh_s > c->min_refresh_s ? c->refresh_s : c->min_refresh_s,
         .expires_max_s = c->honour_expires && i == STORE_LIST ? SCHEDULE_MAX_EXPIRES_S : 0,
         .max_bytes = c->max_bytes,
-        .have = {digest_here(&stored->accepted, s->unsaved[COPY_ACCEPTED]),
-                 digest_here(&stored->held, s->unsaved[COPY_HELD])},
+        .have = {have(f, &stored->accepted, s->unsaved[COPY_ACCEPTED]),
+                 have(f, &stored->held, s->unsaved[COPY_HELD])},
         .have_age_ms = shared_list_age_ms(s, &f->meta),
         .seen = s->urls[s->at].seen,
         .heed_failures = s->urls[s->at].hearsay < HEARSAY_MAX,

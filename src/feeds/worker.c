@@ -27,6 +27,8 @@ static void begin_what_is_due(struct worker *w, int64_t now)
 {
     for (size_t i = 0; i < w->n_feeds; i++) {
         struct feed *f = w->feeds[i];
+        if (!feed_load(f, &w->config, w->watcher, now))
+            continue;
         source_watch(f, clock_mono_ms());
         const struct schedule schedule = {f->config->refresh_s, f->config->min_refresh_s,
                                           (unsigned)f->meta.failures, 0, 0};
@@ -122,6 +124,8 @@ static void build(struct worker *w, int64_t now)
         log_error("feeds", "the new blocklist cannot be built, the old one stays: %s", why.text);
         return;
     }
+    if (made == NULL)
+        return;
     atomic_store(&w->pulse.build_ns, clock_mono_ns() - began_ns);
     w->unsaved = true;
     w->save_again_at = 0;
@@ -289,6 +293,9 @@ static int64_t next_time(const struct worker *w, int64_t now)
         sooner(&first, w->save_again_at);
     for (size_t i = 0; i < w->n_feeds; i++) {
         const struct feed *f = w->feeds[i];
+        sooner(&first, f->unloaded_until);
+        if (f->unloaded_until != 0)
+            continue;
         sooner(&first, f->changed ? f->save_again_at : 0);
         sooner(&first, f->unread_until > now ? f->unread_until : 0);
         if (!f->running) {
@@ -313,7 +320,8 @@ static bool hurries(const struct worker *w)
 
 static int64_t news_in_ms(const struct worker *w, const struct feed *f)
 {
-    return w->house.shares == NULL ? INT_MAX : f->news_ms - clock_mono_ms();
+    return w->house.shares == NULL || f->unloaded_until != 0 ? INT_MAX
+                                                             : f->news_ms - clock_mono_ms();
 }
 
 static int wait_ms(const struct worker *w)

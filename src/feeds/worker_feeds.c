@@ -138,6 +138,8 @@ static void hurry(struct worker *w, struct feed *f)
         f->save_again_at = 1;
     if (f->unread_until != 0)
         f->unread_until = 1;
+    if (f->unloaded_until != 0)
+        f->unloaded_until = 1;
 }
 
 /* A fetch that the schedule began is older than the wish: it is begun again. One that others
@@ -174,12 +176,23 @@ static void find_origin(struct worker *w, const struct feed *f, struct feeds_req
     post_send(w->post);
 }
 
+static void grant(struct worker *w, struct feed *f, struct feeds_request *r)
+{
+    if (!feed_load(f, &w->config, w->watcher, clock_now()))
+        worker_end_requests(w, &r, FEEDS_FAILED);
+    else if (r->wish == FEEDS_REFRESH)
+        refresh_now(f, r);
+    else if (r->wish == FEEDS_ACCEPT)
+        worker_end_requests(w, &r, take_held(w, f));
+    else
+        worker_end_requests(w, &r, refresh_roll_back(&w->house, f, clock_now()));
+}
+
 static void run_request(struct task *self)
 {
     struct feeds_request *r = (struct feeds_request *)self;
     struct worker *w = r->worker;
     struct feed *f = worker_find(w, r->name);
-    struct feeds_request *alone = r;
 
     if (atomic_load(&w->stop))
         return; /* the loop frees it */
@@ -187,14 +200,10 @@ static void run_request(struct task *self)
     if (r->wish == FEEDS_ORIGIN) {
         find_origin(w, f, r);
     } else if (f == NULL) {
-        worker_end_requests(w, &alone, FEEDS_UNKNOWN);
-    } else if (r->wish == FEEDS_REFRESH) {
-        hurry(w, f);
-        refresh_now(f, r);
-    } else if (r->wish == FEEDS_ACCEPT) {
-        worker_end_requests(w, &alone, take_held(w, f));
+        worker_end_requests(w, &r, FEEDS_UNKNOWN);
     } else {
-        worker_end_requests(w, &alone, refresh_roll_back(&w->house, f, clock_now()));
+        hurry(w, f);
+        grant(w, f, r);
     }
 }
 

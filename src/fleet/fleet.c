@@ -190,6 +190,9 @@ static bool compare(struct fleet *f, struct kept *k)
 static void relays_not_compared(struct fleet *f, const struct error *why)
 {
     f->relays_bad = true;
+    /* Where only lists or events are shared, nothing else tells. */
+    if (!f->kept[LOCAL_EXCLUSIONS].shared && !f->kept[LOCAL_BLOCKS].shared)
+        status_set_shared(f, false);
     status_set_why(f, why);
     if (may_say(&f->relays_said_ms))
         log_warning("fleet", "the relays cannot be compared: %s; tried again every %d s", why->text,

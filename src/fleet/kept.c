@@ -82,8 +82,11 @@ static int take_ours(struct fleet *f, struct kept *k, struct records **all)
     return 0;
 }
 
-/* Without it all of the file is told anew: nothing is lost but deletions nobody heard of. */
-static void read_base(struct fleet *f, struct kept *k)
+/*
+ * A disk or a right that fails for a moment must not have us tell all of the file anew, above what
+ * others deleted: false then, and *TO says why. One that is lost or damaged costs that.
+ */
+static bool read_base(struct fleet *f, struct kept *k, struct error *to)
 {
     struct buf text = BUF_INIT(0);
     struct records *all = records_new();
@@ -95,12 +98,29 @@ static void read_base(struct fleet *f, struct kept *k)
                          : records_read(all, buf_view(&text), &why);
     if (rc == 0 && (rc = take_ours(f, k, &all)) < 0)
         error_set(&why, rc, "no memory");
-    if (rc < 0 && rc != ERR_ABSENT)
+    bool is_there = rc == ERR_IO || rc == ERR_NOMEM;
+    if (is_there)
+        *to = why;
+    else if (rc < 0 && rc != ERR_ABSENT)
         log_warning("fleet", "%s: %s; what is in %s is told to the others again", k->base_file,
                     why.text, k->file);
     k->saved_agreed_at = records_agreed_at(k->base);
     records_free(all);
     buf_free(&text);
+    return !is_there;
+}
+
+int kept_load(struct fleet *f, struct kept *k, struct error *why)
+{
+    struct error trouble;
+
+    k->unloaded = !read_base(f, k, why);
+    if (k->unloaded)
+        return ERR_REFUSED;
+    if (make_file(k, &trouble) < 0)
+        log_error("fleet", "%s; %s of the fleet cannot be changed until that is mended",
+                  trouble.text, local_kind_text(k->kind));
+    return 0;
 }
 
 int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct error *why)
@@ -117,12 +137,11 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
     k->base = records_new();
     if (k->base == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
-    read_base(f, k);
     /* What was good once is in force all the same (`local`), and mail goes on. */
     struct error trouble;
-    if (make_file(k, &trouble) < 0)
-        log_error("fleet", "%s; %s of the fleet cannot be changed until that is mended",
-                  trouble.text, local_kind_text(kind));
+    if (kept_load(f, k, &trouble) < 0)
+        log_warning("fleet", "%s; until it can be read %s are not shared", trouble.text,
+                    local_kind_text(kind));
     return 0;
 }
 

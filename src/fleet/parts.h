@@ -34,7 +34,8 @@ struct kept {
     bool shared;
     char file[4096], base_file[4096];
     struct records *base;
-    bool base_changed;       /* and not written yet */
+    bool unloaded;     /* BASE is there and could not be read: nothing is compared until it is */
+    bool base_changed; /* and not written yet */
     int64_t saved_agreed_at; /* records_agreed_at of what is written */
     int64_t save_ms;         /* not written before that; mono */
     struct local *local;
@@ -136,6 +137,10 @@ struct kept_text {
 /* Makes the directory and the file where they are missing, and reads what was agreed. */
 int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct error *why);
 void kept_close(struct kept *k);
+
+/* What was agreed, and the file where there is none. ERR_REFUSED: it is there, and cannot be read
+ * now. Before the fleet's thread starts, or on it. */
+int kept_load(struct fleet *f, struct kept *k, struct error *why);
 
 /* *OUT is the caller's to free; on failure nothing is held. Codes as of file_read; ERR_CONFLICT:
  * another program has had it open for writing for a second. */

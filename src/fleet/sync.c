@@ -175,6 +175,8 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
     struct round r = {.f = f, .k = k};
 
     k->refused = 0;
+    if (k->unloaded && kept_load(f, k, why) < 0)
+        return ERR_REFUSED;
     name_keys(&r);
     uint64_t removed = local_removed(k->local);
     int rc = kept_read(f, k, &r.now, why);

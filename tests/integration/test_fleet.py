@@ -593,6 +593,31 @@ def test_too_long_here_and_changed_elsewhere(fleet, redis):
     assert "cannot be shared" in (status(fleet[0])["problem"] or "")
 
 
+def test_what_was_agreed_cannot_be_read_for_a_while(fleet, redis):
+    """Nothing is told anew, above what another relay deleted meanwhile; when it can be read that is taken."""
+    for _ in range(2):
+        fleet.add(redis)
+    fleet.start()
+    one, other = fleet
+    assert one.command("block", "thief@example.net").returncode == 0
+    other.wait_blocked("thief@example.net")
+    wait_agree(fleet, "blocks")
+    other.stop()
+    assert one.command("unblock", "thief@example.net").returncode == 0
+    agreed = other.state / "fleet" / "blocks.agreed"
+    os.chown(agreed, 0, 0)
+    agreed.chmod(0o600)
+    other.start()
+    other.wait_log("blocks.agreed: .*; until it can be read blocks are not shared")
+    exclude(one, LISTED[1])
+    other.wait_free(LISTED[1])  # the other kind is shared as ever, so there were rounds
+    assert not one.blocks("thief@example.net")
+    give_to_drop_user(agreed)
+    other.wait_free("thief@example.net", 40)
+    wait_agree(fleet, "blocks", 40)
+    assert not one.blocks("thief@example.net")
+
+
 @pytest.mark.parametrize("trouble", ["is not a regular file", "more than 16777216 bytes"])
 def test_a_file_that_cannot_be_read(fleet, redis, trouble):
     """It is said why; nothing of it is held (sanitizers tell), and all is well when it is mended."""

@@ -2,6 +2,8 @@
 is believed of a server meanwhile."""
 
 import datetime
+import os
+import re
 import shlex
 import threading
 import time
@@ -9,7 +11,7 @@ import time
 import pytest
 
 from scriptedserver import ScriptedServer
-from support import wait_until
+from support import give_to_drop_user, wait_until
 
 
 def rows(count, prefix="u"):
@@ -377,6 +379,89 @@ def test_a_stored_copy_that_cannot_be_read_for_a_while(abandoned):
     show(body)
     abandoned.wait_blocked("u199@example.org", 40)
     wait_until("all is well", lambda: not abandoned.feed_status("main")["problem"])
+
+
+def test_nothing_is_built_for_a_copy_that_cannot_be_read(abandoned):
+    """Not once more, whenever it is tried; other lists do not try it either."""
+
+    def swaps():
+        page = abandoned.api("GET", "/metrics")[1].decode()
+        return int(re.search(r"^rcptguard_index_swaps_total (\d+)", page, re.MULTILINE).group(1))
+
+    body = stored_body(abandoned)
+    hide(body)
+    reload_otherwise(abandoned, "cannot be read")
+    other = abandoned.list_file("other", "one@example.org\n")
+    abandoned.reload()
+    abandoned.wait_blocked("one@example.org")
+    before, began = swaps(), time.monotonic()
+    wait_until("two tries more", lambda: time.monotonic() > began + 11, 20, every=0.2)
+    assert swaps() == before
+    other.write_text("two@example.org\n")
+    abandoned.refresh("other")
+    abandoned.wait_blocked("two@example.org")
+    assert swaps() == before + 1
+    show(body)
+    assert abandoned.refresh("main")[1]["state"] == "failed"  # the publisher is away, and who asks is not kept waiting
+    abandoned.wait_blocked("u199@example.org", 3)
+
+
+def test_what_is_fetched_is_better_than_what_cannot_be_read(abandoned, server):
+    """The publisher says what it said before, and that cannot be read now."""
+    hide(stored_body(abandoned))
+    reload_otherwise(abandoned, "cannot be read")
+    server.pages["/list"] = conditional(GOOD, '"good"')
+    assert abandoned.refresh("main")[0] == 200
+    abandoned.wait_blocked("u199@example.org")
+    assert not abandoned.feed_status("main")["problem"]
+
+
+def test_a_state_that_cannot_be_read_for_a_while(rolled, server):
+    """What a person rolled back from is no news for that; nothing is done with the feed until it can be read."""
+    roll_back(rolled)
+    rolled.stop()
+    meta = rolled.state / "feeds" / "main" / "meta"
+    os.chown(meta, 0, 0)
+    meta.chmod(0o600)
+    rolled.start()
+    wait_until("it is said", lambda: "cannot be read" in (rolled.feed_status("main")["problem"] or ""))
+    assert rolled.command("refresh", "main").returncode == 1 and rolled.command("status").returncode == 1
+    assert rolled.command("rollback", "main").returncode == 1
+    rolled.config["feed main"]["reply"] = "no mail to ${entry}"
+    rolled.reload()
+    wait_until("reloaded", lambda: "no mail to" in rolled.ask("u199@example.org"))
+    assert not rolled.blocks("victim@example.org")
+    give_to_drop_user(meta)
+    wait_until("all is well", lambda: not rolled.feed_status("main")["problem"])
+    rolled.refresh("main")
+    assert not rolled.blocks("victim@example.org") and rolled.blocks("u199@example.org")
+
+
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+@pytest.mark.parametrize("heed", [True, False])
+def test_a_cleared_list_that_is_lost(daemon, server, how, heed):
+    """It is fetched whole again, and costs no copy of the list itself."""
+    pages = {"/list": "a@example.org,A,20200101\n", "/cleared": "b@example.org,20200101\n"}
+
+    def publish():
+        for path, text in pages.items():
+            server.pages[path] = conditional(text, f'"{hash(text)}"') if heed else lambda r, t=text: r.ok(t)
+
+    publish()
+    daemon.feed("main", server.url("/list"), format="aper", cleared=server.url("/cleared"))
+    daemon.start()
+    daemon.wait_blocked("a@example.org")
+    wait_until("stored", lambda: len(stored_bodies(daemon)) == 2)
+    cleared = next(path for path in stored_bodies(daemon) if b"b@example" in path.read_bytes())
+    if how == "gone":
+        cleared.unlink()
+    else:
+        cleared.write_text("c@example.org,20200101\n")
+    pages["/list"] += "new@example.org,A,20200101\nb@example.org,A,20190101\n"
+    publish()
+    daemon.refresh("main")
+    daemon.wait_blocked("new@example.org")
+    assert not daemon.blocks("b@example.org") and daemon.command("status").returncode == 0
 
 
 def test_a_held_copy_that_cannot_be_read_for_a_while(daemon, server):
