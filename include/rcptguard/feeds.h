@@ -130,13 +130,15 @@ const char *feed_state_text(enum feed_state state);
 #define FEED_GUARDS 18
 const char *feed_guard_name(unsigned i);
 
+#define FEED_SETTINGS_MAX 256
+
 /* What is known of one feed; a copy for the loop. Times are seconds since 1970, 0: never. */
 struct feed_status {
     char name[BLOCKLIST_NAME_MAX];
     char url[512]; /* without userinfo and secrets */
     char format[16];
-    char settings[256]; /* keys that say how rows are read, where they are not as usual:
-                           "column=Domain", with a line end between two; escaped */
+    char settings[FEED_SETTINGS_MAX]; /* keys that say how rows are read, where they are not as
+                           usual: "column=Domain", with a line end between two; escaped */
     enum feed_state state;
     int64_t state_since;                   /* when it came into this state */
     uint64_t rows, bad_rows, ignored_rows; /* of the accepted copy */

@@ -105,28 +105,33 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
         memcpy(f->adopted_copy, p->copy, SHA256_BYTES);
 }
 
-/* What settings leave of a copy is in force (where only the protected domains are more by now, that
- * is nearly all), but when the guards would refuse it now, the next look says it. */
-static bool is_unfit(const struct feed *f, const struct copy_counts *counts)
+/*
+ * What is shown of the copy is as it is read now, and what the next one is measured by, too:
+ * configuration trips no guard (rule 14). So when the guards would refuse it now (where only the
+ * protected domains are more by now, say) what settings leave of it is in force, and the next look
+ * says it. But of what is no list under these settings (another format, another column) nothing is:
+ * the few rows that say something then are not those that its publisher lists.
+ */
+static struct blocklist *note_parsed(struct feed *f, struct blocklist *entries,
+                                     const struct copy_counts *counts, struct error *why)
 {
+    struct store_source *stored = &f->meta.sources[STORE_LIST];
     struct guard_memory nothing_before = {.accepted_entries = 0};
     struct guard_verdict verdict;
 
     guard_judge(f->config, counts, &nothing_before, clock_now(), false, &verdict);
-    return verdict.says == GUARD_REFUSE;
-}
-
-/* What is shown of the copy is as it is read now, and what the next one is measured by, too:
- * configuration trips no guard (rule 14). */
-static void note_parsed(struct feed *f, const struct copy_counts *counts)
-{
-    struct store_source *stored = &f->meta.sources[STORE_LIST];
-
+    if (verdict.no_list) {
+        blocklist_free(entries);
+        entries = copy_nothing(why);
+    }
+    if (entries == NULL)
+        return NULL;
     judge_note_counts(&stored->accepted, counts);
     feed_remember(stored);
-    stored->accepted.unfit = is_unfit(f, counts);
+    stored->accepted.unfit = verdict.says == GUARD_REFUSE;
     f->due |= stored->accepted.unfit;
     f->changed = true;
+    return entries;
 }
 
 static int parse_stored(struct build *b, struct part *p, struct error *why)
@@ -141,9 +146,10 @@ static int parse_stored(struct build *b, struct part *p, struct error *why)
         f->fresh = judge_parse(b->house, f, STORE_LIST, body, &counts, &lost);
     if (!borrowed)
         body_free(body);
+    if (f->fresh != NULL)
+        f->fresh = note_parsed(f, f->fresh, &counts, &lost);
     if (f->fresh != NULL) {
         memcpy(f->fresh_copy, p->copy, SHA256_BYTES);
-        note_parsed(f, &counts);
         f->unread_until = 0;
         p->fresh = true;
         return 0;

@@ -42,10 +42,46 @@ bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES])
     return true;
 }
 
-/* Does most of it say nothing under these settings? */
-static bool is_misread(const struct store_copy *copy)
+static void add_setting(struct text *to, const char *key, const char *value, const char *usual)
 {
-    return copy->rows <= copy->bad_rows + copy->ignored_rows;
+    if (value == NULL || value[0] == '\0' || strcmp(value, usual) == 0)
+        return;
+    text_addf(to, "%s%s=", to->len == 0 ? "" : "\n", key);
+    escape_to(to, view_of(value), ESCAPE_TERMINAL);
+}
+
+#define USUAL_TYPES 0xfu /* ABCD */
+
+void feed_settings(const struct feed_config *c, struct text *to)
+{
+    char types[6] = "";
+
+    for (unsigned i = 0, n = 0; i < 5 && c->types != USUAL_TYPES; i++)
+        if ((c->types & 1u << i) != 0)
+            types[n++] = (char)('A' + i);
+    add_setting(to, "types", types, "");
+    add_setting(to, "column", c->column, "1");
+    add_setting(to, "separator",
+                c->separator != NULL && strcmp(c->separator, "\t") == 0 ? "tab" : c->separator,
+                ",");
+    add_setting(to, "field", c->field, "");
+    add_setting(to, "as", c->as_domains ? "domains" : NULL, "");
+    add_setting(to, "of", c->of_domain ? "domain" : NULL, "");
+    add_setting(to, "apex", c->apex ? "yes" : NULL, "");
+    add_setting(to, "parent_domain_matches_subdomains", c->parents_match ? "yes" : NULL, "");
+}
+
+static void add_reading(const struct feed *f, struct text *to)
+{
+    char settings[FEED_SETTINGS_MAX];
+    struct text t = text_on(settings, sizeof settings);
+    struct view rest, setting;
+
+    text_addf(to, "format=%s", f->config->format);
+    feed_settings(f->config, &t);
+    rest = text_view(&t);
+    while (rest.len > 0 && view_split(&rest, '\n', &setting))
+        text_addf(to, " %.*s", (int)setting.len, setting.ptr);
 }
 
 bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to)
@@ -69,15 +105,17 @@ bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to)
     }
     if (!copy->known || !copy->unfit)
         return false;
-    if (active == 0)
-        text_add(to, "nothing of the stored copy is in force");
-    else
-        text_addf(to, "only %" PRIu64 " entries of the stored copy are in force", active);
-    if (is_misread(copy))
-        text_addf(to, ": it is no list of this format; look at format = %s of [feed %s]",
-                  f->config->format, f->config->name);
-    else
-        text_add(to, ": as it is read now the guards would refuse it");
+    if (active > 0) {
+        text_addf(to,
+                  "only %" PRIu64 " entries of the stored copy are in force: as it is read now the "
+                  "guards would refuse it",
+                  active);
+        return true;
+    }
+    text_add(to,
+             "nothing of the stored copy is in force: the guards refuse it as it is read now, by ");
+    add_reading(f, to);
+    text_addf(to, "; look at [feed %s]", f->config->name);
     return true;
 }
 

@@ -138,6 +138,10 @@ void feed_tell(const struct feed *f, struct feed_status *status);
  * it as its rows are read by now; false: they would not. */
 bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to);
 
+/* Appends the keys that say how its rows are read, where they are not as usual: as in
+ * feed_status. */
+void feed_settings(const struct feed_config *c, struct text *to);
+
 /* The digest that the index knows the accepted copy by: that of the list, or of list and cleared
  * list. False: there is nothing that may be in force. */
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES]);

@@ -266,36 +266,6 @@ static void tell_problem(const struct feed *f, struct feed_status *status)
     feed_add_problem(f, f->active, &t);
 }
 
-static void add_setting(struct text *to, const char *key, const char *value, const char *usual)
-{
-    if (value == NULL || value[0] == '\0' || strcmp(value, usual) == 0)
-        return;
-    text_addf(to, "%s%s=", to->len == 0 ? "" : "\n", key);
-    escape_to(to, view_of(value), ESCAPE_TERMINAL);
-}
-
-#define USUAL_TYPES 0xfu /* ABCD */
-
-static void tell_settings(const struct feed_config *c, struct feed_status *status)
-{
-    struct text t = text_on(status->settings, sizeof status->settings);
-    char types[6] = "";
-
-    for (unsigned i = 0, n = 0; i < 5 && c->types != USUAL_TYPES; i++)
-        if ((c->types & 1u << i) != 0)
-            types[n++] = (char)('A' + i);
-    add_setting(&t, "types", types, "");
-    add_setting(&t, "column", c->column, "1");
-    add_setting(&t, "separator",
-                c->separator != NULL && strcmp(c->separator, "\t") == 0 ? "tab" : c->separator,
-                ",");
-    add_setting(&t, "field", c->field, "");
-    add_setting(&t, "as", c->as_domains ? "domains" : NULL, "");
-    add_setting(&t, "of", c->of_domain ? "domain" : NULL, "");
-    add_setting(&t, "apex", c->apex ? "yes" : NULL, "");
-    add_setting(&t, "parent_domain_matches_subdomains", c->parents_match ? "yes" : NULL, "");
-}
-
 void feed_tell(const struct feed *f, struct feed_status *status)
 {
     const struct store_meta *m = &f->meta;
@@ -305,7 +275,8 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     feed_text(status->name, sizeof status->name, f->config->name);
     url_shown(f->config->url, status->url, sizeof status->url);
     feed_text(status->format, sizeof status->format, f->config->format);
-    tell_settings(f->config, status);
+    struct text settings = text_on(status->settings, sizeof status->settings);
+    feed_settings(f->config, &settings);
     status->state = m->state;
     status->state_since = m->state_since;
     status->rows = copy->rows;

@@ -157,8 +157,8 @@ def test_too_many_bad_rows(server):
     assert still_old(server) and not server.blocks("n0@example.org")
 
 
-NOTHING = (r"nothing of the stored copy is in force: it is no list of this format; "
-           r"look at format = domains of \[feed main\]")
+NOTHING = (r"nothing of the stored copy is in force: the guards refuse it as it is read now, "
+           r"by format=domains; look at \[feed main\]")
 
 
 def test_another_format_at_reload(server):
@@ -181,6 +181,30 @@ def test_another_format_at_reload(server):
     server.wait_blocked("u199@example.org")
     server.wait_feed("main", state="accepted", problem=None)
     assert server.command("status").returncode == 0
+
+
+def test_a_column_of_others(daemon):
+    """The few addresses in it are not those that the publisher lists: none of them is refused, over a start neither."""
+    head = "drop,reporter\n"
+    rows = [f"drop{i}@example.org,{'n/a' if i % 20 else f'abuse{i}@partner.example'}" for i in range(200)]
+    path = daemon.list_file("main", head + "\n".join(rows) + "\n", format="csv", column="drop")
+    daemon.start()
+    daemon.wait_blocked("drop7@example.org")
+    daemon.config["feed main"]["column"] = "reporter"
+    daemon.reload()
+    words = "as it is read now, by format=csv column=reporter; look at [feed main]"
+    wait_until("it is said", lambda: words in (daemon.feed_status("main")["problem"] or ""))
+    for go in (daemon.reload, daemon.kill):
+        go()
+        if daemon.process is None or daemon.process.poll() is not None:
+            daemon.start()
+        wait_until("it is said", lambda: words in (daemon.feed_status("main")["problem"] or ""))
+        assert not daemon.blocks("abuse20@partner.example") and not daemon.blocks("drop7@example.org")
+    path.unlink()  # what is stored brings it back
+    daemon.config["feed main"]["column"] = "drop"
+    daemon.reload()
+    daemon.wait_blocked("drop7@example.org")
+    assert not daemon.feed_status("main")["problem"]
 
 
 def test_another_format_at_start(server):

@@ -227,6 +227,20 @@ struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *c
     return entries;
 }
 
+struct blocklist *copy_nothing(struct error *why)
+{
+    struct blocklist_builder *b = blocklist_builder_new(1);
+
+    if (b == NULL) {
+        error_set(why, ERR_NOMEM, "no memory");
+        return NULL;
+    }
+    if (add_lists(b, why) == 0)
+        return blocklist_builder_finish(b, why);
+    blocklist_builder_free(b);
+    return NULL;
+}
+
 void copy_builder_free(struct copy_builder *b)
 {
     if (b == NULL)

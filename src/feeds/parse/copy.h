@@ -66,6 +66,9 @@ int copy_builder_chunk(struct copy_builder *b, struct view bytes, struct error *
 struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *counts,
                                    struct error *why);
 
+/* A copy without entries; NULL: no memory. */
+struct blocklist *copy_nothing(struct error *why);
+
 /* What was seen so far. */
 struct copy_seen {
     uint64_t rows; /* all lines of a format of lines; else rows of any kind */

@@ -18,6 +18,7 @@
 #define COLLAPSE_RATIO 0.1
 
 enum guard_kind {
+    KIND_NO_LIST, /* refused: as it is read, its rows say nothing or something else */
     KIND_REFUSE,
     KIND_ASK,  /* held until a person accepts it */
     KIND_HOLD, /* held until it lasted, or a person accepts it */
@@ -284,14 +285,14 @@ static void grow_tell(const struct judging *j, char *why, size_t size)
 
 /* Refusals first: what is no list is not asked how long it is. */
 static const struct guard guards[] = {
-    {"html", KIND_REFUSE, SIDE_NONE, html_objects, html_tell, "see what the feed's url answers"},
-    {"control", KIND_REFUSE, SIDE_NONE, control_objects, control_tell,
+    {"html", KIND_NO_LIST, SIDE_NONE, html_objects, html_tell, "see what the feed's url answers"},
+    {"control", KIND_NO_LIST, SIDE_NONE, control_objects, control_tell,
      "see what the feed's url answers, and whether it is compressed or in UTF-16"},
-    {"broken", KIND_REFUSE, SIDE_NONE, broken_objects, broken_tell,
+    {"broken", KIND_NO_LIST, SIDE_NONE, broken_objects, broken_tell,
      "see what the feed's url answers; `rcptguard lint` shows the rows"},
-    {"format", KIND_REFUSE, SIDE_NONE, format_objects, format_tell,
+    {"format", KIND_NO_LIST, SIDE_NONE, format_objects, format_tell,
      "write that format if it is right"},
-    {"bad", KIND_REFUSE, SIDE_NONE, bad_objects, bad_tell,
+    {"bad", KIND_NO_LIST, SIDE_NONE, bad_objects, bad_tell,
      "see whether the feed's format is right; `rcptguard lint` shows the rows"},
     {"min_entries", KIND_REFUSE, SIDE_NONE, min_entries_objects, min_entries_tell,
      "see what the feed's url answers; if that is right, lower min_entries"},
@@ -386,8 +387,9 @@ void guard_judge(const struct feed_config *config, const struct copy_counts *cou
     const struct guard *g = first_that_objects(&j);
 
     *verdict = (struct guard_verdict){.says = GUARD_ACCEPT, .guard = ""};
-    if (g != NULL && g->kind == KIND_REFUSE) {
+    if (g != NULL && (g->kind == KIND_REFUSE || g->kind == KIND_NO_LIST)) {
         object(g, &j, GUARD_REFUSE, verdict);
+        verdict->no_list = g->kind == KIND_NO_LIST;
         return;
     }
     if (g == NULL || manual) {

@@ -30,6 +30,7 @@ struct guard_memory {
 
 struct guard_verdict {
     enum guard_says says;
+    bool no_list;      /* refused, and what was read of it is nobody's list */
     const char *guard; /* name, "" when accepted */
     char why[256];     /* with the numbers */
     char remedy[160];  /* what a person does about it; names the feed */
