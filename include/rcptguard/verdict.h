@@ -50,10 +50,11 @@ struct verdict_rules {
     size_t n_lists;
     const struct verdict_zone *zones; /* those that the DNSBLs are configured with, in that order */
     size_t n_zones;
-    /* What no block of the fleet may cover as a whole; NULL: nothing. On this relay alone, and from
-     * one set of rules to the next: the block itself may be older. */
-    bool (*covers_protected)(enum entry_kind kind, struct view key, const void *arg);
-    const void *protected_arg;
+    /* What no block of the fleet and no digest of a domain may cover as a whole: a protected domain
+     * or a public suffix. NULL: nothing. On this relay alone, and from one set of rules to the
+     * next: the block itself may be older. */
+    bool (*covers_too_much)(enum entry_kind kind, struct view key, const void *arg);
+    const void *covers_arg;
 };
 
 struct question {

@@ -10,6 +10,7 @@ static void setup_free(struct shared *self)
     struct setup *s = (struct setup *)self;
 
     protect_release(s->protect);
+    suffixes_free(s->suffixes);
     config_release(s->config);
     free(s->feed_configs);
     free(s->lists);
@@ -34,9 +35,13 @@ static void fill_feeds(struct setup *s)
     };
 }
 
-static bool covers_protected(enum entry_kind kind, struct view key, const void *arg)
+static bool covers_too_much(enum entry_kind kind, struct view key, const void *arg)
 {
-    return protect_covers(arg, kind, key);
+    const struct setup *s = arg;
+
+    if (s->suffixes != NULL && kind != ENTRY_ADDRESS && suffixes_is_public(s->suffixes, key))
+        return true;
+    return protect_covers(s->protect, kind, key);
 }
 
 static void fill_rules(struct setup *s)
@@ -64,8 +69,8 @@ static void fill_rules(struct setup *s)
         .zones = s->zones,
         .n_zones = c->n_zones,
         .deadline_ms = c->deadline_ms,
-        .covers_protected = covers_protected,
-        .protected_arg = s->protect,
+        .covers_too_much = covers_too_much,
+        .covers_arg = s,
     };
 }
 
@@ -106,6 +111,7 @@ struct setup *setup_new(struct config *config, const struct setup *before)
     }
     shared_init(&s->shared, setup_free);
     s->config = config;
+    s->suffixes = suffixes_new();
     s->protect =
         protection_load(config, before == NULL ? NULL : before->protect, &s->protect_problem);
     s->feed_configs = calloc(config->n_feeds + 1, sizeof *s->feed_configs);

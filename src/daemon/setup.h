@@ -13,6 +13,7 @@ struct setup {
     struct shared shared; /* first member */
     struct config *config;
     struct protect *protect;
+    struct suffixes *suffixes;    /* public ones; NULL: there is no list of them, or no memory */
     struct error protect_problem; /* of its file, whose domains are not those; no text: none */
     struct feed_config *feed_configs;
     struct feeds_config feeds;

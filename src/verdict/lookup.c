@@ -97,6 +97,17 @@ static void add_exception(struct verdict *v, const struct look *look, const stru
         add_listing(v, look, found, rule, &v->exceptions[v->n_exceptions++]);
 }
 
+/* Of a digest nobody knows what it covers before somebody asks for that (rule 16). */
+static bool hides_too_much(const struct verdict *v, const struct look *look,
+                           const struct listing *found)
+{
+    const struct verdict_rules *rules = v->rules;
+
+    return found->kind == ENTRY_DOMAIN_HASH && rules->covers_too_much != NULL &&
+           rules->covers_too_much(ENTRY_DOMAIN, v->recipient.keys[look->number].name,
+                                  rules->covers_arg);
+}
+
 static void take(struct verdict *v, const struct look *look, const struct listing *found,
                  int64_t now)
 {
@@ -110,7 +121,8 @@ static void take(struct verdict *v, const struct look *look, const struct listin
         return;
     }
     if (v->n_listings == ANSWER_LISTINGS ||
-        is_too_old(rule, blocklist_list(v->blocklist, found->list), found->date, now))
+        is_too_old(rule, blocklist_list(v->blocklist, found->list), found->date, now) ||
+        hides_too_much(v, look, found))
         return;
     v->listed_by[v->n_listings] = found->list;
     v->listed_at[v->n_listings] = (uint16_t)look->number;
@@ -249,8 +261,8 @@ static int32_t day_of(struct view at)
  * than a line that covers too much covers as much: none is looked for behind it.) */
 static bool covers_too_much(const struct verdict_rules *rules, const struct local_line *shared)
 {
-    return rules->covers_protected != NULL &&
-           rules->covers_protected(shared->kind, shared->key, rules->protected_arg);
+    return rules->covers_too_much != NULL &&
+           rules->covers_too_much(shared->kind, shared->key, rules->covers_arg);
 }
 
 /* The more specific of this site's own and the fleet's; of two on one name its own. */

@@ -1,6 +1,7 @@
 """The guards between a published copy and the mail: what is held, what is refused, what is left out,
 and that the old list stays in force meanwhile."""
 
+import hashlib
 import re
 
 import pytest
@@ -402,6 +403,20 @@ def test_an_emptied_file_of_protected_domains_is_told(daemon):
     daemon.reload()
     daemon.wait_log(r"warning: protect: \S+protected names no domain any more")
     daemon.wait_blocked("x@partner.example")
+
+
+def test_digests_of_what_no_list_may_block(daemon):
+    """What is below a protected `.d` and public suffixes, too: nobody knows them before they are asked for."""
+    path = daemon.directory / "protected"
+    path.write_text(".own.example\n")
+    daemon.config["protect"] = {"domains": path}
+    names = ["own.example", "mail.own.example", "blogspot.com", "k12.ca.us", "evil.example"]
+    rows = "".join(f"{hashlib.sha256(name.encode()).hexdigest()}\n" for name in names)
+    daemon.list_file("main", rows, format="hashes", of="domain")
+    daemon.start()
+    daemon.wait_blocked("x@evil.example")
+    assert [daemon.blocks(f"x@{name}") for name in names] == [False] * 4 + [True]
+    assert daemon.command("check", "x@mail.own.example").returncode == 0
 
 
 def test_protected_domains_outlive_their_file(daemon):

@@ -311,6 +311,38 @@ static void test_a_digest_is_no_name(void **state)
     close_house(&h);
 }
 
+static bool covers_shop(enum entry_kind kind, struct view key, const void *arg)
+{
+    (void)kind, (void)arg;
+    return view_is(key, "shop.example");
+}
+
+/* A digest says what it covers when somebody asks for that. */
+static void test_a_digest_of_what_is_protected(void **state)
+{
+    (void)state;
+    struct blocklist_builder *b = new_builder();
+    const struct row domain = {0, ENTRY_DOMAIN_HASH, BLOCK, ""},
+                     address = {0, ENTRY_ADDRESS_HASH, BLOCK, ""};
+    static const char *const hashed_names[] = {"shop.example", "evil.example"};
+    unsigned char digest[HASH_MAX_BYTES];
+    struct verdict_rules careful = rules;
+
+    for (size_t i = 0; i < 2; i++)
+        put(b, &domain,
+            view_make(digest, hash_plain(HASH_SHA256, view_of(hashed_names[i]), digest)));
+    put(b, &address,
+        view_make(digest, hash_plain(HASH_SHA256, view_of("thief@shop.example"), digest)));
+    struct house h = house_of(b);
+    assert_true(ask(h.verdict, "x@shop.example").blocked);
+    careful.covers_too_much = covers_shop;
+    verdict_set_rules(h.verdict, &careful);
+    assert_false(ask(h.verdict, "x@shop.example").blocked);
+    assert_true(ask(h.verdict, "x@evil.example").blocked);
+    assert_true(ask(h.verdict, "thief@shop.example").blocked);
+    close_house(&h);
+}
+
 #define MANY 300 /* more than ANSWER_LISTINGS */
 
 /* Each of many lists has the domain, and frees it again: that counts, however many there are. */
@@ -352,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exceptions),
         cmocka_unit_test(test_exceptions_of_many_lists),
+        cmocka_unit_test(test_a_digest_of_what_is_protected),
         cmocka_unit_test(test_an_exception_lists_nothing_and_is_told),
         cmocka_unit_test(test_known_digests),
         cmocka_unit_test(test_hashed_lists),

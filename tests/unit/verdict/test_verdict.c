@@ -449,7 +449,7 @@ static void test_blocks_of_the_fleet(void **state)
                        local_table_parse(LOCAL_BLOCKS, view_of(text), &rules.addresses, NULL, 0));
     assert_non_null(strstr(ask(h, "ann@big.example", "", ""), "local as big.example"));
     assert_non_null(strstr(ask(h, "ann@other.example", "", ""), "local as .example"));
-    reloaded.covers_protected = covers_big;
+    reloaded.covers_too_much = covers_big;
     verdict_set_rules(h->verdict, &reloaded);
     assert_string_equal(ask(h, "ann@big.example", "", ""), "DUNNO");
     assert_string_equal(ask(h, "ann@other.example", "", ""), "DUNNO");
