@@ -91,10 +91,12 @@ void config_problems_free(struct config_problems *p);
 
 /*
  * Reads and checks PATH. All problems are listed, not only the first. Returns 0 and *OUT (the
- * caller's hold) when there is no problem but warnings; ERR_SYNTAX (or ERR_IO, ERR_ABSENT when the
- * file cannot be read, ERR_NOMEM) else, with *OUT NULL. *PROBLEMS starts zeroed, holds them in the
- * order of the file, and is the caller's to free. Looks at files of secrets (@FILE), never at the
- * feeds; needs neither free sockets nor the user. Blocks: start and disk thread.
+ * caller's hold) when there is no problem but warnings. Else *OUT is NULL, and the code says
+ * whether somebody has to mend something (ERR_SYNTAX; ERR_ABSENT or ERR_REFUSED when the file
+ * cannot be read) or the machine is in trouble that may be over soon (ERR_IO, ERR_NOMEM). *PROBLEMS
+ * starts zeroed, holds them in the order of the file, and is the caller's to free. Looks at files
+ * of secrets (@FILE), never at the feeds; needs neither free sockets nor the user. Blocks: start
+ * and disk thread.
  */
 int config_load(const char *path, struct config **out, struct config_problems *problems);
 

@@ -15,6 +15,13 @@
 
 #define PIECE_BYTES 65536 /* read or written between two breaths */
 
+bool file_may_be_read(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && eaccess(path, R_OK) == 0;
+}
+
 int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why)
 {
     char chunk[PIECE_BYTES];

@@ -213,8 +213,10 @@ static void check_secret(const struct key *key, const char *text, const struct p
                  source->path);
     if (key->type != VALUE_SECRET || !view_starts(view_of(text), "@/"))
         return;
-    if (secret_file_check(text + 1, &why) < 0)
-        complain(c, ERROR, place, "%s", why.text);
+    if (secret_file_check(text + 1, &why) == 0)
+        return;
+    complain(c, ERROR, place, "%s", why.text);
+    c->for_now |= failed_for_now(text + 1, &why);
 }
 
 static void check_secrets(const struct loaded *l, const struct config_source *source,

@@ -123,6 +123,8 @@ static int build(struct loaded *l, struct part **end, const struct config_source
     l->config.exclusions.state_dir = l->config.blocks.state_dir = l->config.state_dir;
     if (config_check(l, source, complaints) < 0)
         return ERR_NOMEM;
+    if (complaints->for_now)
+        return ERR_IO;
     return complaints->forbid ? ERR_SYNTAX : 0;
 }
 
@@ -165,17 +167,20 @@ int config_load(const char *path, struct config **out, struct config_problems *p
     int rc = file_read(path, CONFIG_MAX_BYTES, &text, &why);
     if (rc < 0) {
         char words[sizeof why.text + 64];
+        bool machine = failed_for_now(path, &why);
         snprintf(words, sizeof words, "%s; %s", why.text,
                  rc == ERR_ABSENT ? "name the file with -c FILE"
+                 : machine        ? "that is no fault of the file, try again"
                                   : "it must be a file that the daemon's user can read");
         complain_of_file(&complaints, words);
+        rc = rc == ERR_ABSENT ? rc : machine ? ERR_IO : ERR_REFUSED;
     } else {
         source.text = buf_view(&text);
         source.mode = stat(path, &st) == 0 ? st.st_mode : 0;
         rc = config_parse(&source, out, problems);
     }
     buf_free(&text);
-    return rc == 0 || rc == ERR_SYNTAX || rc == ERR_ABSENT || rc == ERR_NOMEM ? rc : ERR_IO;
+    return rc;
 }
 
 void config_release(struct config *c)

@@ -103,7 +103,7 @@ bool secret_check_use(const struct part *part, const struct place *place, const 
 
 /*
  * A secret as written becomes itself: of @FILE what it holds, in the arena; "" when it cannot be
- * read, which is told with the other secrets. NULL: no memory.
+ * read, which is told with the other secrets. NULL: the machine cannot, for now.
  */
 const char *secret_resolve(struct arena *arena, const char *secret);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "rcptguard/base/escape.h"
+#include "rcptguard/base/file.h"
 
 #define NAME_SHOWN_BYTES 64 /* of a section, a name, a key: longer ones are no names of ours */
 
@@ -71,6 +72,11 @@ void complain_of_file(struct complaints *c, const char *words)
         return;
     struct text t = text_on(problem->text, sizeof problem->text);
     escape_to_max(&t, view_of(words), ESCAPE_TERMINAL, sizeof problem->text);
+}
+
+bool failed_for_now(const char *path, const struct error *why)
+{
+    return why->code == ERR_NOMEM || (why->code == ERR_IO && file_may_be_read(path));
 }
 
 void complaints_end(struct complaints *c)

@@ -12,6 +12,7 @@ struct complaints {
     struct config_problems *list;
     size_t dropped; /* not in the list: too many, or no memory */
     bool forbid;    /* one was more than a warning */
+    bool for_now;   /* and one of these was the machine's, not the file's */
 };
 
 struct place {
@@ -28,6 +29,9 @@ void complain(struct complaints *c, enum weight weight, const struct place *plac
 
 /* An error that no line is to blame for: the file itself. */
 void complain_of_file(struct complaints *c, const char *words);
+
+/* Was WHY, of reading PATH, trouble of the machine that may be over soon? */
+bool failed_for_now(const char *path, const struct error *why);
 
 /* Brings the list into the order of the file; problems of one line stay as they came. */
 void complaints_end(struct complaints *c);

@@ -63,8 +63,11 @@ const char *secret_resolve(struct arena *arena, const char *secret)
     if (secret[0] != '@')
         return secret;
     const char *read = "";
-    if (secret_file_read(secret + 1, &text, NULL) == 0)
+    struct error why;
+    if (secret_file_read(secret + 1, &text, &why) == 0)
         read = arena_copy(arena, buf_view(&text));
+    else if (failed_for_now(secret + 1, &why))
+        read = NULL;
     if (text.data != NULL)
         explicit_bzero(text.data, text.len);
     buf_free(&text);

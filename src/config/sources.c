@@ -212,8 +212,10 @@ static void check_pem(const struct part *part, const char *key, const char *path
     struct place place = part_place(part, key);
     struct error why;
 
-    if (is_set(path) && pem_file_check(path, private, &why) < 0)
-        complain(c, ERROR, &place, "%s", why.text);
+    if (!is_set(path) || pem_file_check(path, private, &why) == 0)
+        return;
+    complain(c, ERROR, &place, "%s", why.text);
+    c->for_now |= failed_for_now(path, &why);
 }
 
 static void check_tls(const struct part *part, const struct feed_config *feed, struct complaints *c)

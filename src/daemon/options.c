@@ -118,7 +118,7 @@ static int run(const struct options *o)
         fputs("rcptguardd: no memory to read the configuration\n", stderr);
     config_problems_free(&problems);
     if (rc < 0)
-        return rc == ERR_NOMEM ? EX_OSERR : EX_CONFIG;
+        return rc == ERR_NOMEM || rc == ERR_IO ? EX_OSERR : EX_CONFIG;
     if (o->dump)
         config_dump(config, stdout);
     if (o->test) {

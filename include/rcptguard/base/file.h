@@ -35,6 +35,10 @@ int file_read_fd_saved(int fd, const char *path, size_t max_bytes, struct buf *o
  */
 bool file_has_writer(int fd);
 
+/* Is it a regular file that we have the right to read? When it could not be, that was the machine's
+ * trouble (descriptors, memory, the disk), and may be over soon. */
+bool file_may_be_read(const char *path);
+
 /* As file_read, of FD, to its end, whatever it is; PATH is for messages. Stays open. */
 int file_read_fd(int fd, const char *path, size_t max_bytes, struct buf *out, struct error *why);
 

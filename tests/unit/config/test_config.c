@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -374,10 +375,20 @@ static void test_load(void **state)
     assert_int_equal(config_load(path, &config, &problems), 0);
     config_release(config);
     write_file(path, large, CONFIG_MAX_BYTES + 1);
-    assert_int_equal(config_load(path, &config, &problems), ERR_IO);
+    assert_int_equal(config_load(path, &config, &problems), ERR_REFUSED);
     assert_non_null(strstr(problems.items[0].text, "more than 1048576 bytes"));
     config_problems_free(&problems);
-    assert_int_equal(config_load(dir, &config, &problems), ERR_IO);
+    assert_int_equal(config_load(dir, &config, &problems), ERR_REFUSED);
+    config_problems_free(&problems);
+    /* No descriptor is left: that is nobody's to mend. */
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    int rc = config_load(path, &config, &problems);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(rc, ERR_IO);
+    assert_non_null(strstr(problems.items[0].text, "that is no fault of the file"));
     config_problems_free(&problems);
     unlink(path);
     rmdir(dir);
