@@ -154,6 +154,23 @@ static void put_note(json_t *object, const struct check_view *view)
         json_put(object, "note", json_text(text_view(&note)));
 }
 
+/* A zone that an exclusion frees from is not asked. */
+static json_t *zones_json(const struct check_view *view)
+{
+    json_t *zones = zones_said_json(view->dnsbl, view->answer->zones), *zone;
+    size_t i;
+
+    json_array_foreach(zones, i, zone)
+    {
+        const json_t *name = json_object_get(zone, "list");
+        const struct local_line *e =
+            freed_by(view->answer, view_make(json_string_value(name), json_string_length(name)));
+        if (e != NULL)
+            json_put(zone, "excluded_by", exclusion_json(view, e));
+    }
+    return zones;
+}
+
 json_t *check_json(const struct check_view *view)
 {
     const struct answer *answer = view->answer;
@@ -183,7 +200,7 @@ json_t *check_json(const struct check_view *view)
         json_array_append_new(exceptions, exception_json(&answer->exceptions[i]));
     json_put(object, "exceptions", exceptions);
     /* Behind the listings, whose texts the zones own until they are asked again. */
-    json_put(object, "zones", zones_said_json(view->dnsbl, answer->zones));
+    json_put(object, "zones", zones_json(view));
     json_put(object, "exclusions_file", json_text(view_of(view->file)));
     put_note(object, view);
     return object;

@@ -29,6 +29,15 @@ static void add_reason(json_t *reasons, const char *format, ...)
     json_array_append_new(reasons, json_text(view_of(text)));
 }
 
+/* Where the last success is not known any more (what is stored of it was lost), since it was seen
+ * to fail. */
+static bool is_failing(const struct feed_status *feed, int64_t now)
+{
+    int64_t since = feed->last_success != 0 ? feed->last_success : feed->state_since;
+
+    return feed->state == FEED_FAILED && now - since > DAY_S;
+}
+
 bool status_feed_is(enum degraded reason, const struct feed_status *feed, int64_t now)
 {
     bool held = feed->held.since != 0, never = feed->accepted_at == 0;
@@ -41,8 +50,7 @@ bool status_feed_is(enum degraded reason, const struct feed_status *feed, int64_
     case DEGRADED_FEED_REFUSED:
         return !never && !held && (feed->state == FEED_REFUSED || feed->problem[0] != '\0');
     case DEGRADED_FEED_FAILING:
-        return !never &&
-               (feed->stale || (feed->state == FEED_FAILED && now - feed->last_success > DAY_S));
+        return !never && (feed->stale || is_failing(feed, now));
     default:
         return false;
     }

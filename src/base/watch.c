@@ -105,19 +105,26 @@ static bool parent_of(char *dir)
     return true;
 }
 
-/* Watches the directory of PATH, or, when it is missing, the nearest one above that is there. */
+static bool is_out_of_watches(int error)
+{
+    return error == ENOSPC || error == ENOMEM || error == EMFILE;
+}
+
+/* Watches the directory of PATH, or, when it is missing, the nearest one above that is there. Where
+ * the kernel has no watch to give, the one of before stays: it mostly is the same. */
 static void watch_dir_of(struct watcher *w, struct watch_dir *d, const char *path)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    struct text name = text_on(d->name, sizeof d->name);
-    int wd = -1;
 
     if (w->fd < 0 || strlen(path) >= sizeof dir)
         return;
     strcpy(dir, path);
     parent_of(dir);
-    wd = inotify_add_watch(w->fd, dir, DIR_EVENTS);
+    int wd = inotify_add_watch(w->fd, dir, DIR_EVENTS);
+    if (wd < 0 && d->wd >= 0 && is_out_of_watches(errno))
+        return;
+    struct text name = text_on(d->name, sizeof d->name);
     if (wd >= 0)
         text_add(&name, slash == NULL ? path : slash + 1);
     while (wd < 0 && parent_of(dir))

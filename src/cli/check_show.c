@@ -263,20 +263,46 @@ static void next_unexclude(const struct show *s, const json_t *exclusion)
     fputc('\n', s->to);
 }
 
+static const json_t *first_excluded_by(const json_t *lists)
+{
+    const json_t *list;
+    size_t i;
+
+    json_array_foreach(lists, i, list)
+    {
+        if (json_is_object(json_object_get(list, "excluded_by")))
+            return json_object_get(list, "excluded_by");
+    }
+    return NULL;
+}
+
 /* What frees it: of the whole exclusion and those with list= the first. */
 static const json_t *freed_by(const json_t *answer)
 {
-    const json_t *exclusion = json_object_get(answer, "exclusion"), *listing;
-    size_t i;
+    const json_t *exclusion = json_object_get(answer, "exclusion");
 
     if (json_is_object(exclusion))
         return exclusion;
-    json_array_foreach(json_object_get(answer, "listings"), i, listing)
+    exclusion = first_excluded_by(json_object_get(answer, "listings"));
+    return exclusion != NULL ? exclusion : first_excluded_by(json_object_get(answer, "zones"));
+}
+
+/* What zones said, and why some were not asked. */
+static void show_zones(const struct show *s, const json_t *zones)
+{
+    const json_t *zone;
+    size_t i;
+
+    zones_show_said(s, zones);
+    json_array_foreach(zones, i, zone)
     {
-        if (json_is_object(json_object_get(listing, "excluded_by")))
-            return json_object_get(listing, "excluded_by");
+        if (!show_is_set(zone, "excluded_by"))
+            continue;
+        show_label(s, "");
+        show_view(s, show_field(zone, "list"));
+        fputs(" excluded by ", s->to);
+        show_exclusion(s, json_object_get(zone, "excluded_by"));
     }
-    return NULL;
 }
 
 /* The next step, ready to paste. */
@@ -316,7 +342,7 @@ void check_show(const struct show *s, const json_t *answer)
     }
     json_array_foreach(json_object_get(answer, "exceptions"), i, listing)
         show_exception(s, listing);
-    zones_show_said(s, json_object_get(answer, "zones"));
+    show_zones(s, json_object_get(answer, "zones"));
     if (!view_is(show_field(answer, "action"), "DUNNO"))
         line_of_field(s, "reply", answer, "action");
     show_next(s, answer);

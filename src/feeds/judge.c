@@ -2,11 +2,17 @@
 #include "judge.h"
 
 #include "fetch/schedule.h"
+#include "fetch/url.h"
 #include "outcome.h"
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "refresh.h"
 #include "source.h"
+
+/* A local file that fails by the machine's fault is tried so often and so soon before it is left
+ * alone for longer. */
+#define SOON_TIMES 6
+#define SOON_S     5
 
 static void set_validators(struct store_copy *copy, const struct fetch_result *result)
 {
@@ -142,6 +148,25 @@ static void set_times(struct feed *f, const struct schedule *schedule, int64_t n
         f->meta.next_fetch = now + 1;
 }
 
+/* A file that could not be read for want of descriptors or by its disk: nobody is knocked at when
+ * it is tried again soon. (Some times only, since it may be a right that is missing.) */
+static bool failed_here(const struct feed *f, const struct outcome *list)
+{
+    return f->meta.state == FEED_FAILED && url_is_file(f->sources[STORE_LIST].url) &&
+           (list->why.code == ERR_IO || list->why.code == ERR_NOMEM);
+}
+
+static void plan_next(struct feed *f, const struct outcome *list, struct schedule *schedule,
+                      int64_t now)
+{
+    f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
+    schedule->failures = (unsigned)f->meta.failures;
+    bool soon = failed_here(f, list) && f->meta.failures <= SOON_TIMES;
+    set_times(f, schedule, now);
+    if (soon && f->meta.next_fetch > now + SOON_S && f->config->min_refresh_s <= SOON_S)
+        f->meta.next_fetch = now + SOON_S;
+}
+
 void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct outcome list = {.state = FEED_UNCHANGED}, cleared = {.state = FEED_UNCHANGED};
@@ -163,9 +188,7 @@ void refresh_judge(const struct feed_house *house, struct feed *f, int64_t now)
     if (atomic_load(house->stop))
         return;
     outcome_conclude(f, &list, &cleared, now);
-    f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
-    schedule.failures = (unsigned)f->meta.failures;
-    set_times(f, &schedule, now);
+    plan_next(f, &list, &schedule, now);
 }
 
 /*

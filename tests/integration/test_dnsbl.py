@@ -605,10 +605,13 @@ def test_check_escapes_what_a_list_says(daemon, dbl):
 
 
 def test_check_of_one_list_that_is_excluded(daemon, dbl):
-    write_by_rename(daemon.exclusions, "bad.example.org list=dbl\n")
+    write_by_rename(daemon.exclusions, "bad.example.org list=dbl ticket=T1\n")
     daemon.start_zones()
     assert daemon.ask(BAD) == "DUNNO"
-    assert daemon.command("check", BAD).returncode == 0
+    shown = daemon.command("check", BAD)
+    assert shown.returncode == 0
+    assert re.search(r"dbl not asked\n +dbl excluded by .*exclusions line 1.*T1", shown.stdout), shown.stdout
+    assert "rcptguard unexclude bad.example.org --list dbl" in shown.stdout
     write_by_rename(daemon.exclusions, "bad.example.org list=other\n")
     daemon.wait_blocked(BAD)
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from scriptedserver import ScriptedServer
-from support import give_to_drop_user, wait_until
+from support import give_to_drop_user, wait_until, write_by_rename
 
 
 def rows(count, prefix="u"):
@@ -310,6 +310,34 @@ def test_rollback_that_cannot_be_stored(rolled):
     directory.chmod(0o700)
     rolled.refresh("main")
     wait_until("it is stored", lambda: "not stored" not in rolled.command("feeds").stdout, 10)
+
+
+def test_a_local_list_that_cannot_be_read_for_a_while(daemon):
+    """No descriptor was left when it was saved: it is tried again soon, and nobody has to save it once more."""
+    path = daemon.list_file("main", GOOD)
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+
+    def descriptors():
+        return [int(fd) for fd in os.listdir(f"/proc/{daemon.process.pid}/fd")]
+
+    limit = max(descriptors()) + 4
+    daemon.stop()
+    daemon.wrapper = ["prlimit", f"--nofile={limit}:{limit}"]
+    daemon.start()
+    daemon.wait_blocked("u199@example.org")
+    clients = [daemon.client() for _ in range(40)]
+    wait_until("all are taken", lambda: len(descriptors()) == limit)
+
+    def failed():
+        """A file that the daemon closed leaves one free for a moment."""
+        write_by_rename(path, GOOD + "more@example.org\n")
+        return "main: failed: " in daemon.log(since_start=True)
+
+    wait_until("it cannot be read", failed, every=0.3)
+    for client in clients:
+        client.close()
+    daemon.wait_blocked("more@example.org", 20)
 
 
 # restarts
