@@ -4,7 +4,7 @@
 static void show_counts(const struct show *s, const json_t *counts)
 {
     static const char *const names[] = {"passed",   "excluded", "rejected", "deferred",
-                                        "observed", "unparsed", "late"};
+                                        "observed", "unparsed", "late",     "foreign"};
 
     show_label(s, "queries");
     fprintf(s->to, "%lld", (long long)show_number(counts, "queries"));
@@ -39,7 +39,7 @@ static void show_file(const struct show *s, const char *name, const json_t *file
     if (show_is_set(file, "loaded"))
         fprintf(s->to, ", loaded %s\n", show_field_age(s, file, "loaded", age));
     else
-        fputs(", which is not there yet\n", s->to);
+        fputs(", which is not there\n", s->to);
     json_array_foreach(errors, i, error)
     {
         show_label(s, "");

@@ -280,7 +280,7 @@ def test_status_of_zones(api):
     }
     result = ask(api, "status", answer=(200, answer))
     assert result.returncode == 1 and "zone dbl is off: \\x1B\n" in result.stdout
-    assert ", late 6\n" in result.stdout
+    assert ", late 6, foreign 0\n" in result.stdout
     assert "2 of 3 on, 10 names remembered, 2.5 MB, 4 questions on their way\n" in result.stdout
     assert "asked through 127.0.0.1:53\n" in result.stdout and "were not asked" not in result.stdout
     answer["dns"]["dropped"] = 5

@@ -200,7 +200,7 @@ def test_json_is_the_api_s(listing):
 
 def test_status_of_blocks_that_nobody_made(listing):
     shown = listing.command("status")
-    assert shown.returncode == 0 and "which is not there yet" in shown.stdout, shown.stdout
+    assert shown.returncode == 0 and "which is not there" in shown.stdout, shown.stdout
 
 
 def test_bytes_are_shown_as_in_the_log(daemon):
