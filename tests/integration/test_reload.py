@@ -202,10 +202,11 @@ def test_changed_format(server):
 
 
 def test_changed_format_shows_the_rows_as_they_are_read_now(server):
-    server.list_file("wild", "a.example\n.b.example\nx@c.example\n", format="dnset")
+    more = "".join(f"d{i}.example\n" for i in range(40))
+    server.list_file("wild", f"a.example\n.b.example\nx@c.example\n{more}", format="dnset")
     server.reload()
-    server.wait_feed("wild", state="accepted", entries=3, bad_rows=0)
+    server.wait_feed("wild", state="accepted", entries=43, bad_rows=0)
     server.config["feed wild"]["format"] = "domains"
     server.reload()
     server.wait_blocked("x@s.a.example")
-    server.wait_feed("wild", entries=2, bad_rows=1)
+    server.wait_feed("wild", entries=42, bad_rows=1)
