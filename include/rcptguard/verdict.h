@@ -81,6 +81,8 @@ struct answer {
     const struct local_line *block;            /* the local block among the listings, or NULL */
     const struct decision_listing *exceptions; /* entries by which lists free from themselves */
     unsigned n_exceptions;
+    const char *hidden_by; /* a list that has the domain as a digest, which counts for nothing: it
+                              is protected, or a public suffix; or NULL */
     const struct dnsbl_answer *zones; /* what DNS zones said; NULL: none was asked */
     const char *ref;                  /* "" without refusal */
     enum decision_mode mode;

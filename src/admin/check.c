@@ -147,6 +147,12 @@ static void put_note(json_t *object, const struct check_view *view)
 
     if (state != ADDRESS_OK)
         text_add(&note, address_state_text(state));
+    else if (view->answer->hidden_by != NULL)
+        text_addf(
+            &note,
+            "list %s has the digest of this domain, which counts for nothing: it is protected, "
+            "or a public suffix",
+            view->answer->hidden_by);
     else if (view->addresses != NULL && view->answer->n_listings == 0 &&
              local_what_parse(LOCAL_BLOCKS, view->recipient, view->addresses, &what, &why) < 0)
         text_addf(&note, "is that the whole address, and nothing else? %s", why.text);

@@ -103,6 +103,8 @@ static const char *failed_text(const struct order *order, const struct feed_stat
 {
     const char *text = order->failed != NULL ? order->failed : feed->last_error;
 
+    if (text[0] == '\0')
+        text = feed->problem;
     return text[0] == '\0' ? "failed" : text;
 }
 

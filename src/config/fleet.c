@@ -47,7 +47,8 @@ void config_check_fleet(struct loaded *l, struct complaints *c)
 {
     const struct part *part = part_first(l, "redis");
     struct fleet_config *f = &l->config.fleet;
-    struct place share = part_place(part, "share"), url = part_place(part, "url");
+    struct place share = part_place(part, "share"), url = part_place(part, "url"),
+                 secret = part_place(part, "secret");
     struct error why;
 
     if (f->url == NULL) /* as an empty URL is stored */
@@ -56,7 +57,7 @@ void config_check_fleet(struct loaded *l, struct complaints *c)
     f->addresses = &l->config.addresses;
     if (fleet_share_parse(view_of(l->config.fleet_share), &f->share, &why) < 0)
         complain(c, ERROR, &share, "%s", why.text);
-    f->secret = secret_resolve(l->arena, f->secret);
+    f->secret = secret_resolve(l->arena, f->secret, &secret, c);
     if (f->secret == NULL)
         f->secret = "";
     if (!is_prefix(f->prefix))

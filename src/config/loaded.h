@@ -103,9 +103,10 @@ bool secret_check_use(const struct part *part, const struct place *place, const 
 
 /*
  * A secret as written becomes itself: of @FILE what it holds, in the arena; "" when it cannot be
- * read, which is told with the other secrets. NULL: the machine cannot, for now.
+ * read, which is told with the other secrets. NULL: the machine cannot, for now, which is told.
  */
-const char *secret_resolve(struct arena *arena, const char *secret);
+const char *secret_resolve(struct arena *arena, const char *secret, const struct place *place,
+                           struct complaints *c);
 
 /*
  * Is FILE fit to hold a secret: there, regular, readable, not empty, not open to others?

@@ -56,18 +56,25 @@ int secret_file_check(const char *path, struct error *why)
     return rc;
 }
 
-const char *secret_resolve(struct arena *arena, const char *secret)
+const char *secret_resolve(struct arena *arena, const char *secret, const struct place *place,
+                           struct complaints *c)
 {
     struct buf text = BUF_INIT(0);
 
     if (secret[0] != '@')
         return secret;
     const char *read = "";
-    struct error why;
-    if (secret_file_read(secret + 1, &text, &why) == 0)
+    struct error why = {.code = ERR_NOMEM, .text = "no memory"};
+    int rc = secret_file_read(secret + 1, &text, &why);
+    if (rc == 0)
         read = arena_copy(arena, buf_view(&text));
     else if (failed_for_now(secret + 1, &why))
         read = NULL;
+    /* When it is looked at with the other secrets it may be well again, and it was not read. */
+    if (read == NULL) {
+        complain(c, ERROR, place, "%s", why.text);
+        c->for_now = true;
+    }
     if (text.data != NULL)
         explicit_bzero(text.data, text.len);
     buf_free(&text);

@@ -104,8 +104,8 @@ static void read_secret(struct loaded *l, const struct part *part, struct feed_c
 {
     struct place place = part_place(part, "secret");
 
-    if (is_set(feed->secret) && (feed->secret = secret_resolve(l->arena, feed->secret)) == NULL)
-        complain(c, ERROR, &place, "no memory");
+    if (is_set(feed->secret))
+        feed->secret = secret_resolve(l->arena, feed->secret, &place, c);
 }
 
 /* ---- what is sent --------------------------------------------------------------------------- */

@@ -54,12 +54,8 @@ static const char *secret_label(struct loaded *l, const struct part *part, const
                  "is what --dump-config shows in place of a secret; write the secret or @FILE");
         return HIDDEN_LABEL;
     }
-    const char *secret = secret_resolve(l->arena, written);
-    if (secret == NULL) {
-        complain(c, ERROR, &place, "no memory");
-        return NULL;
-    }
-    if (secret[0] == '\0')
+    const char *secret = secret_resolve(l->arena, written, &place, c);
+    if (secret == NULL || secret[0] == '\0')
         return NULL;
     if (is_label(view_of(secret)))
         return secret;

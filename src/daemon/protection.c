@@ -55,44 +55,54 @@ static void warn_of_emptied(const struct config *c, const struct protect *p,
                     c->protect_file);
 }
 
-/* What was protected before the file went: until now, or at the last start. NULL: nothing that is
- * known of, but the built-in domains. */
-static struct protect *before_it_went(const struct config *c, struct protect *before)
+/* Of the last good copy: at a start, what was protected until the stop. NULL: nothing is known. */
+static struct protect *load_good(const struct config *c)
 {
     char path[1024];
     struct error why;
 
-    if (before != NULL)
-        return protect_is_built_in(before) ? NULL : protect_hold(before);
     good_path(c, path);
     struct protect *good = protect_load(path, &why);
-    if (good == NULL || !protect_is_built_in(good))
+    if (good != NULL && (why.code == ERR_OK || why.code == ERR_SYNTAX))
         return good;
     protect_release(good);
     return NULL;
 }
 
-/* P is of the built-in domains, for the reason WHY. */
+/* P is of the built-in domains, for the reason WHY; BEFORE may be NULL. */
 static struct protect *do_without(const struct config *c, struct protect *p, struct protect *before,
                                   const struct error *why, struct error *problem)
 {
-    struct protect *good = before_it_went(c, before);
+    bool stays = before != NULL && !protect_is_built_in(before);
 
     /* The file of the default path need not exist: the big providers are protected without it. */
-    if (good == NULL && why->code == ERR_ABSENT && !c->protect_file_set)
+    if (!stays && why->code == ERR_ABSENT && !c->protect_file_set)
         return p;
     error_set(problem, why->code, "%.300s; %s", why->text,
-              good == NULL ? "only the built-in domains are protected"
-                           : "what was protected before stays so; put the file back, or make an "
-                             "empty one if nothing is to be, and reload");
+              stays ? "what was protected before stays so; put the file back, or make an empty one "
+                      "if nothing is to be, and reload"
+                    : "only the built-in domains are protected");
     log_warning("protect", "%s", problem->text);
-    if (good == NULL)
+    if (!stays)
         return p;
     protect_release(p);
-    return good;
+    return protect_hold(before);
 }
 
-struct protect *protection_load(const struct config *c, struct protect *before,
+static struct protect *take(const struct config *c, struct protect *p, struct protect *before,
+                            const struct error *why, struct error *problem)
+{
+    if (why->code != ERR_OK && (why->code != ERR_SYNTAX || protect_is_built_in(p)))
+        return do_without(c, p, before, why, problem);
+    if (why->code == ERR_SYNTAX)
+        log_warning("protect", "%s", why->text);
+    else
+        warn_of_emptied(c, p, before);
+    keep_good(c);
+    return p;
+}
+
+struct protect *protection_load(const struct config *c, struct protect *running,
                                 struct error *problem)
 {
     struct error why = {0};
@@ -101,12 +111,8 @@ struct protect *protection_load(const struct config *c, struct protect *before,
     *problem = (struct error){0};
     if (p == NULL)
         return NULL;
-    if (why.code != ERR_OK && (why.code != ERR_SYNTAX || protect_is_built_in(p)))
-        return do_without(c, p, before, &why, problem);
-    if (why.code == ERR_SYNTAX)
-        log_warning("protect", "%s", why.text);
-    else
-        warn_of_emptied(c, p, before);
-    keep_good(c);
+    struct protect *before = running == NULL ? load_good(c) : protect_hold(running);
+    p = take(c, p, before, &why, problem);
+    protect_release(before);
     return p;
 }

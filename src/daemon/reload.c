@@ -163,7 +163,9 @@ static void read_config(struct task *task)
     r->fresh = rc < 0 ? NULL : setup_new(config, r->daemon->setup);
     if (r->fresh == NULL)
         log_error("reload", "%s; nothing was changed",
-                  rc < 0 ? "the configuration has errors" : r->bad.text);
+                  rc == ERR_IO || rc == ERR_NOMEM ? "the configuration cannot be read now"
+                  : rc < 0                        ? "the configuration has errors"
+                                                  : r->bad.text);
     r->task.run = finish_reload;
     queue_post(r->daemon->queue, &r->task);
 }

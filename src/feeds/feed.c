@@ -46,8 +46,14 @@ static void add_setting(struct text *to, const char *key, const char *value, con
 {
     if (value == NULL || value[0] == '\0' || strcmp(value, usual) == 0)
         return;
-    text_addf(to, "%s%s=", to->len == 0 ? "" : "\n", key);
+    size_t before = to->len;
+    text_addf(to, "%s%s=", before == 0 ? "" : "\n", key);
     escape_to(to, view_of(value), ESCAPE_TERMINAL);
+    if (!to->cut)
+        return;
+    to->len = before; /* a part of it would be another one */
+    to->dst[before] = '\0';
+    to->cut = false;
 }
 
 #define USUAL_TYPES 0xfu /* ABCD */

@@ -89,8 +89,8 @@ struct feed {
     int64_t unread_until;
 
     /* What is stored of it could not be read at the start: until then nothing is done with it, or
-     * what a person rolled back from would be news; 0: it was. */
-    int64_t unloaded_until;
+     * what a person rolled back from would be news; 0: it was. UNLOADED_SINCE: the start, then. */
+    int64_t unloaded_until, unloaded_since;
 
     /* What is in force is known by the saved index only: meta or body were lost. */
     bool adopted;
@@ -107,6 +107,7 @@ struct feed {
     struct feeds_request *again;   /* came while others waited: for one more */
     uint64_t active;               /* entries that block now */
     struct feed_status told;       /* what the loop knows */
+    bool stale_logged;             /* that its max_age is over; reloads leave it alone */
     uint64_t looks[FEED_FAILED + 1], guards[FEED_GUARDS]; /* since the start, as in feed_status */
 
     int64_t logged_at; /* the last thing that was logged, so that it is not said every minute */

@@ -147,16 +147,27 @@ static bool is_due_at_start(const struct feed *f)
 
 static void load(struct feed *f, int64_t now)
 {
+    struct store_source *list = &f->meta.sources[STORE_LIST];
     struct error why;
+    /* Of the index, where the worker adopted it: what the next copy is measured by. */
+    uint64_t entries = list->accepted.entries;
+    int64_t accepted_at = list->accepted.accepted_at;
     int rc = store_load(f->store, &f->meta, &why);
 
+    if (f->adopted && !list->accepted.known && list->accepted.entries == 0) {
+        list->accepted.entries = entries;
+        list->accepted.accepted_at = accepted_at;
+    }
     /* A disk or memory that fails for a moment must not cost what the state knows and names. */
     if (rc == ERR_IO || rc == ERR_NOMEM) {
-        if (f->unloaded_until == 0)
+        if (f->unloaded_until == 0) {
+            f->unloaded_since = now;
             feed_warn(f,
                       "what is stored of it cannot be read now; what is in force stays, and it "
                       "is tried again and again",
                       &why);
+        }
+        f->meta.last_success = f->unloaded_since; /* unknown, which is not over max_age */
         f->unloaded_until = now + LOAD_AGAIN_S;
         return;
     }
@@ -180,6 +191,7 @@ bool feed_load(struct feed *f, const struct feeds_config *config, struct watcher
     if (f->unloaded_until != 0)
         return false;
     f->adopted &= !f->meta.sources[STORE_LIST].accepted.known;
+    f->due = false; /* it was, of a feed that nothing is known of */
     feed_configure(f, config, f->config, watcher);
     f->due |= is_due_at_start(f);
     return true;

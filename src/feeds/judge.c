@@ -161,9 +161,11 @@ static void plan_next(struct feed *f, const struct outcome *list, struct schedul
 {
     f->meta.failures = f->meta.state == FEED_FAILED ? f->meta.failures + 1 : 0;
     schedule->failures = (unsigned)f->meta.failures;
-    bool soon = failed_here(f, list) && f->meta.failures <= SOON_TIMES;
+    bool soon = failed_here(f, list) && f->config->min_refresh_s <= SOON_S;
+    if (soon && schedule->failures > SOON_TIMES)
+        schedule->failures -= SOON_TIMES; /* those were no reason to wait for long */
     set_times(f, schedule, now);
-    if (soon && f->meta.next_fetch > now + SOON_S && f->config->min_refresh_s <= SOON_S)
+    if (soon && f->meta.failures <= SOON_TIMES && f->meta.next_fetch > now + SOON_S)
         f->meta.next_fetch = now + SOON_S;
 }
 

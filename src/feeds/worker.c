@@ -150,16 +150,20 @@ static void count(struct worker *w, int64_t now)
 }
 
 /* Nobody else would say that a list that blocked a moment ago does not any more. */
-static void log_stale(const struct feed *f, const struct feed_status *status)
+static void log_stale(struct feed *f, const struct feed_status *status)
 {
+    int64_t success = status->last_success, accepted = status->accepted_at;
     char since[21];
 
+    if (status->stale == f->stale_logged)
+        return;
+    f->stale_logged = status->stale;
     if (status->stale)
         log_warning(status->name,
                     "max_age is over, nothing of it blocks until its publisher is reached: the "
                     "last good fetch was at %s",
-                    clock_time_text(status->last_success, since));
-    else if (f->told.stale)
+                    clock_time_text(success > accepted ? success : accepted, since));
+    else
         log_notice(status->name, "max_age is not over any more, its entries block again");
 }
 
@@ -173,8 +177,7 @@ void worker_tell(struct worker *w, int64_t now)
         /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): cleared by feed_tell */
         if (memcmp(&status, &w->feeds[i]->told, sizeof status) == 0)
             continue;
-        if (status.stale != w->feeds[i]->told.stale)
-            log_stale(w->feeds[i], &status);
+        log_stale(w->feeds[i], &status);
         w->feeds[i]->told = status;
         post_status(w->post, i, &status);
     }
@@ -320,8 +323,7 @@ static bool hurries(const struct worker *w)
 
 static int64_t news_in_ms(const struct worker *w, const struct feed *f)
 {
-    return w->house.shares == NULL || f->unloaded_until != 0 ? INT_MAX
-                                                             : f->news_ms - clock_mono_ms();
+    return w->house.shares == NULL ? INT_MAX : f->news_ms - clock_mono_ms();
 }
 
 static int wait_ms(const struct worker *w)
@@ -334,6 +336,8 @@ static int wait_ms(const struct worker *w)
         ms = 100; /* the clock is in seconds: find its next one */
     for (size_t i = 0; i < w->n_feeds; i++) {
         int files_ms = source_watch_ms(w->feeds[i], clock_mono_ms());
+        if (w->feeds[i]->unloaded_until != 0)
+            continue; /* nothing of it is looked at, so nothing of it is due */
         if (w->feeds[i]->running && ms > PROGRESS_MS)
             ms = PROGRESS_MS;
         if (!w->feeds[i]->running && news_in_ms(w, w->feeds[i]) < ms)

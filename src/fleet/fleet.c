@@ -146,7 +146,7 @@ static bool count_waiting(struct fleet *f, struct kept *k)
     struct kept_text now;
     struct error why;
 
-    if (kept_read(f, k, &now, &why) < 0)
+    if (k->unloaded || kept_read(f, k, &now, &why) < 0)
         return false;
     k->edited = false;
     k->waiting = kept_differs(k, &now);

@@ -98,14 +98,17 @@ static void add_exception(struct verdict *v, const struct look *look, const stru
 }
 
 /* Of a digest nobody knows what it covers before somebody asks for that (rule 16). */
-static bool hides_too_much(const struct verdict *v, const struct look *look,
-                           const struct listing *found)
+static bool hides_too_much(struct verdict *v, const struct look *look, const struct listing *found,
+                           const struct verdict_list *rule)
 {
     const struct verdict_rules *rules = v->rules;
 
-    return found->kind == ENTRY_DOMAIN_HASH && rules->covers_too_much != NULL &&
-           rules->covers_too_much(ENTRY_DOMAIN, v->recipient.keys[look->number].name,
-                                  rules->covers_arg);
+    if (found->kind != ENTRY_DOMAIN_HASH || rules->covers_too_much == NULL ||
+        !rules->covers_too_much(ENTRY_DOMAIN, v->recipient.keys[look->number].name,
+                                rules->covers_arg))
+        return false;
+    v->hidden_by = rule->name;
+    return true;
 }
 
 static void take(struct verdict *v, const struct look *look, const struct listing *found,
@@ -122,7 +125,7 @@ static void take(struct verdict *v, const struct look *look, const struct listin
     }
     if (v->n_listings == ANSWER_LISTINGS ||
         is_too_old(rule, blocklist_list(v->blocklist, found->list), found->date, now) ||
-        hides_too_much(v, look, found))
+        hides_too_much(v, look, found, rule))
         return;
     v->listed_by[v->n_listings] = found->list;
     v->listed_at[v->n_listings] = (uint16_t)look->number;
@@ -332,6 +335,7 @@ void look_up_expect(struct verdict *v)
 void look_up(struct verdict *v, struct view seen, int64_t now)
 {
     v->n_listings = v->n_exceptions = v->n_digests = 0;
+    v->hidden_by = NULL;
     if (v->blocklist != NULL)
         look_up_lists(v, seen, now);
     add_local_block(v, now);

@@ -180,8 +180,21 @@ def test_another_format_at_reload(server):
     server.config["feed main"]["format"] = "entries"
     server.reload()
     server.wait_blocked("u199@example.org")
-    server.wait_feed("main", state="accepted", problem=None)
+    server.wait_feed("main", state="unchanged", problem=None)
     assert server.command("status").returncode == 0
+
+
+def test_a_lower_limit_takes_nothing_out(daemon):
+    """The same rows say the same, also when they are read again (rule 14)."""
+    rows = "".join(f"u{i}@example.org\n" for i in range(98)) + "no entry\nnor this\n"
+    daemon.list_file("main", rows, max_bad="5%")
+    daemon.start()
+    daemon.wait_blocked("u97@example.org")
+    daemon.config["feed main"]["max_bad"] = "1%"
+    daemon.protected.write_text("partner.example\n")
+    daemon.reload()
+    daemon.wait_feed("main", state="refused")
+    assert daemon.blocks("u97@example.org") and "guards would refuse it" in daemon.feed_status("main")["problem"]
 
 
 def test_a_column_of_others(daemon):
@@ -201,6 +214,11 @@ def test_a_column_of_others(daemon):
             daemon.start()
         wait_until("it is said", lambda: words in (daemon.feed_status("main")["problem"] or ""))
         assert not daemon.blocks("abuse20@partner.example") and not daemon.blocks("drop7@example.org")
+    # Nor is it measured by what was misread: more protected domains do not make it a list.
+    daemon.protected.write_text("partner.example\n")
+    daemon.reload()
+    wait_until("it is said", lambda: words in (daemon.feed_status("main")["problem"] or ""))
+    assert not daemon.blocks("abuse20@partner.example")
     path.unlink()  # what is stored brings it back
     daemon.config["feed main"]["column"] = "drop"
     daemon.reload()
@@ -416,7 +434,8 @@ def test_digests_of_what_no_list_may_block(daemon):
     daemon.start()
     daemon.wait_blocked("x@evil.example")
     assert [daemon.blocks(f"x@{name}") for name in names] == [False] * 4 + [True]
-    assert daemon.command("check", "x@mail.own.example").returncode == 0
+    shown = daemon.command("check", "x@mail.own.example")
+    assert shown.returncode == 0 and "list main has the digest of this domain, which counts for nothing" in shown.stdout
 
 
 def test_protected_domains_outlive_their_file(daemon):
@@ -443,3 +462,8 @@ def test_protected_domains_outlive_their_file(daemon):
     daemon.reload()
     daemon.wait_blocked("x@partner.example")
     assert words not in daemon.command("status").stdout
+    # Emptied while it was stopped: that counts, and is told.
+    daemon.stop()
+    path.write_text("# none\n")
+    daemon.start()
+    daemon.wait_log(r"warning: protect: \S+protected names no domain any more")

@@ -292,7 +292,7 @@ static const struct guard guards[] = {
      "see what the feed's url answers; `rcptguard lint` shows the rows"},
     {"format", KIND_NO_LIST, SIDE_NONE, format_objects, format_tell,
      "write that format if it is right"},
-    {"bad", KIND_NO_LIST, SIDE_NONE, bad_objects, bad_tell,
+    {GUARD_BAD, KIND_NO_LIST, SIDE_NONE, bad_objects, bad_tell,
      "see whether the feed's format is right; `rcptguard lint` shows the rows"},
     {"min_entries", KIND_REFUSE, SIDE_NONE, min_entries_objects, min_entries_tell,
      "see what the feed's url answers; if that is right, lower min_entries"},

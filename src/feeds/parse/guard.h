@@ -28,6 +28,8 @@ struct guard_memory {
     int64_t held_since; /* when the first copy outside on that side was seen */
 };
 
+#define GUARD_BAD "bad" /* more rows that do not parse than max_bad */
+
 struct guard_verdict {
     enum guard_says says;
     bool no_list;      /* refused, and what was read of it is nobody's list */
