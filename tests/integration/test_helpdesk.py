@@ -109,6 +109,7 @@ def test_references_outlive_the_daemon(listing, end):
     else:
         listing.kill()
     listing.start()
+    listing.wait_blocked(LISTED)
     status, answer = listing.api("GET", f"/v1/why/{ref.lower()}")
     assert status == 200
     assert (answer["ref"], answer["recipient"], answer["list"]) == (ref, LISTED, "aper")
