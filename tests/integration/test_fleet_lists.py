@@ -269,8 +269,7 @@ def test_one_fetch_a_period(fleet, publisher):
     publisher.put(text_of(202))
     wait_until("five periods", lambda: time.monotonic() - began > 20, 30, every=0.1)
     periods = (time.monotonic() - began) / 4
-    # A relay that could not ask Redis in time fetches itself: not one of five in each period does.
-    assert 2 <= publisher.fetches() - first <= 2 * periods + 1
+    assert 2 <= publisher.fetches() - first <= periods + 1
     fleet.wait_blocked("u201@example.org", seconds=1)
 
 
@@ -433,21 +432,17 @@ def test_a_corrupted_blob(fleet, redis, publisher):
     fleet.add().start()
     fleet[0].wait_blocked("u199@example.org")
     wait_put(redis)
-    for _ in range(5):
-        fetches = publisher.fetches()
-        redis.call("SETRANGE", keys(redis, CHUNKS)[0], "30", "junk")
-        fleet.add().start()
-        fleet[-1].wait_blocked("u199@example.org")
-        assert publisher.fetches() == fetches + 1
-        # It put it there anew.
-        wait_until("the lease is given back", lambda: not keys(redis, LEASE))
-        if warnings(fleet[-1], "cannot be taken"):
-            break  # one that did not reach Redis in time fetched without having looked
-    assert len(warnings(fleet[-1], "cannot be taken")) == 1
-    fetches = publisher.fetches()
+    redis.call("SETRANGE", keys(redis, CHUNKS)[0], "30", "junk")
     fleet.add().start()
-    fleet[-1].wait_blocked("u199@example.org")
-    assert publisher.fetches() == fetches and not warnings(fleet[-1], "cannot be taken")
+    fleet[1].wait_blocked("u199@example.org")
+    assert publisher.fetches() == 2
+    fleet[1].wait_log("cannot be taken")  # a moment behind what it tells of
+    assert len(warnings(fleet[1], "cannot be taken")) == 1
+    # It put it there anew.
+    wait_until("the lease is given back", lambda: not keys(redis, LEASE))
+    fleet.add().start()
+    fleet[2].wait_blocked("u199@example.org")
+    assert publisher.fetches() == 2 and not warnings(fleet[2], "cannot be taken")
 
 
 @pytest.mark.parametrize("garbage", ["string", "another type", "another secret", "all"])
