@@ -105,23 +105,6 @@ static void lose_copy(struct part *p, const struct blocklist *current, const str
         memcpy(f->adopted_copy, p->copy, SHA256_BYTES);
 }
 
-/* Do more of its rows say nothing than when it was taken? */
-static bool is_read_worse(const struct copy_counts *now, const struct store_copy *taken)
-{
-    double bad_now = (double)now->bad_rows / (double)(now->rows + now->bad_rows + 1);
-    double bad_then = (double)taken->bad_rows / (double)(taken->rows + taken->bad_rows + 1);
-
-    return bad_now > bad_then;
-}
-
-/* Not because a limit is another one: the same rows say the same. */
-static bool is_no_list(const struct guard_verdict *verdict, const struct copy_counts *counts,
-                       const struct store_copy *taken)
-{
-    return verdict->no_list &&
-           (strcmp(verdict->guard, GUARD_BAD) != 0 || is_read_worse(counts, taken));
-}
-
 /*
  * What is shown of the copy is as it is read now, and what the next one is measured by, too:
  * configuration trips no guard (rule 14). So when the guards would refuse it now (where only the
@@ -134,11 +117,9 @@ static struct blocklist *note_parsed(struct feed *f, struct blocklist *entries,
                                      const struct copy_counts *counts, struct error *why)
 {
     struct store_source *stored = &f->meta.sources[STORE_LIST];
-    struct guard_memory nothing_before = {.accepted_entries = 0};
     struct guard_verdict verdict;
 
-    guard_judge(f->config, counts, &nothing_before, clock_now(), false, &verdict);
-    if (is_no_list(&verdict, counts, &stored->accepted)) {
+    if (judge_is_misread(f, counts, &stored->accepted, &verdict)) {
         blocklist_free(entries);
         entries = copy_nothing(why);
     } else {

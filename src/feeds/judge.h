@@ -32,6 +32,13 @@ bool judge_is_copy(const struct store_copy *copy, const struct body *body);
  * waits in *UNSAVED unless the store has it. */
 void judge_keep_copy(struct store_copy *copy, struct body **unsaved, struct body *body);
 
+/*
+ * Is a copy that was TAKEN once no list as its rows are read now (COUNTS: other settings), so that
+ * nothing of it may be in force? *VERDICT is what the guards say of it by itself.
+ */
+bool judge_is_misread(const struct feed *f, const struct copy_counts *counts,
+                      const struct store_copy *taken, struct guard_verdict *verdict);
+
 /* What was found in COPY. */
 void judge_note_counts(struct store_copy *copy, const struct copy_counts *counts);
 

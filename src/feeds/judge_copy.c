@@ -5,6 +5,7 @@
 
 #include "fetch/url.h"
 #include "outcome.h"
+#include "rcptguard/base/clock.h"
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 
@@ -141,6 +142,26 @@ static void hold_copy(struct feed *f, unsigned i, struct body *body,
     judge_note_counts(&stored->held, counts);
     feed_text(stored->held_guard, sizeof stored->held_guard, verdict->guard);
     escape_to_max(&why, view_of(verdict->why), ESCAPE_TERMINAL, sizeof stored->held_why);
+}
+
+/* Do more of its rows say nothing than when it was taken? */
+static bool is_read_worse(const struct copy_counts *now, const struct store_copy *taken)
+{
+    double bad_now = (double)now->bad_rows / (double)(now->rows + now->bad_rows + 1);
+    double bad_then = (double)taken->bad_rows / (double)(taken->rows + taken->bad_rows + 1);
+
+    return bad_now > bad_then;
+}
+
+bool judge_is_misread(const struct feed *f, const struct copy_counts *counts,
+                      const struct store_copy *taken, struct guard_verdict *verdict)
+{
+    struct guard_memory nothing_before = {.accepted_entries = 0};
+
+    guard_judge(f->config, counts, &nothing_before, clock_now(), false, verdict);
+    /* Not because a limit is another one: the same rows say the same (rule 14). */
+    return verdict->no_list &&
+           (strcmp(verdict->guard, GUARD_BAD) != 0 || is_read_worse(counts, taken));
 }
 
 /* Is it the stored cleared list that cannot be used any more? Then that is asked for whole, once at

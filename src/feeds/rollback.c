@@ -59,6 +59,17 @@ static void forget_lost(struct feed *f, unsigned i, const struct error *why)
     f->changed = true;
 }
 
+/* Who rolls back under settings that are wrong would have in force what nobody listed. */
+static void check_reading(const struct feed *f, const struct copy_counts *counts, struct error *why)
+{
+    const struct store_copy *previous = &f->meta.sources[STORE_LIST].previous;
+    struct guard_verdict verdict;
+
+    if (judge_is_misread(f, counts, previous, &verdict))
+        error_set(why, ERR_IO, "as it is read now it is no list: %s: %s", verdict.guard,
+                  verdict.why);
+}
+
 enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed *f, int64_t now)
 {
     struct outcome list = {.state = FEED_HELD}, cleared = {.state = FEED_UNCHANGED};
@@ -72,6 +83,8 @@ enum feeds_result refresh_roll_back(const struct feed_house *house, struct feed 
     struct blocklist *entries =
         body == NULL ? NULL : judge_parse(house, f, (unsigned)i, body, &counts, &why);
     body_free(body);
+    if (why.code == 0 && i == STORE_LIST)
+        check_reading(f, &counts, &why);
     if (why.code != 0) {
         feed_warn(f, "the copy before cannot be read; nothing was changed", &why);
         forget_lost(f, (unsigned)i, &why);

@@ -288,6 +288,36 @@ def test_lost_state_and_a_collapsed_list(daemon, server, how):
     assert daemon.blocks("u199@example.org")
 
 
+def test_rollback_under_wrong_settings(daemon):
+    """The copy before is no list under them either: nobody is refused by what its rows say, and mended settings let
+    it come back."""
+
+    def text(number):
+        notes = "".join(f"note {number} {i};a{i}@example.org\n" for i in range(30))
+        return notes + f"partner.example;thief{number}@example.org\n"
+
+    path = daemon.list_file("main", text(1), format="csv", separator=";", column="2")
+    daemon.start()
+    daemon.wait_blocked("thief1@example.org")
+    path.write_text(text(2))
+    daemon.refresh("main")
+    daemon.wait_blocked("thief2@example.org")
+    daemon.config["feed main"]["column"] = "1"
+    daemon.reload()
+    daemon.wait_feed("main", state="refused")
+    assert daemon.command("rollback", "main").returncode == 1
+    daemon.wait_log("main: the copy before .*nothing was changed: as it is read now it is no list: bad: ")
+    assert not daemon.blocks("x@partner.example")
+    daemon.kill()
+    daemon.start()
+    assert not daemon.blocks("x@partner.example")
+    daemon.config["feed main"]["column"] = "2"
+    daemon.reload()
+    daemon.wait_blocked("thief2@example.org")
+    assert daemon.command("rollback", "main").returncode == 0
+    assert daemon.blocks("thief1@example.org") and not daemon.blocks("thief2@example.org")
+
+
 def test_rollback_to_a_damaged_copy(rolled):
     (packed,) = (rolled.state / "feeds" / "main").glob("*.gz")
     packed.write_bytes(b"rubbish")
