@@ -129,7 +129,8 @@ void entry_print(struct text *t, enum entry_kind kind, struct view key);
 
 /* The public suffix list, as libpsl has it built in or the system keeps it. Thread-safe to read. */
 struct suffixes;
-struct suffixes *suffixes_new(void);    /* reads files: at start only; NULL: no memory or no list */
+struct suffixes *
+suffixes_new(void); /* reads files: start and disk thread; NULL: no memory or no list */
 void suffixes_free(struct suffixes *s); /* NULL is fine */
 
 /*

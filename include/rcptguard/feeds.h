@@ -38,6 +38,7 @@ const char *feed_format_nearest(const char *name); /* what may have been meant *
 
 /* [protect]: domains that no feed may block as a whole; the built-in ones and those of a file. */
 struct protect;
+#define PROTECT_FILE_MAX (16u << 20) /* bytes */
 
 /*
  * Reads the file (NULL or missing: the built-in ones; a missing file is told in *why, and so are

@@ -2,12 +2,9 @@
 #include "protection.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
-
-#define MAX_BYTES ((size_t)16 << 20) /* of the file, as protect_load has it */
 
 static void good_path(const struct config *c, char path[1024])
 {
@@ -16,9 +13,10 @@ static void good_path(const struct config *c, char path[1024])
 
 static bool is_same(const char *path, struct view text)
 {
-    struct buf there = BUF_INIT(MAX_BYTES);
+    struct buf there = BUF_INIT(PROTECT_FILE_MAX);
     struct error why;
-    bool same = file_read(path, MAX_BYTES, &there, &why) == 0 && view_eq(buf_view(&there), text);
+    bool same =
+        file_read(path, PROTECT_FILE_MAX, &there, &why) == 0 && view_eq(buf_view(&there), text);
 
     buf_free(&there);
     return same;
@@ -28,11 +26,11 @@ static bool is_same(const char *path, struct view text)
 static void keep_good(const struct config *c)
 {
     char path[1024];
-    struct buf text = BUF_INIT(MAX_BYTES);
+    struct buf text = BUF_INIT(PROTECT_FILE_MAX);
     struct error why;
 
     good_path(c, path);
-    if (file_read(c->protect_file, MAX_BYTES, &text, &why) == 0 &&
+    if (file_read(c->protect_file, PROTECT_FILE_MAX, &text, &why) == 0 &&
         !is_same(path, buf_view(&text))) {
         struct file_part part = {text.data, text.len};
         if (file_replace_lazily(path, 0640, &part, 1, &why) < 0)

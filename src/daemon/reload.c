@@ -110,18 +110,14 @@ static void finish_reload(struct task *task)
 {
     struct reload *r = (struct reload *)task;
     struct daemon *d = r->daemon;
-    struct error why;
 
     r->busy = false;
-    if (r->fresh == NULL) {
+    if (r->fresh == NULL)
         r->failed = r->bad; /* that was logged */
-    } else if (!d->stopping && config_can_reload(d->setup->config, r->fresh->config, &why) == 0) {
-        apply(d, r->fresh);
-    } else {
-        if (!d->stopping)
-            refuse(d, &why);
+    else if (d->stopping)
         setup_release(r->fresh);
-    }
+    else
+        apply(d, r->fresh);
     r->fresh = NULL;
     if (d->stopping)
         return;
@@ -149,23 +145,40 @@ static void log_problems(const struct config_problems *problems, struct error *f
     }
 }
 
-/* On the disk thread: reads the configuration and all that hangs on it. */
-static void read_config(struct task *task)
+/* The configuration, if it is one that can be put into force; else NULL with r->bad, and *WORDS for
+ * the log. */
+static struct config *load_config(struct reload *r, const char **words)
 {
-    struct reload *r = (struct reload *)task;
+    const struct config *running = r->daemon->setup->config;
     struct config_problems problems = {0};
     struct config *config = NULL;
-    int rc = config_load(r->daemon->setup->config->path, &config, &problems);
+    int rc = config_load(running->path, &config, &problems);
 
     error_set(&r->bad, ERR_NOMEM, "no memory");
     log_problems(&problems, &r->bad);
     config_problems_free(&problems);
-    r->fresh = rc < 0 ? NULL : setup_new(config, r->daemon->setup);
+    *words = rc == ERR_IO || rc == ERR_NOMEM ? "the configuration cannot be read now"
+                                             : "the configuration has errors";
+    if (rc < 0)
+        return NULL;
+    *words = r->bad.text;
+    if (config_can_reload(running, config, &r->bad) == 0)
+        return config;
+    config_release(config);
+    return NULL;
+}
+
+/* On the disk thread: reads the configuration and all that hangs on it. What hangs on one that is
+ * not taken is not looked at: it has its own copies to keep. */
+static void read_config(struct task *task)
+{
+    struct reload *r = (struct reload *)task;
+    const char *words;
+    struct config *config = load_config(r, &words);
+
+    r->fresh = config == NULL ? NULL : setup_new(config, r->daemon->setup);
     if (r->fresh == NULL)
-        log_error("reload", "%s; nothing was changed",
-                  rc == ERR_IO || rc == ERR_NOMEM ? "the configuration cannot be read now"
-                  : rc < 0                        ? "the configuration has errors"
-                                                  : r->bad.text);
+        log_error("reload", "%s; nothing was changed", words);
     r->task.run = finish_reload;
     queue_post(r->daemon->queue, &r->task);
 }

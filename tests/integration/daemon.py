@@ -1,5 +1,6 @@
 """rcptguardd under test: its configuration, its directory, its log, its end."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -252,6 +253,24 @@ class Daemon:
 
     def client(self, tcp=False, **more):
         return PolicyClient(self.inet if tcp else self.unix, **more)
+
+    def descriptors(self):
+        return [int(fd) for fd in os.listdir(f"/proc/{self.process.pid}/fd")]
+
+    @contextlib.contextmanager
+    def without_descriptors(self, listed):
+        """Anew, LISTED being blocked, with few more than it has now, and inside all of them are taken by clients. A
+        file that the daemon closes leaves one free for a moment."""
+        limit = max(self.descriptors()) + 6
+        self.stop()
+        self.wrapper = ["prlimit", f"--nofile={limit}:{limit}"]
+        self.start()
+        self.wait_blocked(listed)
+        clients = [self.client() for _ in range(40)]
+        wait_until("all are taken", lambda: len(self.descriptors()) == limit)
+        yield
+        for client in clients:
+            client.close()
 
     def ask(self, recipient, tcp=False, **attributes):
         with self.client(tcp) as client:

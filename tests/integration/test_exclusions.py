@@ -306,25 +306,12 @@ def test_missing_from_the_beginning(daemon):
 def test_read_again_when_it_could_not_be_read(server):
     """No descriptor was left when the help desk saved it; nobody has to save it once more."""
 
-    def descriptors():
-        return [int(fd) for fd in os.listdir(f"/proc/{server.process.pid}/fd")]
-
-    limit = max(descriptors()) + 6
-    server.stop()
-    server.wrapper = ["prlimit", f"--nofile={limit}:{limit}"]
-    server.start()
-    server.wait_blocked(LISTED)
-    clients = [server.client() for _ in range(40)]
-    wait_until("all are taken", lambda: len(descriptors()) == limit)
-
     def is_refused():
-        """A file that the daemon closed leaves one free for a moment."""
         write_by_rename(server.exclusions, f"{LISTED}\n")
         return re.search(r"cannot open .*exclusions.*: Too many open files", server.log())
 
-    wait_until("it cannot be read", is_refused, every=0.3)
-    for client in clients:
-        client.close()
+    with server.without_descriptors(LISTED):
+        wait_until("it cannot be read", is_refused, every=0.3)
     server.wait_free(LISTED)
     server.wait_log(r"exclusions: .* is back")
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from support import wait_until, write_by_rename
+from support import free_port, wait_until, write_by_rename
 from webserver import HTML
 
 
@@ -405,29 +405,32 @@ def test_bom_and_crlf(daemon):
     assert daemon.feed_status("main")["bad_rows"] == 0
 
 
-def test_an_emptied_file_of_protected_domains_is_told(daemon):
-    path = daemon.directory / "protected"
-    path.write_text("partner.example\n")
-    daemon.config["protect"] = {"domains": path}
+@pytest.fixture
+def partner(daemon):
+    """A daemon with a list that has a partner, who is protected."""
+    daemon.protected.write_text("partner.example\n")
     daemon.list_file("main", "partner.example\nevil.example\n")
     daemon.start()
     daemon.wait_blocked("x@evil.example")
     assert not daemon.blocks("x@partner.example")
+    return daemon
+
+
+def test_an_emptied_file_of_protected_domains_is_told(partner):
+    path = partner.protected
     path.write_text("<html>\n")
-    daemon.reload()
-    daemon.wait_log(r"warning: protect: \S+protected:1: .*; what was protected before stays so")
-    assert not daemon.blocks("x@partner.example")
+    partner.reload()
+    partner.wait_log(r"warning: protect: \S+protected:1: .*; what was protected before stays so")
+    assert not partner.blocks("x@partner.example")
     path.write_text("# nothing\n")
-    daemon.reload()
-    daemon.wait_log(r"warning: protect: \S+protected names no domain any more")
-    daemon.wait_blocked("x@partner.example")
+    partner.reload()
+    partner.wait_log(r"warning: protect: \S+protected names no domain any more")
+    partner.wait_blocked("x@partner.example")
 
 
 def test_digests_of_what_no_list_may_block(daemon):
     """What is below a protected `.d` and public suffixes, too: nobody knows them before they are asked for."""
-    path = daemon.directory / "protected"
-    path.write_text(".own.example\n")
-    daemon.config["protect"] = {"domains": path}
+    daemon.protected.write_text(".own.example\n")
     names = ["own.example", "mail.own.example", "blogspot.com", "k12.ca.us", "evil.example"]
     rows = "".join(f"{hashlib.sha256(name.encode()).hexdigest()}\n" for name in names)
     daemon.list_file("main", rows, format="hashes", of="domain")
@@ -438,32 +441,37 @@ def test_digests_of_what_no_list_may_block(daemon):
     assert shown.returncode == 0 and "list main has the digest of this domain, which counts for nothing" in shown.stdout
 
 
-def test_protected_domains_outlive_their_file(daemon):
+def test_protected_domains_outlive_their_file(partner):
     """Also over a start: a file that a tool has not put back yet costs no partner's mail."""
-    path = daemon.directory / "protected"
-    path.write_text("partner.example\n")
-    daemon.config["protect"] = {"domains": path}
-    daemon.list_file("main", "partner.example\nevil.example\n")
-    daemon.start()
-    daemon.wait_blocked("x@evil.example")
-    for go in (daemon.stop, daemon.kill):
+    path = partner.protected
+    for go in (partner.stop, partner.kill):
         go()
         path.unlink(missing_ok=True)
-        daemon.start()
-        daemon.wait_blocked("x@evil.example")
-        assert not daemon.blocks("x@partner.example")
+        partner.start()
+        partner.wait_blocked("x@evil.example")
+        assert not partner.blocks("x@partner.example")
     words = "what was protected before stays so; put the file back"
-    assert words in daemon.command("status").stdout and words in daemon.log()
-    daemon.refresh("main")
-    daemon.reload()
-    daemon.wait_log("nothing was changed|is in force: ")
-    assert not daemon.blocks("x@partner.example")
+    assert words in partner.command("status").stdout and words in partner.log()
+    mark = partner.mark()
+    partner.reload()
+    partner.wait_log("reload: .* is in force: ", since=mark)
+    partner.refresh("main")
+    assert not partner.blocks("x@partner.example")
     path.write_text("other.example\n")
-    daemon.reload()
-    daemon.wait_blocked("x@partner.example")
-    assert words not in daemon.command("status").stdout
-    # Emptied while it was stopped: that counts, and is told.
-    daemon.stop()
+    partner.reload()
+    partner.wait_blocked("x@partner.example")
+    assert words not in partner.command("status").stdout
+    # A reload that is refused keeps nothing of what it found for the next start.
+    listen = partner.config["policy"]["listen"]
     path.write_text("# none\n")
-    daemon.start()
-    daemon.wait_log(r"warning: protect: \S+protected names no domain any more")
+    partner.config["policy"]["listen"] = listen + f" inet:127.0.0.1:{free_port()}"
+    partner.reload()
+    partner.wait_log("needs a restart.*nothing was changed")
+    partner.config["policy"]["listen"] = listen
+    assert (partner.state / "protected.good").read_text() == "other.example\n"
+    path.write_text("other.example\n")
+    # Emptied while it was stopped: that counts, and is told.
+    partner.stop()
+    path.write_text("# none\n")
+    partner.start()
+    partner.wait_log(r"warning: protect: \S+protected names no domain any more")

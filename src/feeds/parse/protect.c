@@ -13,8 +13,6 @@
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/map.h"
 
-#define FILE_MAX_BYTES (16u << 20)
-
 /* Marks of a name. */
 enum {
     SELF = 1,   /* the name is protected */
@@ -155,8 +153,8 @@ static int add_text(struct protect *p, const char *path, struct view rest, struc
 
 static int add_file(struct protect *p, const char *path, struct error *why)
 {
-    struct buf bytes = BUF_INIT(FILE_MAX_BYTES);
-    int rc = file_read(path, FILE_MAX_BYTES, &bytes, why);
+    struct buf bytes = BUF_INIT(PROTECT_FILE_MAX);
+    int rc = file_read(path, PROTECT_FILE_MAX, &bytes, why);
 
     if (rc == 0)
         rc = add_text(p, path, buf_view(&bytes), why);
