@@ -53,7 +53,7 @@ static void warn_of_emptied(const struct config *c, const struct protect *p,
                     c->protect_file);
 }
 
-/* Of the last good copy: at a start, what was protected until the stop. NULL: nothing is known. */
+/* Of the last good copy: what was protected until the last stop. NULL: nothing is known. */
 static struct protect *load_good(const struct config *c)
 {
     char path[1024];
@@ -63,6 +63,8 @@ static struct protect *load_good(const struct config *c)
     struct protect *good = protect_load(path, &why);
     if (good != NULL && (why.code == ERR_OK || why.code == ERR_SYNTAX))
         return good;
+    if (why.code != ERR_ABSENT)
+        log_warning("protect", "%s; what was protected before is not known", why.text);
     protect_release(good);
     return NULL;
 }
@@ -109,7 +111,9 @@ struct protect *protection_load(const struct config *c, struct protect *running,
     *problem = (struct error){0};
     if (p == NULL)
         return NULL;
-    struct protect *before = running == NULL ? load_good(c) : protect_hold(running);
+    /* Where nothing is protected by now the copy may tell: it could not be read at the start. */
+    bool is_bare = running == NULL || protect_is_built_in(running);
+    struct protect *before = is_bare ? load_good(c) : protect_hold(running);
     p = take(c, p, before, &why, problem);
     protect_release(before);
     return p;

@@ -158,8 +158,9 @@ static void load(struct feed *f, int64_t now)
         list->accepted.entries = entries;
         list->accepted.accepted_at = accepted_at;
     }
-    /* A disk or memory that fails for a moment must not cost what the state knows and names. */
-    if (rc == ERR_IO || rc == ERR_NOMEM) {
+    /* A disk or memory that fails for a moment, or what is no file, must not cost what the state
+     * knows and names. */
+    if (rc == ERR_IO || rc == ERR_NOMEM || rc == ERR_REFUSED) {
         if (f->unloaded_until == 0) {
             f->unloaded_since = now;
             feed_warn(f,

@@ -98,7 +98,7 @@ static bool read_base(struct fleet *f, struct kept *k, struct error *to)
                          : records_read(all, buf_view(&text), &why);
     if (rc == 0 && (rc = take_ours(f, k, &all)) < 0)
         error_set(&why, rc, "no memory");
-    bool is_there = rc == ERR_IO || rc == ERR_NOMEM;
+    bool is_there = rc == ERR_IO || rc == ERR_NOMEM || rc == ERR_REFUSED;
     if (is_there)
         *to = why;
     else if (rc < 0 && rc != ERR_ABSENT)

@@ -2,11 +2,12 @@
 and that the old list stays in force meanwhile."""
 
 import hashlib
+import os
 import re
 
 import pytest
 
-from support import free_port, wait_until, write_by_rename
+from support import free_port, give_to_drop_user, wait_until, write_by_rename
 from webserver import HTML
 
 
@@ -475,3 +476,19 @@ def test_protected_domains_outlive_their_file(partner):
     path.write_text("# none\n")
     partner.start()
     partner.wait_log(r"warning: protect: \S+protected names no domain any more")
+
+
+def test_a_good_copy_of_the_protected_that_cannot_be_read(partner):
+    """That is said, and the next reload looks again."""
+    good = partner.state / "protected.good"
+    partner.stop()
+    partner.protected.unlink()
+    os.chown(good, 0, 0)
+    good.chmod(0o600)
+    partner.start()
+    partner.wait_log("protect: .*protected.good.*; what was protected before is not known")
+    assert "only the built-in domains are protected" in partner.command("status").stdout
+    give_to_drop_user(good)
+    partner.reload()
+    partner.wait_log("protect: .*; what was protected before stays so")
+    partner.wait_free("x@partner.example")

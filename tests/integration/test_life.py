@@ -461,13 +461,18 @@ def test_what_is_fetched_is_better_than_what_cannot_be_read(abandoned, server):
     assert not abandoned.feed_status("main")["problem"]
 
 
-def test_a_state_that_cannot_be_read_for_a_while(rolled, server):
+def give_to_root(path):
+    os.chown(path, 0, 0)
+    path.chmod(0o600)
+
+
+@pytest.mark.parametrize("spoil, mend", [(give_to_root, give_to_drop_user), (hide, show)])
+def test_a_state_that_cannot_be_read_for_a_while(rolled, server, spoil, mend):
     """What a person rolled back from is no news for that; nothing is done with the feed until it can be read."""
     roll_back(rolled)
     rolled.stop()
     meta = rolled.state / "feeds" / "main" / "meta"
-    os.chown(meta, 0, 0)
-    meta.chmod(0o600)
+    spoil(meta)
     rolled.start()
     wait_until("it is said", lambda: "cannot be read" in (rolled.feed_status("main")["problem"] or ""))
     assert rolled.command("refresh", "main").returncode == 1 and rolled.command("status").returncode == 1
@@ -476,7 +481,7 @@ def test_a_state_that_cannot_be_read_for_a_while(rolled, server):
     rolled.reload()
     wait_until("reloaded", lambda: "no mail to" in rolled.ask("u199@example.org"))
     assert not rolled.blocks("victim@example.org")
-    give_to_drop_user(meta)
+    mend(meta)
     wait_until("all is well", lambda: not rolled.feed_status("main")["problem"])
     rolled.refresh("main")
     assert not rolled.blocks("victim@example.org") and rolled.blocks("u199@example.org")
