@@ -2,6 +2,7 @@
 #include "protection.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
@@ -42,7 +43,15 @@ static void keep_good(const struct config *c)
     buf_free(&text);
 }
 
-/* Emptied by a slip, the file would let lists block whole partners. */
+/* Without a byte: what is left behind by a power cut, a full disk, or `>` where `>>` was meant. */
+static bool is_hollow(const struct config *c)
+{
+    struct stat st;
+
+    return stat(c->protect_file, &st) == 0 && st.st_size == 0;
+}
+
+/* Without a domain, the file lets lists block whole partners. */
 static void warn_of_emptied(const struct config *c, const struct protect *p,
                             const struct protect *before)
 {
@@ -79,8 +88,8 @@ static struct protect *do_without(const struct config *c, struct protect *p, str
     if (!stays && why->code == ERR_ABSENT && !c->protect_file_set)
         return p;
     error_set(problem, why->code, "%.300s; %s", why->text,
-              stays ? "what was protected before stays so; put the file back, or make an empty one "
-                      "if nothing is to be, and reload"
+              stays ? "what was protected before stays so; put the file back, or one with a "
+                      "comment alone if nothing is to be, and reload"
                     : "only the built-in domains are protected");
     log_warning("protect", "%s", problem->text);
     if (!stays)
@@ -114,6 +123,8 @@ struct protect *protection_load(const struct config *c, struct protect *running,
     /* Where nothing is protected by now the copy may tell: it could not be read at the start. */
     bool is_bare = running == NULL || protect_is_built_in(running);
     struct protect *before = is_bare ? load_good(c) : protect_hold(running);
+    if (why.code == ERR_OK && is_hollow(c) && before != NULL && !protect_is_built_in(before))
+        error_set(&why, ERR_ABSENT, "%s has no byte", c->protect_file);
     p = take(c, p, before, &why, problem);
     protect_release(before);
     return p;
