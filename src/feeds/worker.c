@@ -15,7 +15,8 @@
 #include "source.h"
 #include "worker_parts.h"
 
-#define AGAIN_S     30    /* after a build or a save that failed */
+#define AGAIN_S     30    /* after a build or a save that failed, at most */
+#define SOONEST_S   2     /* after the first build that failed; twice as long each time */
 #define LONGEST_MS  30000 /* so that a clock that was set is noticed */
 #define PROGRESS_MS 500
 #define RESEND_MS   50
@@ -104,6 +105,15 @@ static void end_swap(struct worker *w)
     w->swap = (struct swap){NULL, NULL, NULL};
 }
 
+/* Lists that are to be read otherwise are out of force meanwhile; a lack of memory may last. */
+static void build_later(struct worker *w, int64_t now)
+{
+    int64_t wait_s = w->build_wait_s == 0 ? SOONEST_S : 2 * w->build_wait_s;
+
+    w->build_wait_s = wait_s < AGAIN_S ? wait_s : AGAIN_S;
+    w->build_again_at = now + w->build_wait_s;
+}
+
 static void build(struct worker *w, int64_t now)
 {
     struct blocklist *made;
@@ -117,13 +127,14 @@ static void build(struct worker *w, int64_t now)
         return;
     began_ns = clock_mono_ns();
     if (build_blocklist(&w->house, w->feeds, w->n_feeds, w->current, &made, &why) < 0) {
-        w->build_again_at = now + AGAIN_S;
+        build_later(w, now);
         if (atomic_load(&w->stop))
             return;
         atomic_fetch_add(&w->pulse.build_errors, 1);
         log_error("feeds", "the new blocklist cannot be built, the old one stays: %s", why.text);
         return;
     }
+    w->build_wait_s = 0;
     if (made == NULL)
         return;
     atomic_store(&w->pulse.build_ns, clock_mono_ns() - began_ns);

@@ -36,6 +36,7 @@ struct worker {
     bool giving; /* what was fetched for all is not given on yet */
     bool unsaved;
     int64_t build_again_at, save_again_at, counted_day;
+    int64_t build_wait_s;  /* how long was waited after the last build that failed; 0: it did not */
     int trim_ms;           /* until memory that was kept goes back; -1: there is none */
     int64_t clock_ahead_s; /* the wall clock, of the one that nobody sets */
 
