@@ -84,6 +84,10 @@ static void add_reading(const struct feed *f, struct text *to)
     struct view rest, setting;
 
     text_addf(to, "format=%s", f->config->format);
+    /* The usual one is named, too: nobody wrote it, and that may be what is wrong. */
+    if (strcmp(f->config->format, "csv") == 0 &&
+        (f->config->column == NULL || strcmp(f->config->column, "1") == 0))
+        text_add(to, " column=1");
     feed_settings(f->config, &t);
     rest = text_view(&t);
     while (rest.len > 0 && view_split(&rest, '\n', &setting))
@@ -119,9 +123,9 @@ bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to)
         return true;
     }
     text_add(to,
-             "nothing of the stored copy is in force: the guards refuse it as it is read now, by ");
+             "nothing of the stored copy is in force: the guards refuse it as it is read now (");
     add_reading(f, to);
-    text_addf(to, "; look at [feed %s]", f->config->name);
+    text_addf(to, "); look at [feed %s]", f->config->name);
     return true;
 }
 

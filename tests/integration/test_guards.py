@@ -159,8 +159,8 @@ def test_too_many_bad_rows(server):
     assert still_old(server) and not server.blocks("n0@example.org")
 
 
-NOTHING = (r"nothing of the stored copy is in force: the guards refuse it as it is read now, "
-           r"by format=domains; look at \[feed main\]")
+NOTHING = (r"nothing of the stored copy is in force: the guards refuse it as it is read now "
+           r"\(format=domains\); look at \[feed main\]")
 
 
 def test_another_format_at_reload(server):
@@ -198,16 +198,21 @@ def test_a_lower_limit_takes_nothing_out(daemon):
     assert daemon.blocks("u97@example.org") and "guards would refuse it" in daemon.feed_status("main")["problem"]
 
 
-def test_a_column_of_others(daemon):
-    """The few addresses in it are not those that the publisher lists: none of them is refused, over a start neither."""
-    head = "drop,reporter\n"
-    rows = [f"drop{i}@example.org,{'n/a' if i % 20 else f'abuse{i}@partner.example'}" for i in range(200)]
+@pytest.mark.parametrize("column", ["reporter", None])
+def test_a_column_of_others(daemon, column):
+    """The few addresses in it are not those that the publisher lists: none of them is refused, over a start neither.
+    It is named, also where nobody wrote it."""
+    head = "reporter,drop\n"
+    rows = [f"{'n/a' if i % 20 else f'abuse{i}@partner.example'},drop{i}@example.org" for i in range(200)]
     path = daemon.list_file("main", head + "\n".join(rows) + "\n", format="csv", column="drop")
     daemon.start()
     daemon.wait_blocked("drop7@example.org")
-    daemon.config["feed main"]["column"] = "reporter"
+    if column is None:
+        del daemon.config["feed main"]["column"]
+    else:
+        daemon.config["feed main"]["column"] = column
     daemon.reload()
-    words = "as it is read now, by format=csv column=reporter; look at [feed main]"
+    words = f"as it is read now (format=csv column={column or 1}); look at [feed main]"
     wait_until("it is said", lambda: words in (daemon.feed_status("main")["problem"] or ""))
     for go in (daemon.reload, daemon.kill):
         go()
