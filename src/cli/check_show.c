@@ -37,15 +37,12 @@ static void show_outcome(const struct show *s, struct view outcome)
 
 static void show_verdict(const struct show *s, const json_t *answer)
 {
-    show_view(s, show_field(answer, "recipient"));
-    fputs(": ", s->to);
     show_outcome(s, show_field(answer, "verdict"));
-    if (show_is_set(answer, "would")) {
-        fputs(", ", s->to);
-        show_words(s, SHOW_YELLOW, "because mode is observe; enforced it would ");
-        show_view(s, show_field(answer, "would"));
-    }
-    fputc('\n', s->to);
+    if (!show_is_set(answer, "would"))
+        return;
+    fputs(", ", s->to);
+    show_words(s, SHOW_YELLOW, "because mode is observe; enforced it would ");
+    show_view(s, show_field(answer, "would"));
 }
 
 static void show_keys(const struct show *s, const json_t *answer)
@@ -305,13 +302,18 @@ static void show_zones(const struct show *s, const json_t *zones)
     }
 }
 
+/* Or would be, were lists enforced. */
+static bool is_held_back(const json_t *answer)
+{
+    return !view_is(show_field(answer, "verdict"), "pass") || show_is_set(answer, "would");
+}
+
 /* The next step, ready to paste. */
 static void show_next(const struct show *s, const json_t *answer)
 {
     const json_t *listing = decisive(answer), *exclusion = freed_by(answer);
-    bool held_back = !view_is(show_field(answer, "verdict"), "pass");
 
-    if (held_back || show_is_set(answer, "would")) {
+    if (is_held_back(answer)) {
         if (listing != NULL && is_local(listing))
             next_unblock(s, listing);
         next_exclude(s, answer);
@@ -326,7 +328,10 @@ void check_show(const struct show *s, const json_t *answer)
     const json_t *exclusion = json_object_get(answer, "exclusion");
     size_t i;
 
+    show_view(s, show_field(answer, "recipient"));
+    fputs(": ", s->to);
     show_verdict(s, answer);
+    fputc('\n', s->to);
     line_of_field(s, "note", answer, "note");
     line_of_field(s, "note", answer, "note_rows");
     line_of_field(s, "canonical", answer, "canonical");
@@ -346,6 +351,31 @@ void check_show(const struct show *s, const json_t *answer)
     if (!view_is(show_field(answer, "action"), "DUNNO"))
         line_of_field(s, "reply", answer, "action");
     show_next(s, answer);
+}
+
+void check_show_now(const struct show *s, const json_t *answer)
+{
+    const json_t *listing = decisive(answer), *exclusion = freed_by(answer);
+    bool held_back = is_held_back(answer);
+
+    show_label(s, "now");
+    show_verdict(s, answer);
+    if (held_back && listing != NULL) {
+        fputs(is_local(listing) ? ": local block " : ": list ", s->to);
+        if (!is_local(listing)) {
+            show_view(s, show_field(listing, "list"));
+            fputs(" has ", s->to);
+        }
+        show_view(s, show_field(listing, "entry"));
+        fputc('\n', s->to);
+        show_label(s, "more");
+        paste_command(s, "check", show_field(answer, "recipient"), "");
+    } else if (!held_back && exclusion != NULL) {
+        fputs(": excluded by ", s->to);
+        show_view(s, show_field(exclusion, "what"));
+        fprintf(s->to, ", line %lld", (long long)show_number(exclusion, "line"));
+    }
+    fputc('\n', s->to);
 }
 
 static void show_sender(const struct show *s, const json_t *answer)

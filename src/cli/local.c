@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "check_show.h"
 #include "cli.h"
 #include "local_show.h"
 #include "paste.h"
@@ -97,6 +98,24 @@ static int refused(struct cli *cli, const struct local_words *w, const struct ap
     return CLI_TROUBLE;
 }
 
+/*
+ * What became of WHAT, an address, by the edit: another list may block it still, or a wider line
+ * free it. The edit is done, whatever comes of the question.
+ */
+static void show_now(struct cli *cli, struct view what)
+{
+    struct api_call call;
+    struct error why;
+
+    if (view_find(what, '@') <= 0 || view_starts(what, "sender:") || view_starts(what, "login:"))
+        return;
+    api_call_begin(&call, API_GET, "/v1/check?recipient=");
+    api_call_add_encoded(&call, what);
+    if (api_run(cli->api, &call, 1, NULL, NULL, &why) == 0 && call.status == 200)
+        check_show_now(&cli->show, call.answer);
+    api_call_end(&call);
+}
+
 static int add(struct cli *cli, const struct local_words *w)
 {
     char *body = edit_body(cli);
@@ -118,6 +137,7 @@ static int add(struct cli *cli, const struct local_words *w)
         code = json_is_true(json_object_get(call.answer, "changed")) ? CLI_OK : CLI_NO;
     } else {
         code = local_show_added(&cli->show, w, call.answer) ? CLI_OK : CLI_NO;
+        show_now(cli, show_field(call.answer, "what"));
     }
     api_call_end(&call);
     return code;
@@ -154,6 +174,7 @@ static int delete_lines(struct cli *cli, const struct local_words *w, struct api
         code = show_number(call->answer, "removed") > 0 ? CLI_OK : CLI_NO;
     } else {
         code = local_show_removed(&cli->show, w, what, call->answer) ? CLI_OK : CLI_NO;
+        show_now(cli, show_field(call->answer, "what"));
     }
     api_call_end(call);
     return code;

@@ -81,15 +81,35 @@ def test_steps_work_in_a_shell(server, address):
     ):
         done = in_shell(server, make())
         assert done.returncode == 0, done.stderr
+        assert re.search(r"^  now +passes: excluded by ", done.stdout, re.MULTILINE)
         assert check().returncode == 0
         done = in_shell(server, undo(done))
         assert done.returncode == 0, done.stderr
+        assert re.search(r"^  now +rejected: list aper has ", done.stdout, re.MULTILINE)
         assert check().returncode == 1
     blocked = server.command("block", "--", in_quotes(address))
     assert blocked.returncode == 0, blocked.stderr
     assert in_shell(server, step(check().stdout, "unblock")).returncode == 0
     assert in_shell(server, step(blocked.stdout, "unblock")).returncode == 1  # out already
     assert not (server.directory / "pwned").exists()
+
+
+def test_an_edit_says_whether_mail_flows_now(server):
+    """Another list may block it still, or a wider line free it: nobody goes home believing otherwise."""
+    def now(*words):
+        done = server.command(*words)
+        assert done.returncode in (0, 1), done.stderr
+        return re.findall(r"^  now +(.*)$", done.stdout, re.MULTILINE)
+
+    assert now("exclude", LISTED, "--list", "other") == [f"rejected: list aper has {LISTED}"]
+    domain = LISTED.partition("@")[2]
+    assert now("exclude", domain) == []
+    (line,) = now("unexclude", LISTED)
+    assert line.startswith(f"passes: excluded by {domain}, line ")
+    assert now("exclude", "login:ann") == now("exclude", f"sender:{LISTED}") == []
+    assert now("block", "new@example.com") == ["rejected: local block new@example.com"]
+    assert now("unblock", "new@example.com") == ["passes"]
+    assert now("unblock", "new@example.com") == []
 
 
 def test_steps_ask_the_daemon_of_that_configuration(server):

@@ -90,6 +90,36 @@ static void test_check(void **state)
         shown_holds(i, shown_by(check_show, rows[i].answer), rows[i].parts, rows[i].absent);
 }
 
+/* What became of it by an edit. */
+static void test_now(void **state)
+{
+    static const struct {
+        const char *answer, *parts[8], *absent;
+    } rows[] = {
+        {"{" PASSES ",'exclusion':null,'listings':[]}", {"  now         passes\n"}, "more"},
+        {"{" PASSES ",'exclusion':{'what':'.example.org','file':'/etc/l/x','line':2},"
+         "'listings':[{" APER "}]}",
+         {"  now         passes: excluded by .example.org, line 2\n"},
+         "more"},
+        {"{" REJECTED ",'exclusion':null,'listings':[{'list':'b','entry':'e','action':'reject',"
+         "'excluded':true,'excluded_by':{'what':'e','file':'/f','line':9,'list':'b'}},{" APER "}]}",
+         {"  now         rejected: list aper has jane@example.org\n",
+          "  more        rcptguard check Jane+t@Example.org\n"},
+         "excluded by"},
+        {"{" REJECTED ",'exclusion':null,'listings':[{" LOCAL "}]}",
+         {"  now         rejected: local block .example.org\n", "rcptguard check "},
+         "list local"},
+        {"{" PASSES ",'would':'reject','exclusion':null,'listings':[{" APER "}]}",
+         {"  now         passes, because mode is observe; enforced it would reject: list aper "
+          "has "},
+         "excluded by"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        shown_holds(i, shown_by(check_show_now, rows[i].answer), rows[i].parts, rows[i].absent);
+}
+
 static void test_why(void **state)
 {
     static const struct {
@@ -126,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_now),
         cmocka_unit_test(test_why),
     };
     return cmocka_run_group_tests_name("cli/check_show", tests, shown_in_utc, NULL);
