@@ -64,8 +64,9 @@ static void fill_query(const struct policy_scanner *s, struct view bytes, struct
     q->instance = value_of(s, bytes, ATTR_INSTANCE);
 }
 
-/* What is wrong with a line, or NULL. */
-static const char *read_line(struct policy_scanner *s, const char *line, size_t len)
+/* What is wrong with a line, or NULL. NUL: the first one from here on, or NULL. */
+static const char *read_line(struct policy_scanner *s, const char *line, size_t len,
+                             const char *nul)
 {
     const char *equals = memchr(line, '=', len);
 
@@ -73,7 +74,7 @@ static const char *read_line(struct policy_scanner *s, const char *line, size_t 
         return "a line longer than 16 KiB";
     if (equals == NULL)
         return "a line without '='";
-    if (memchr(line, '\0', len) != NULL)
+    if (nul != NULL && nul < line + len)
         return "a NUL byte";
     size_t name_len = (size_t)(equals - line);
     enum attribute attribute = attribute_of(line, name_len);
@@ -87,6 +88,10 @@ static const char *read_line(struct policy_scanner *s, const char *line, size_t 
 enum policy_scan policy_scan(struct policy_scanner *s, struct view bytes, size_t *used,
                              struct policy_query *query, const char **what)
 {
+    /* Once for all lines: a query has some thirty, and each search costs more than its bytes. */
+    const char *nul =
+        bytes.len > s->line ? memchr(bytes.ptr + s->line, '\0', bytes.len - s->line) : NULL;
+
     for (;;) {
         const char *line = bytes.ptr + s->line;
         size_t left = bytes.len - s->line;
@@ -108,7 +113,7 @@ enum policy_scan policy_scan(struct policy_scanner *s, struct view bytes, size_t
             memset(s, 0, sizeof *s);
             return POLICY_QUERY;
         }
-        *what = read_line(s, line, len);
+        *what = read_line(s, line, len, nul);
         if (*what != NULL)
             return POLICY_BROKEN;
         s->line += len + 1;
