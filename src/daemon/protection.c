@@ -43,7 +43,7 @@ static void keep_good(const struct config *c)
     buf_free(&text);
 }
 
-/* Without a byte: what is left behind by a power cut, a full disk, or `>` where `>>` was meant. */
+/* Without a byte: what a power cut or a full disk leaves behind. */
 static bool is_hollow(const struct config *c)
 {
     struct stat st;
@@ -114,6 +114,7 @@ static struct protect *take(const struct config *c, struct protect *p, struct pr
 struct protect *protection_load(const struct config *c, struct protect *running,
                                 struct error *problem)
 {
+    bool was_trouble = running == NULL || problem->code != ERR_OK;
     struct error why = {0};
     struct protect *p = protect_load(c->protect_file, &why);
 
@@ -123,7 +124,9 @@ struct protect *protection_load(const struct config *c, struct protect *running,
     /* Where nothing is protected by now the copy may tell: it could not be read at the start. */
     bool is_bare = running == NULL || protect_is_built_in(running);
     struct protect *before = is_bare ? load_good(c) : protect_hold(running);
-    if (why.code == ERR_OK && is_hollow(c) && before != NULL && !protect_is_built_in(before))
+    /* Emptied while all was well, and then a reload: somebody means it. */
+    if (was_trouble && why.code == ERR_OK && is_hollow(c) && before != NULL &&
+        !protect_is_built_in(before))
         error_set(&why, ERR_ABSENT, "%s has no byte", c->protect_file);
     p = take(c, p, before, &why, problem);
     protect_release(before);

@@ -12,7 +12,8 @@
 /*
  * The domains that are protected from now on, RUNNING those of until now (NULL at start). NULL: no
  * memory. Trouble with the file is a warning in the log, and where it is not the file that counts
- * *PROBLEM says so (no text: it does). Blocks: start and disk thread.
+ * *PROBLEM says so (no text: it does); before, it says that of RUNNING. Blocks: start and disk
+ * thread.
  */
 struct protect *protection_load(const struct config *c, struct protect *running,
                                 struct error *problem);

@@ -112,6 +112,8 @@ struct setup *setup_new(struct config *config, const struct setup *before)
     shared_init(&s->shared, setup_free);
     s->config = config;
     s->suffixes = suffixes_new();
+    if (before != NULL)
+        s->protect_problem = before->protect_problem;
     s->protect =
         protection_load(config, before == NULL ? NULL : before->protect, &s->protect_problem);
     s->feed_configs = calloc(config->n_feeds + 1, sizeof *s->feed_configs);

@@ -422,13 +422,17 @@ def partner(daemon):
     return daemon
 
 
-def test_an_emptied_file_of_protected_domains_is_told(partner):
+@pytest.mark.parametrize("nothing", ["# nothing\n", ""])
+def test_an_emptied_file_of_protected_domains_is_told(partner, nothing):
     path = partner.protected
     path.write_text("<html>\n")
     partner.reload()
     partner.wait_log(r"warning: protect: \S+protected:1: .*; what was protected before stays so")
     assert not partner.blocks("x@partner.example")
-    path.write_text("# nothing\n")
+    path.write_text("partner.example\n")
+    partner.reload()
+    wait_until("it is mended", lambda: "stays so" not in partner.command("status").stdout)
+    path.write_text(nothing)
     partner.reload()
     partner.wait_log(r"warning: protect: \S+protected names no domain any more")
     partner.wait_blocked("x@partner.example")
