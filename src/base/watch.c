@@ -43,6 +43,7 @@ struct watch {
     unsigned events; /* of this batch */
     bool moved;      /* something else was renamed into the path's directory */
     bool look_now;
+    bool touched; /* so that it is to be looked at: the file itself */
     int64_t look_at;
     bool removed; /* inside watcher_run: freed at its end */
 };
@@ -267,6 +268,7 @@ static void dir_event(struct watch *x, struct watch_dir *d, const struct inotify
     if (e->mask & IN_IGNORED)
         d->wd = -1;
     bool named = e->len > 0 && strcmp(e->name, d->name) == 0;
+    x->touched |= named;
     if (named)
         name_event(x, d, e->mask);
     else if (e->mask & IN_MOVED_TO)
@@ -341,14 +343,14 @@ void watch_again(struct watch *x)
 /*
  * With all events that led there: a writer who came behind a close may have emptied the file, and
  * then that close says nothing of it; and of a directory that came meanwhile nothing is heard
- * before it is watched. Who writes without end is looked at again in the next run.
+ * before it is watched. Who writes all the time is looked at again in the next run: TOUCHED.
  */
 static struct watch_facts facts_and_events(struct watch *x)
 {
     struct watch_facts facts;
 
     for (int i = 0; i < LOOKS; i++) {
-        x->look_now = false;
+        x->look_now = x->touched = false;
         watch_dirs(x);
         facts = facts_of(x->path);
         take_events(x->owner);
@@ -365,7 +367,11 @@ static bool look(struct watch *x, int64_t mono_ms)
     struct watch_facts facts = facts_and_events(x);
     unsigned events = x->events;
     bool moved = x->moved;
-    x->events = 0;
+    /* A close that came behind the facts says nothing of them. It is kept for those it is of. */
+    if (x->touched)
+        events = watch_events_add(events, WATCH_MODIFIED);
+    else
+        x->events = 0;
     x->moved = false;
     /* A directory on the way was switched by a rename, to a file that was there before (that is
      * how Kubernetes replaces a ConfigMap): nothing will be closed. */

@@ -29,6 +29,19 @@ static struct watch *watch;
 static unsigned told;
 static int64_t now;
 
+/* What happens behind each stat of the watcher, before it hears of it. */
+static void (*behind_stat)(void);
+
+/* In the place of libc's. */
+int stat(const char *path, struct stat *st)
+{
+    int rc = fstatat(AT_FDCWD, path, st, 0);
+
+    if (behind_stat != NULL)
+        behind_stat();
+    return rc;
+}
+
 static const char *in_dir(const char *name)
 {
     static char paths[4][PATH_MAX];
@@ -473,6 +486,58 @@ static void test_directory_switched_during_a_look(void **state)
         fail_msg("not told: %s", untold);
 }
 
+static int slow_fd;
+static unsigned stats;
+
+static void write_by_and_by(void)
+{
+    if (stats++ >= 3)
+        return;
+    add(slow_fd, "x");
+    if (stats == 3)
+        close(slow_fd);
+}
+
+static void write_at_last(void)
+{
+    if (stats++ >= 3)
+        return;
+    fchmod(slow_fd, 0600 + stats);
+    if (stats < 3)
+        return;
+    add(slow_fd, "one\n");
+    close(slow_fd);
+}
+
+/* Not of half of it: then the owner would have to be told once more. */
+static void count_whole(void *arg)
+{
+    (void)arg;
+    told += !watch_is_touched(own);
+}
+
+/* As often as the watcher looks, something has happened behind it; and then it is whole. */
+static void test_written_during_all_looks(void **state)
+{
+    void (*const ways[])(void) = {write_by_and_by, write_at_last};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        put("g", "one\ntwo\nthree\n");
+        own = watch_add(w, in_dir("g"), count_whole, NULL);
+        assert_int_equal(told_after(10), 0);
+        slow_fd = open_for("g", O_TRUNC);
+        stats = 0;
+        behind_stat = ways[i];
+        assert_int_equal(told_after(10), 0);
+        behind_stat = NULL;
+        assert_int_equal(watcher_timeout_ms(w, now), 0);
+        assert_int_equal(told_after(0), 1);
+        assert_int_equal(told_after(2000), 0);
+        watch_remove(own);
+    }
+}
+
 static void remove_own(void *arg)
 {
     (void)arg;
@@ -513,6 +578,7 @@ int main(void)
         WATCH_TEST(test_link_gives_way_to_a_file),
         WATCH_TEST(test_switched_directory),
         WATCH_TEST(test_directory_switched_during_a_look),
+        WATCH_TEST(test_written_during_all_looks),
         WATCH_TEST(test_overflow),
         WATCH_TEST(test_without_inotify),
         WATCH_TEST(test_removed_from_inside),
