@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -56,6 +57,12 @@ static int cannot(struct error *why, const char *what, const char *path)
 
 /* ---- whose it is ---- */
 
+/* The new file its group? */
+static bool may_give(gid_t group)
+{
+    return geteuid() == 0 || group_member(group) != 0;
+}
+
 static int check_owner(const struct edit_file *f, const struct stat *st, struct error *why)
 {
     if (st->st_uid == geteuid())
@@ -68,10 +75,13 @@ static int check_owner(const struct edit_file *f, const struct stat *st, struct 
                          "it is a symlink to %s, which is not the daemon's own, with its "
                          "directory; edit that by hand, or put a file in the place of the symlink",
                          f->path);
+    char group[16] = "";
+    if (!may_give(st->st_gid))
+        snprintf(group, sizeof group, ":%u", getegid());
     return error_set(why, ERR_REFUSED,
-                     "%s is not the daemon's own, with its directory; as root: chown %u %.*s %s "
+                     "%s is not the daemon's own, with its directory; as root: chown %u%s %.*s %s "
                      "(the daemon's user is uid %u)",
-                     f->path, geteuid(), dir_len, f->path, f->path, geteuid());
+                     f->path, geteuid(), group, dir_len, f->path, f->path, geteuid());
 }
 
 static int check_file(const struct edit_file *f, const struct stat *st, struct error *why)
@@ -222,8 +232,8 @@ static int keep_owners(const struct edit_file *f, int fd, struct error *why)
     if (f->exists && st.st_gid != f->seen.st_gid && fchown(fd, (uid_t)-1, f->seen.st_gid) != 0)
         return error_set(why, ERR_REFUSED,
                          "%s: its group (gid %u) cannot be kept, as the daemon's user (uid %u) is "
-                         "not in it; put the user into it, or chgrp the file to one of its groups",
-                         f->path, f->seen.st_gid, geteuid());
+                         "not in it; as root: chgrp %u %s, or put the user into that group",
+                         f->path, f->seen.st_gid, geteuid(), getegid(), f->path);
     /* Last: chown takes bits away. */
     return fchmod(fd, mode) != 0 ? cannot(why, "set the mode of", f->temp) : 0;
 }

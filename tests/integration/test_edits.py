@@ -3,6 +3,7 @@
 import fcntl
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -160,6 +161,23 @@ def test_a_directory_that_is_not_ours(server):
     assert done.returncode == 2 and "chown" in done.stderr, done.stderr
     assert server.exclusions.read_bytes() == before
     assert server.blocks("u1@example.org")
+
+
+@pytest.mark.parametrize("owner", [0, None])
+def test_what_it_says_helps(server, owner):
+    """One command, as root: the owner, and the group where the daemon's user is not in it."""
+    if os.getuid() != 0:
+        pytest.skip("needs root to give files away")
+    own = server.exclusions.stat()
+    os.chown(server.exclusions, own.st_uid if owner is None else owner, 0)
+    refused = server.command("exclude", "u1@example.org")
+    assert refused.returncode == 2
+    assert server.blocks("u1@example.org")
+    command = re.search(r"as root: (ch(?:own|grp) [^,(]+)", refused.stderr).group(1)
+    assert run(*command.split()).returncode == 0
+    done = server.command("exclude", "u1@example.org")
+    assert done.returncode == 0, done.stderr
+    assert not server.blocks("u1@example.org")
 
 
 def test_group_mode_comments_and_order_stay(server):
