@@ -4,6 +4,7 @@
  * lines as in this site's own.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -356,6 +357,24 @@ static void note_saved(struct kept *k)
     k->saved_agreed_at = records_agreed_at(k->base);
 }
 
+/* At a stop there is no later, and what is not saved is taken for another relay's word at the next
+ * start: so memory is waited for, as in sync_take.c. */
+#define AT_STOP_MS    50
+#define AT_STOP_TIMES 10
+
+static int write_base(const struct kept *k, struct buf *text)
+{
+    int rc = records_write(k->base, text);
+
+    for (int i = 0; rc < 0 && atomic_load(&k->fleet->stop) && i < AT_STOP_TIMES; i++) {
+        poll(NULL, 0, AT_STOP_MS);
+        buf_free(text);
+        *text = BUF_INIT(0);
+        rc = records_write(k->base, text);
+    }
+    return rc;
+}
+
 void kept_save(struct kept *k)
 {
     struct buf text = BUF_INIT(0);
@@ -363,7 +382,7 @@ void kept_save(struct kept *k)
 
     if (!k->base_changed)
         return;
-    if (records_write(k->base, &text) < 0) {
+    if (write_base(k, &text) < 0) {
         k->save_ms = clock_mono_ms() + SAVE_AGAIN_MS;
         log_error("fleet", "no memory to save what the relays agreed on");
         buf_free(&text);
