@@ -136,7 +136,8 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
     text_addf(&file, "%s/fleet/%s", f->state_dir, local_kind_text(kind));
     text_addf(&base, "%s/fleet/%s.agreed", f->state_dir, local_kind_text(kind));
     k->base = records_new();
-    if (k->base == NULL)
+    k->unheard = records_new();
+    if (k->base == NULL || k->unheard == NULL)
         return error_set(why, ERR_NOMEM, "no memory");
     /* What was good once is in force all the same (`local`), and mail goes on. */
     struct error trouble;
@@ -149,7 +150,8 @@ int kept_open(struct fleet *f, struct kept *k, enum local_kind kind, struct erro
 void kept_close(struct kept *k)
 {
     records_free(k->base);
-    k->base = NULL;
+    records_free(k->unheard);
+    k->base = k->unheard = NULL;
 }
 
 /* ---- what is in the file -------------------------------------------------------------------- */

@@ -34,6 +34,7 @@ struct kept {
     bool shared;
     char file[4096], base_file[4096];
     struct records *base;
+    struct records *unheard; /* was told, and Redis did not say whether it took it */
     bool unloaded;     /* BASE is there and could not be read: nothing is compared until it is */
     bool base_changed; /* and not written yet */
     int64_t saved_agreed_at; /* records_agreed_at of what is written */

@@ -96,6 +96,9 @@ int round_put(struct round *r, struct error *why);
 /* The file first, then what was agreed (merge.h). Codes as of kept_write. */
 int round_take(struct round *r, struct error *why);
 
+/* What was put, as it is agreed on; borrowed from P. */
+struct record_of put_record(const struct round *r, const struct put *p);
+
 /* What stands in Redis is agreed on: of puts that change the file as well, or of the others. */
 int round_agree_on_puts(struct round *r, bool also_here, struct error *why);
 

@@ -170,6 +170,17 @@ static void round_free(struct round *r)
     kept_text_free(&r->now);
 }
 
+/* All that Redis has was seen: what it took is agreed on, and the rest it did not take. */
+static void forget_unheard(struct kept *k)
+{
+    struct records *none = records_count(k->unheard) == 0 ? NULL : records_new();
+
+    if (none == NULL)
+        return;
+    records_free(k->unheard);
+    k->unheard = none;
+}
+
 int sync_kind(struct fleet *f, struct kept *k, struct error *why)
 {
     struct round r = {.f = f, .k = k};
@@ -192,6 +203,8 @@ int sync_kind(struct fleet *f, struct kept *k, struct error *why)
         rc = bring_together(&r, why);
     if (rc == 0)
         rc = ask_who_knows(&r, why);
+    if (rc == 0)
+        forget_unheard(k);
     if (rc == 0 && (k->waiting = still_waiting(&r)) == 0)
         k->settled = removed;
     round_free(&r);

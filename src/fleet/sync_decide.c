@@ -127,14 +127,26 @@ static bool may_be_forgotten(const struct round *r, const struct record_of *base
            remote->version <= records_forgotten(r->k->base);
 }
 
+/* Redis took it, as is seen now (sync_put.c): agreed on before anything is decided. */
+static int hear_late(struct round *r, struct view what, struct view raw)
+{
+    const struct record_of *told = records_find(r->k->unheard, what);
+
+    if (told == NULL || !view_eq(told->sealed, raw))
+        return 0;
+    r->k->base_changed = true;
+    return records_put(r->k->base, told);
+}
+
 static int decide_object(struct round *r, struct view what, struct view raw)
 {
+    int rc = hear_late(r, what, raw);
     const struct record_of *base = records_find(r->k->base, what);
     struct record_of remote = {0};
     enum belief belief = BELIEVED;
     bool is_new;
 
-    if (map_put(r->seen, what, &is_new) == NULL)
+    if (rc == ERR_NOMEM || map_put(r->seen, what, &is_new) == NULL)
         return ERR_NOMEM;
     if (!is_new)
         return 0;

@@ -64,6 +64,20 @@ static int number_puts(struct round *r, struct error *why)
     return rc;
 }
 
+/*
+ * Redis may have taken them and not been heard. Then the next round finds the relay's own word
+ * there, which must not be taken for another's: a line that is taken out meanwhile would come back.
+ * What changes the file as well is left out: the file does not say it yet.
+ */
+static void note_unheard(struct round *r, struct put **puts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct record_of record = put_record(r, puts[i]);
+        if (!puts[i]->offer && !puts[i]->also_here)
+            records_put(r->k->unheard, &record);
+    }
+}
+
 /* What Redis took is agreed on; the rest was changed there meanwhile. */
 static int put_some(struct round *r, struct put **puts, size_t n, struct error *why)
 {
@@ -85,6 +99,8 @@ static int put_some(struct round *r, struct put **puts, size_t n, struct error *
         if (!puts[i]->stands)
             r->k->told = true;
     }
+    if (rc < 0 && rc != ERR_REFUSED)
+        note_unheard(r, puts, n);
     redis_reply_free(reply);
     return rc;
 }

@@ -56,6 +56,17 @@ int round_take(struct round *r, struct error *why)
     return rc;
 }
 
+struct record_of put_record(const struct round *r, const struct put *p)
+{
+    return (struct record_of){
+        .what = buf_view(&p->what),
+        .version = p->version,
+        .text = buf_view(&p->text),
+        .sealed = buf_view(&p->sealed),
+        .deleted_at = p->text.len > 0 ? 0 : r->time,
+    };
+}
+
 int round_agree_on_puts(struct round *r, bool also_here, struct error *why)
 {
     int rc = 0;
@@ -64,13 +75,7 @@ int round_agree_on_puts(struct round *r, bool also_here, struct error *why)
         const struct put *p = &r->puts[i];
         if (!p->stands || p->offer || p->also_here != also_here)
             continue;
-        const struct record_of record = {
-            .what = buf_view(&p->what),
-            .version = p->version,
-            .text = buf_view(&p->text),
-            .sealed = buf_view(&p->sealed),
-            .deleted_at = p->text.len > 0 ? 0 : r->time,
-        };
+        const struct record_of record = put_record(r, p);
         rc = agree_on_own(r, &record) < 0 ? round_no_memory(why) : 0;
     }
     return rc;

@@ -1,5 +1,8 @@
 """Relays that agree about exclusions and blocks through a real Redis, and what is asked of them."""
 
+import socket
+import threading
+
 from daemon import Daemon
 from redisserver import Relays
 from support import wait_until
@@ -28,6 +31,60 @@ class Fleet(Relays):
             relay.wait_blocked(LISTED[0])
             wait_up(relay)
         return self
+
+
+class Proxy:
+    """Between one relay and Redis; HEARD is called with all that the relay sent so far. What makes it
+    return True is not passed on, nor anything after. While it is DEAF nothing comes back, and nobody is let in."""
+
+    def __init__(self, redis, heard):
+        self.redis, self.heard = redis, heard
+        self.deaf = False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def close(self):
+        self.listener.close()
+
+    def _serve(self):
+        while True:
+            try:
+                relay, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.deaf:
+                relay.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self.redis.port))
+            threading.Thread(target=self._pass_back, args=(there, relay), daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(relay, there), daemon=True).start()
+
+    def _pass_on(self, relay, there):
+        sent = b""
+        try:
+            while piece := relay.recv(65536):
+                sent += piece
+                if self.heard(sent):
+                    return
+                there.sendall(piece)
+        except OSError:
+            pass
+        finally:
+            there.close()
+
+    def _pass_back(self, there, relay):
+        try:
+            while (piece := there.recv(65536)) and not self.deaf:
+                relay.sendall(piece)
+        except OSError:
+            pass
+        finally:
+            relay.close()
 
 
 def status(relay):

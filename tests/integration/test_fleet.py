@@ -9,7 +9,7 @@ import pytest
 
 from redisserver import LeapingClock, needs_redis
 from relays import (
-    HASH, IN_FORCE_S, LISTED, SECRET, exclude, lines, status, unexclude, wait_agree, wait_up,
+    HASH, IN_FORCE_S, LISTED, SECRET, Proxy, exclude, lines, status, unexclude, wait_agree, wait_up,
 )  # fmt: skip
 from sealing import agreed_at, seal, set_agreed_at
 from support import IS_ROOT, give_to_drop_user, wait_until
@@ -167,6 +167,35 @@ def test_start_without_redis(five, redis):
     redis.kill()
     five[4].start()
     assert not five[4].blocks(LISTED[6]) and five[4].blocks(LISTED[7])
+
+
+@pytest.mark.parametrize("kind", ["exclusions", "blocks"])
+def test_taken_back_after_an_answer_that_was_lost(fleet, redis, kind):
+    """Redis took the line, and the relay did not hear so: it is its own word all the same, and not another's."""
+    what = "thief@example.net".encode()
+
+    def heard(sent):
+        proxy.deaf = proxy.deaf or what in sent
+        return False
+
+    proxy = Proxy(redis, heard)
+    relay = fleet.add(redis, url=proxy.url)
+    other = fleet.add(redis)
+    fleet.start()
+    make, undo = ("exclude", "unexclude") if kind == "exclusions" else ("block", "unblock")
+    assert relay.command(make, "before@example.net").returncode == 0
+    wait_until("Redis knows the script", lambda: len(lines(other, kind)) == 1)
+    assert relay.command(make, what.decode()).returncode == 0
+    wait_until("Redis has it", lambda: len(lines(other, kind)) == 2)
+    wait_until("the answer is lost", lambda: status(relay)["state"] != "up")
+    assert relay.command(undo, what.decode()).returncode == 0
+    proxy.deaf, proxy.heard = False, lambda sent: False
+    wait_up(relay, 30)
+    wait_agree(fleet, kind)
+    for one in fleet:
+        (line,) = lines(one, kind)
+        assert line.startswith("before@example.net")
+    proxy.close()
 
 
 def test_one_that_was_away_undoes_nothing(five, redis):

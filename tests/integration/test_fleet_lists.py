@@ -5,7 +5,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import threading
 import time
 
@@ -13,6 +12,7 @@ import pytest
 
 from daemon import Daemon
 from redisserver import Relays, TlsRedis, clock_off, needs_faketime, needs_redis
+from relays import Proxy
 from scriptedserver import ScriptedServer
 from support import ROOT, wait_until
 
@@ -57,56 +57,6 @@ class Publisher(ScriptedServer):
 
     def fetches(self):
         return len(self.requests)
-
-
-class Proxy:
-    """Between one relay and Redis; HEARD is called with all that the relay sent so far. What makes it
-    return True is not passed on, nor anything after."""
-
-    def __init__(self, redis, heard):
-        self.redis, self.heard = redis, heard
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def close(self):
-        self.listener.close()
-
-    def _serve(self):
-        while True:
-            try:
-                relay, _ = self.listener.accept()
-            except OSError:
-                return
-            there = socket.create_connection(("127.0.0.1", self.redis.port))
-            threading.Thread(target=self._pass_back, args=(there, relay), daemon=True).start()
-            threading.Thread(target=self._pass_on, args=(relay, there), daemon=True).start()
-
-    def _pass_on(self, relay, there):
-        sent = b""
-        try:
-            while piece := relay.recv(65536):
-                sent += piece
-                if self.heard(sent):
-                    return
-                there.sendall(piece)
-        except OSError:
-            pass
-        finally:
-            there.close()
-
-    def _pass_back(self, there, relay):
-        try:
-            while piece := there.recv(65536):
-                relay.sendall(piece)
-        except OSError:
-            pass
-        finally:
-            relay.close()
 
 
 class Fleet(Relays):
