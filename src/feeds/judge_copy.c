@@ -9,9 +9,14 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/log.h"
 
+static bool same_set(const struct checksum *a, const struct checksum *b)
+{
+    return a->low == b->low && a->high == b->high;
+}
+
 static bool lists_same(const struct store_copy *copy, const struct copy_counts *counts)
 {
-    return copy->known && copy->set.low == counts->set.low && copy->set.high == counts->set.high;
+    return copy->known && same_set(&copy->sets.shaped, &counts->sets.shaped);
 }
 
 bool judge_is_copy(const struct store_copy *copy, const struct body *body)
@@ -20,15 +25,20 @@ bool judge_is_copy(const struct store_copy *copy, const struct body *body)
 }
 
 /*
- * A person rolled back from it, and nothing of it has changed since. Not forgotten while the server
+ * A person rolled back from it, and nothing of it has changed since: what is protected now, another
+ * cleared list or other settings are no change of it (a mark of an older program is of the shaped
+ * set alone). Not forgotten while the server
  * shows another copy that is not news: behind one name there may be servers of several days.
  */
 static bool was_rolled_back(const struct store_mark *mark, const struct body *body,
                             const struct copy_counts *counts)
 {
-    return mark->known &&
-           (memcmp(mark->digest, body->sha256, SHA256_BYTES) == 0 ||
-            (mark->set.low == counts->set.low && mark->set.high == counts->set.high));
+    static const struct checksum none;
+
+    return mark->known && (memcmp(mark->digest, body->sha256, SHA256_BYTES) == 0 ||
+                           same_set(&mark->sets.shaped, &counts->sets.shaped) ||
+                           (!same_set(&mark->sets.plain, &none) &&
+                            same_set(&mark->sets.plain, &counts->sets.plain)));
 }
 
 void judge_keep_copy(struct store_copy *copy, struct body **unsaved, struct body *body)
@@ -47,7 +57,7 @@ void judge_keep_copy(struct store_copy *copy, struct body **unsaved, struct body
 
 void judge_note_counts(struct store_copy *copy, const struct copy_counts *counts)
 {
-    copy->set = counts->set;
+    copy->sets = counts->sets;
     copy->rows = counts->rows;
     copy->bad_rows = counts->bad_rows;
     copy->ignored_rows = counts->ignored_rows;
@@ -203,8 +213,8 @@ struct blocklist *judge_parse(const struct feed_house *house, struct feed *f, un
         why->code = ERR_IO;
     /* Under other settings the same entries may come from other rows. */
     memcpy(&shape, f->shape, sizeof shape);
-    counts->set.low ^= shape.low;
-    counts->set.high ^= shape.high;
+    counts->sets.shaped.low ^= shape.low;
+    counts->sets.shaped.high ^= shape.high;
     return entries;
 }
 

@@ -33,7 +33,7 @@ static void swap_previous(struct feed *f, unsigned i, int64_t now)
     struct feed_source *s = &f->sources[i];
 
     feed_forget_held(f, i);
-    stored->rolled_back = (struct store_mark){.known = true, .set = stored->accepted.set};
+    stored->rolled_back = (struct store_mark){.known = true, .sets = stored->accepted.sets};
     memcpy(stored->rolled_back.digest, stored->accepted.digest, SHA256_BYTES);
     stored->held = stored->accepted;
     s->unsaved[COPY_HELD] = s->unsaved[COPY_ACCEPTED];

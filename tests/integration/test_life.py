@@ -2,6 +2,7 @@
 is believed of a server meanwhile."""
 
 import datetime
+import itertools
 import os
 import re
 import shlex
@@ -115,6 +116,47 @@ def test_rolled_back_at_another_url(rolled, server):
     wait_until("it is asked", lambda: any(p == "/other" for p, _ in server.requests))
     rolled.refresh("main")
     assert not rolled.blocks("victim@example.org")
+
+
+def protect_others(daemon, _server):
+    daemon.protected.write_text("other.example\n")
+    daemon.reload()
+
+
+def other_types(daemon, _server):
+    daemon.config["feed main"]["types"] = "ABC"
+    daemon.reload()
+
+
+def clear_others(daemon, server):
+    server.pages["/cleared"] = lambda r: r.ok("nobody@example.net,20200101\nu3@example.org,20250101\n")
+
+
+@pytest.mark.parametrize("change", [protect_others, other_types, clear_others])
+def test_rolled_back_under_other_settings(daemon, server, change):
+    """What is protected, which types count and what another list clears is no change of the list, whose bytes are
+    other ones each time."""
+    def page(bad):
+        made = itertools.count()
+        rows = "".join(f"u{i}@example.org,{'ABCDE'[i % 5]},20200101\n" for i in range(200))
+        return lambda r: r.ok(f"# made {next(made)}\n{rows}" + "victim@example.org,A,20200101\n" * bad)
+
+    server.pages["/cleared"] = lambda r: r.ok("nobody@example.net,20200101\n")
+    server.pages["/list"] = page(False)
+    daemon.feed("main", server.url("/list"), format="aper", cleared=server.url("/cleared"))
+    daemon.start()
+    daemon.wait_blocked("u0@example.org")
+    server.pages["/list"] = page(True)
+    daemon.refresh("main")
+    daemon.wait_blocked("victim@example.org")
+    roll_back(daemon)
+    change(daemon, server)
+    for _ in range(3):
+        daemon.refresh("main")
+        assert not daemon.blocks("victim@example.org")
+    assert daemon.feed_status("main")["held"]["guard"] == "rollback"
+    assert daemon.command("accept", "main").returncode == 0
+    daemon.wait_blocked("victim@example.org")
 
 
 def test_rollback_and_kill(rolled, server):

@@ -92,7 +92,7 @@ static void add_days(struct cleared *c)
     for (size_t i = 0; i < map_count(c->days); i++) {
         struct view key = map_key(c->days, i);
         const struct listing day = {.date = (int32_t)*map_get(c->days, key)};
-        tally_listing(key, &day, &c->tally.counts.set);
+        tally_listing(key, &day, &c->tally.counts.sets);
     }
 }
 

@@ -218,7 +218,7 @@ struct blocklist *copy_builder_end(struct copy_builder *b, struct copy_counts *c
     }
     if (entries != NULL) {
         b->tally.counts.active = blocklist_list(entries, COPY_ACTIVE)->entries;
-        blocklist_each(entries, tally_listing, &b->tally.counts.set);
+        blocklist_each(entries, tally_listing, &b->tally.counts.sets);
     } else if (why != NULL) {
         *why = b->why;
     }

@@ -16,6 +16,12 @@ enum { COPY_ACTIVE = 0, COPY_REST = 1 };
 
 #define COPY_SAMPLES 5
 
+/* Checksums of what is listed, in whatever order and spelling it came. */
+struct copy_sets {
+    struct checksum shaped; /* as the settings of the feed, and its cleared list, make it */
+    struct checksum plain;  /* whatever is made of it: keys, dates, and what is excepted */
+};
+
 struct copy_counts {
     uint64_t rows, bad_rows, ignored_rows; /* rows: those that parsed */
     uint64_t entries;                      /* unique canonical entries as parsed (rule 14) */
@@ -23,7 +29,7 @@ struct copy_counts {
     uint64_t exceptions; /* unique entries by which the list frees from itself; not in ENTRIES */
     uint64_t protected_; /* entries left out because they cover a protected domain */
     uint64_t suffixes;   /* left out: public suffixes, single labels, rows for the whole world */
-    struct checksum set; /* of what is listed, in whatever order and spelling it came */
+    struct copy_sets sets;
     struct {
         uint64_t line;
         char text[160];      /* escaped: the row and what is wrong with it */

@@ -68,13 +68,19 @@ static uint64_t mix(uint64_t n)
 }
 
 /* A sum does not depend on the order in which the entries are met. */
+static void add_to(struct checksum *set, struct checksum key, uint64_t rest)
+{
+    set->low += mix(key.low ^ mix(rest + 1));
+    set->high += mix(key.high + mix(rest + 2));
+}
+
 int tally_listing(struct view key, const struct listing *l, void *arg)
 {
-    struct checksum *set = arg, sum = checksum_of(key.ptr, key.len);
-    uint64_t rest = (uint64_t)(uint32_t)l->date << 32 | (uint64_t)l->list << 16 |
-                    (uint64_t)l->kind << 8 | l->effect;
+    struct copy_sets *sets = arg;
+    struct checksum sum = checksum_of(key.ptr, key.len);
+    uint64_t plain = (uint64_t)(uint32_t)l->date << 32 | l->effect;
 
-    set->low += mix(sum.low ^ mix(rest + 1));
-    set->high += mix(sum.high + mix(rest + 2));
+    add_to(&sets->plain, sum, plain);
+    add_to(&sets->shaped, sum, plain | (uint64_t)l->list << 16 | (uint64_t)l->kind << 8);
     return 0;
 }

@@ -20,7 +20,7 @@ void tally_bad(struct tally *t, uint64_t line, struct view row, const char *why)
 void tally_claim(struct tally *t, enum feed_claim claim, int64_t value);
 void tally_broken(struct tally *t, uint64_t line, const char *why);
 
-/* A blocklist_visit: adds the listing to the checksum ARG, in whatever order they come. */
+/* A blocklist_visit: adds the listing to the struct copy_sets ARG, in whatever order they come. */
 int tally_listing(struct view key, const struct listing *l, void *arg);
 
 /* All was seen: judges the beginning, and gives the counts. */

@@ -39,8 +39,10 @@ static const struct field source_fields[] = {
     FIELD(store_source, "held.why", TEXT, held_why),
     FIELD(store_source, "rolled_back", FLAG, rolled_back.known),
     FIELD(store_source, "rolled_back.digest", DIGEST, rolled_back.digest),
-    FIELD(store_source, "rolled_back.set.low", NUMBER, rolled_back.set.low),
-    FIELD(store_source, "rolled_back.set.high", NUMBER, rolled_back.set.high),
+    FIELD(store_source, "rolled_back.set.low", NUMBER, rolled_back.sets.shaped.low),
+    FIELD(store_source, "rolled_back.set.high", NUMBER, rolled_back.sets.shaped.high),
+    FIELD(store_source, "rolled_back.plain.low", NUMBER, rolled_back.sets.plain.low),
+    FIELD(store_source, "rolled_back.plain.high", NUMBER, rolled_back.sets.plain.high),
 };
 
 static const struct field copy_fields[] = {
@@ -50,8 +52,10 @@ static const struct field copy_fields[] = {
     FIELD(store_copy, "etag", TEXT, etag),
     FIELD(store_copy, "last_modified", TEXT, last_modified),
     FIELD(store_copy, "content", DIGEST, content),
-    FIELD(store_copy, "set.low", NUMBER, set.low),
-    FIELD(store_copy, "set.high", NUMBER, set.high),
+    FIELD(store_copy, "set.low", NUMBER, sets.shaped.low),
+    FIELD(store_copy, "set.high", NUMBER, sets.shaped.high),
+    FIELD(store_copy, "plain.low", NUMBER, sets.plain.low),
+    FIELD(store_copy, "plain.high", NUMBER, sets.plain.high),
     FIELD(store_copy, "rows", NUMBER, rows),
     FIELD(store_copy, "bad_rows", NUMBER, bad_rows),
     FIELD(store_copy, "ignored_rows", NUMBER, ignored_rows),

@@ -28,7 +28,7 @@ struct store_copy {
     /* What was found in it; known once it was judged. */
     unsigned char content[SHA256_BYTES]; /* the index knows it by this: the digest of the first of
                                             the copies that list the same */
-    struct checksum set;                 /* as copy_counts has it */
+    struct copy_sets sets;               /* as copy_counts has them */
     uint64_t rows, bad_rows, ignored_rows, entries, exceptions, dropped;
     int64_t created; /* when it says it was made; 0: it does not */
     bool is_short;   /* it has fewer rows than it says */
@@ -37,11 +37,12 @@ struct store_copy {
     char left_out[160]; /* the first protected entries that were left out, escaped */
 };
 
-/* What a copy is recognised by when it comes again, from wherever and in whatever bytes. */
+/* What a copy is recognised by when it comes again, from wherever, in whatever bytes, and under
+ * whatever settings. */
 struct store_mark {
     bool known;
     unsigned char digest[SHA256_BYTES];
-    struct checksum set;
+    struct copy_sets sets;
 };
 
 /* A feed is fetched from one URL, or from two (aper with its cleared list). */

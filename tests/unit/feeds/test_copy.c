@@ -336,7 +336,7 @@ static struct checksum set_of(const struct feed_format *format, unsigned types, 
     struct copy_counts counts;
 
     blocklist_free(parse(format, types, NULL, view_of(bytes), &counts));
-    return counts.set;
+    return counts.sets.shaped;
 }
 
 static bool same_set(struct checksum a, struct checksum b)

@@ -52,7 +52,7 @@ static struct store_meta sample(void)
         strcpy(s->held_why, "why");
         s->rolled_back.known = true;
         memset(s->rolled_back.digest, 0xc0 + (int)i, sizeof s->rolled_back.digest);
-        s->rolled_back.set = (struct checksum){8 + i, UINT64_MAX};
+        s->rolled_back.sets = (struct copy_sets){{8 + i, UINT64_MAX}, {9 + i, 3}};
     }
     return m;
 }
