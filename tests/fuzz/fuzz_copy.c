@@ -79,7 +79,7 @@ static void check_counts(const struct copy_counts *a, const struct copy_counts *
 {
     must(a->rows == b->rows && a->bad_rows == b->bad_rows && a->ignored_rows == b->ignored_rows);
     must(a->entries == b->entries && a->active == b->active && a->exceptions == b->exceptions);
-    must(a->set.high == b->set.high && a->set.low == b->set.low);
+    must(memcmp(&a->sets, &b->sets, sizeof a->sets) == 0);
     must(strcmp(a->broken, b->broken) == 0 && a->html == b->html && a->control == b->control);
     must(a->active <= a->entries && a->n_samples <= COPY_SAMPLES);
     for (unsigned i = 0; i < a->n_samples; i++)

@@ -331,12 +331,17 @@ static void test_digests(void **state)
     assert_int_equal(counts.protected_, 1);
 }
 
-static struct checksum set_of(const struct feed_format *format, unsigned types, const char *bytes)
+static struct copy_sets sets_of(const struct feed_format *format, unsigned types, const char *bytes)
 {
     struct copy_counts counts;
 
     blocklist_free(parse(format, types, NULL, view_of(bytes), &counts));
-    return counts.sets.shaped;
+    return counts.sets;
+}
+
+static struct checksum set_of(const struct feed_format *format, unsigned types, const char *bytes)
+{
+    return sets_of(format, types, bytes).shaped;
 }
 
 static bool same_set(struct checksum a, struct checksum b)
@@ -370,6 +375,22 @@ static void test_the_same_set_in_other_bytes(void **state)
                           set_of(&feed_format_aper, ABCD, "a@example.org,A,20100102\n")));
     assert_false(same_set(set_of(&feed_format_aper, ABCD, "a@example.org,A,20100101\n"),
                           set_of(&feed_format_aper, ABCD, "a@example.org,E,20100101\n")));
+}
+
+/* Which rows are active is not of the list; what is listed since when, and what is excepted, is. */
+static void test_the_plain_set(void **state)
+{
+    const char *bytes = "a@example.org,A,20100101\nb@example.org,E,20100101\n";
+    struct copy_sets some = sets_of(&feed_format_aper, ABCD, bytes);
+    struct copy_sets all = sets_of(&feed_format_aper, ABCD | 1u << 4, bytes);
+
+    (void)state;
+    assert_false(same_set(some.shaped, all.shaped));
+    assert_true(same_set(some.plain, all.plain));
+    all = sets_of(&feed_format_aper, ABCD, "a@example.org,A,20100101\nb@example.org,E,20100102\n");
+    assert_false(same_set(some.plain, all.plain));
+    assert_false(same_set(sets_of(&effects, 0, "a.example\n").plain,
+                          sets_of(&effects, 0, "!a.example\n").plain));
 }
 
 static void test_another_format_is_seen(void **state)
@@ -465,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_exceptions_are_kept_and_counted_apart),
         cmocka_unit_test(test_digests),
         cmocka_unit_test(test_the_same_set_in_other_bytes),
+        cmocka_unit_test(test_the_plain_set),
         cmocka_unit_test(test_another_format_is_seen),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_given_up),

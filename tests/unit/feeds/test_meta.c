@@ -35,7 +35,7 @@ static struct store_meta sample(void)
         s->accepted.entries = 12345;
         s->accepted.exceptions = 3;
         s->accepted.dropped = 7;
-        s->accepted.set = (struct checksum){UINT64_MAX, 5};
+        s->accepted.sets = (struct copy_sets){{UINT64_MAX, 5}, {6, 7}};
         s->accepted.created = 1700000000;
         s->accepted.is_short = true;
         s->accepted.unfit = true;
