@@ -4,7 +4,6 @@
  * lines as in this site's own.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +18,12 @@
 static const char head[] =
     "# The fleet's %s: this file is kept by rcptguardd and the same on all relays.\n"
     "# Change it with `rcptguard`; this site's own lines are in its own file.\n";
+
+/*
+ * Room for what is agreed between two saves: one at a stop needs no memory then. What is not saved
+ * is taken for another relay's word at the next start, and what was taken out comes in again.
+ */
+#define SAVE_SPARE 65536
 
 /* ---- start ---------------------------------------------------------------------------------- */
 
@@ -106,6 +111,7 @@ static bool read_base(struct fleet *f, struct kept *k, struct error *to)
         log_warning("fleet", "%s: %s; what is in %s is told to the others again", k->base_file,
                     why.text, k->file);
     k->saved_agreed_at = records_agreed_at(k->base);
+    buf_expect(&k->saving, text.len + SAVE_SPARE);
     records_free(all);
     buf_free(&text);
     return !is_there;
@@ -151,6 +157,7 @@ void kept_close(struct kept *k)
 {
     records_free(k->base);
     records_free(k->unheard);
+    buf_free(&k->saving);
     k->base = k->unheard = NULL;
 }
 
@@ -359,39 +366,21 @@ static void note_saved(struct kept *k)
     k->saved_agreed_at = records_agreed_at(k->base);
 }
 
-/* At a stop there is no later, and what is not saved is taken for another relay's word at the next
- * start: so memory is waited for, as in sync_take.c. */
-#define AT_STOP_MS    50
-#define AT_STOP_TIMES 10
-
-static int write_base(const struct kept *k, struct buf *text)
-{
-    int rc = records_write(k->base, text);
-
-    for (int i = 0; rc < 0 && atomic_load(&k->fleet->stop) && i < AT_STOP_TIMES; i++) {
-        poll(NULL, 0, AT_STOP_MS);
-        buf_free(text);
-        *text = BUF_INIT(0);
-        rc = records_write(k->base, text);
-    }
-    return rc;
-}
-
 void kept_save(struct kept *k)
 {
-    struct buf text = BUF_INIT(0);
     struct error why;
 
     if (!k->base_changed)
         return;
-    if (write_base(k, &text) < 0) {
+    buf_clear(&k->saving);
+    if (records_write(k->base, &k->saving) < 0) {
         k->save_ms = clock_mono_ms() + SAVE_AGAIN_MS;
         log_error("fleet", "no memory to save what the relays agreed on");
-        buf_free(&text);
         return;
     }
-    struct file_part part = {text.data, text.len};
-    k->save_ms = clock_mono_ms() + (int64_t)(text.len / SAVE_BYTES_A_MS);
+    k->save_ms = clock_mono_ms() + (int64_t)(k->saving.len / SAVE_BYTES_A_MS);
+    buf_expect(&k->saving, SAVE_SPARE);
+    struct file_part part = {k->saving.data, k->saving.len};
     if (file_replace_lazily(k->base_file, 0640, &part, 1, &why) < 0) {
         k->save_ms = clock_mono_ms() + SAVE_AGAIN_MS;
         log_warning("fleet", "%s; after a restart without Redis the fleet's %s may be older",
@@ -399,7 +388,6 @@ void kept_save(struct kept *k)
     } else {
         note_saved(k);
     }
-    buf_free(&text);
 }
 
 /* ---- what comes from others ----------------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct kept {
     struct records *unheard; /* was told, and Redis did not say whether it took it */
     bool unloaded;     /* BASE is there and could not be read: nothing is compared until it is */
     bool base_changed; /* and not written yet */
+    struct buf saving; /* BASE as it is written; its memory is kept */
     int64_t saved_agreed_at; /* records_agreed_at of what is written */
     int64_t save_ms;         /* not written before that; mono */
     struct local *local;
