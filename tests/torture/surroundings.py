@@ -360,7 +360,7 @@ def kill(times=KILLS):
             if not rig.keeps_promises():
                 raise Broken("an acknowledged exclusion is not in force")
             # The next kill hides what this one left behind.
-            if number % 5 == 0:
+            if number % 10 == 0:
                 rig.recover(killed=True)
     rig.recover(killed=True)
     return trial.end()
