@@ -12,6 +12,9 @@
 
 #define ROUND_A_CALL 100 /* objects at once, so that Redis is never kept busy for long */
 
+#define AGAIN_MS    50 /* without memory for what Redis has taken from here */
+#define AGAIN_TIMES 20
+
 #define ROUND_OUTLIVED 1                  /* when a deletion was told that nobody knows any more */
 #define ROUND_TIME_MAX ((int64_t)1 << 40) /* no clock is that late */
 

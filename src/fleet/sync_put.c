@@ -2,6 +2,7 @@
  * Telling: what was decided gets versions above all that is known, is sealed, and goes into Redis
  * where that still has what was compared.
  */
+#include <poll.h>
 #include <stdio.h>
 
 #include "round.h"
@@ -71,10 +72,14 @@ static int number_puts(struct round *r, struct error *why)
  */
 static void note_unheard(struct round *r, struct put **puts, size_t n)
 {
+    int waits = AGAIN_TIMES; /* of all: the answer may have been lost for want of memory */
+
     for (size_t i = 0; i < n; i++) {
         const struct record_of record = put_record(r, puts[i]);
-        if (!puts[i]->offer && !puts[i]->also_here)
-            records_put(r->k->unheard, &record);
+        if (puts[i]->offer || puts[i]->also_here)
+            continue;
+        while (records_put(r->k->unheard, &record) == ERR_NOMEM && waits-- > 0)
+            poll(NULL, 0, AGAIN_MS);
     }
 }
 

@@ -4,9 +4,6 @@
 
 #include "round.h"
 
-#define AGAIN_MS    50 /* without memory for what Redis has taken from here */
-#define AGAIN_TIMES 20
-
 /* What finds no room is left out, and told; all else goes on. */
 static int agree(struct round *r, const struct record_of *record)
 {
