@@ -64,6 +64,10 @@ static void fill_query(const struct policy_scanner *s, struct view bytes, struct
     q->instance = value_of(s, bytes, ATTR_INSTANCE);
 }
 
+/* Bytes in which NUL is looked for at once: a query has some thirty lines, and each search costs
+ * more than its bytes; but what is behind the query is searched again with the next one. */
+#define NUL_SEARCH 1024
+
 /* What is wrong with a line, or NULL. NUL: the first one from here on, or NULL. */
 static const char *read_line(struct policy_scanner *s, const char *line, size_t len,
                              const char *nul)
@@ -88,9 +92,7 @@ static const char *read_line(struct policy_scanner *s, const char *line, size_t 
 enum policy_scan policy_scan(struct policy_scanner *s, struct view bytes, size_t *used,
                              struct policy_query *query, const char **what)
 {
-    /* Once for all lines: a query has some thirty, and each search costs more than its bytes. */
-    const char *nul =
-        bytes.len > s->line ? memchr(bytes.ptr + s->line, '\0', bytes.len - s->line) : NULL;
+    const char *nul = NULL, *searched = bytes.ptr; /* for it, up to there */
 
     for (;;) {
         const char *line = bytes.ptr + s->line;
@@ -112,6 +114,11 @@ enum policy_scan policy_scan(struct policy_scanner *s, struct view bytes, size_t
             fill_query(s, bytes, query);
             memset(s, 0, sizeof *s);
             return POLICY_QUERY;
+        }
+        if (end > searched) {
+            size_t n = len > NUL_SEARCH ? len : left < NUL_SEARCH ? left : NUL_SEARCH;
+            nul = memchr(line, '\0', n);
+            searched = line + n;
         }
         *what = read_line(s, line, len, nul);
         if (*what != NULL)

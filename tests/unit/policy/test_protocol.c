@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "rcptguard/base/buf.h"
 #include "rcptguard/policy.h"
 
 static const char plain[] = "request=smtpd_access_policy\n"
@@ -159,6 +160,39 @@ static void test_caps(void **state)
     free(bytes);
 }
 
+/* Wherever it stands, and however much is searched for it at once: the line that holds it is named,
+ * and what comes behind the query is none of its. */
+static void test_a_nul_anywhere(void **state)
+{
+    char bytes[4096];
+    struct text t = text_on(bytes, sizeof bytes);
+    struct policy_query q;
+    const char *what;
+    size_t used;
+
+    (void)state;
+    text_add(&t, "recipient=a@example.org\n");
+    for (size_t i = 0; i < 40; i++)
+        text_addf(&t, "a%zu=%0*d\n", i, i == 20 ? 1500 : 23, 0);
+    text_add(&t, "\n");
+    for (size_t i = 0, line = 0; i < t.len; i++) {
+        char kept = bytes[i];
+        if (kept == '0') {
+            struct policy_scanner s = {0};
+            bytes[i] = '\0';
+            assert_int_equal(policy_scan(&s, view_make(bytes, t.len), &used, &q, &what),
+                             POLICY_BROKEN);
+            assert_string_equal(what, "a NUL byte");
+            assert_int_equal(s.line, line);
+            bytes[i] = kept;
+        }
+        line = kept == '\n' ? i + 1 : line;
+    }
+    bytes[t.len] = '\0';
+    assert_int_equal(scan(bytes, t.len + 1, &used, &q), POLICY_QUERY);
+    assert_int_equal(used, t.len);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_about_a_recipient),
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_a_nul_anywhere),
     };
     return cmocka_run_group_tests_name("policy/protocol", tests, NULL, NULL);
 }
