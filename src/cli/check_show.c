@@ -371,9 +371,10 @@ void check_show_now(const struct show *s, const json_t *answer)
         show_label(s, "more");
         paste_command(s, "check", show_field(answer, "recipient"), "");
     } else if (!held_back && exclusion != NULL) {
+        /* With its file and end: it need not be the line that was typed. */
         fputs(": excluded by ", s->to);
-        show_view(s, show_field(exclusion, "what"));
-        fprintf(s->to, ", line %lld", (long long)show_number(exclusion, "line"));
+        show_exclusion(s, exclusion);
+        return;
     }
     fputc('\n', s->to);
 }

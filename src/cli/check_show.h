@@ -6,7 +6,7 @@
 
 void check_show(const struct show *s, const json_t *answer);
 
-/* The same answer in one line, behind an edit: whether mail flows now, and what decides that. */
+/* The same answer in short, behind an edit: whether mail flows now, and what decides that. */
 void check_show_now(const struct show *s, const json_t *answer);
 
 /* The answer of /v1/why: the decision then, and the check now. */

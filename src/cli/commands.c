@@ -30,9 +30,8 @@ static const struct command commands[] = {
      EDIT | ARGS_LIST, 1, 1, cli_exclude, false, NULL,
      "WHAT is user@example.org, example.org, .example.org (and all below it), *.example.org (only\n"
      "below it), login:NAME or sender:WHAT. In force when the command returns. What is excluded\n"
-     "already is merged into one line, with the later end and the wider set of lists. Of an "
-     "address\n"
-     "it is said whether mail flows now: another list may still block it.\n"
+     "already is merged into one line, with the later end and the wider set of lists. It is said\n"
+     "of an address whether mail flows now: another list may still block it.\n"
      "  --for 30d         so long from now, or\n"
      "  --until DATE      through that day: 2030-12-31, or 2030-12-31T12:00Z; else for ever\n"
      "  --list A,B        only against these lists\n"

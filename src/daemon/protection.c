@@ -127,7 +127,7 @@ struct protect *protection_load(const struct config *c, struct protect *running,
     /* Emptied while all was well, and then a reload: somebody means it. */
     if (was_trouble && why.code == ERR_OK && is_hollow(c) && before != NULL &&
         !protect_is_built_in(before))
-        error_set(&why, ERR_ABSENT, "%s has no byte", c->protect_file);
+        error_set(&why, ERR_SYNTAX, "%s has no byte", c->protect_file);
     p = take(c, p, before, &why, problem);
     protect_release(before);
     return p;

@@ -105,7 +105,7 @@ def test_an_edit_says_whether_mail_flows_now(server):
     domain = LISTED.partition("@")[2]
     assert now("exclude", domain) == []
     (line,) = now("unexclude", LISTED)
-    assert line.startswith(f"passes: excluded by {domain}, line ")
+    assert line.startswith(f"passes: excluded by {domain} in {server.exclusions} line ")
     assert now("exclude", "login:ann") == now("exclude", f"sender:{LISTED}") == []
     assert now("block", "new@example.com") == ["rejected: local block new@example.com"]
     assert now("unblock", "new@example.com") == ["passes"]

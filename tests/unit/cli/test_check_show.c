@@ -99,7 +99,7 @@ static void test_now(void **state)
         {"{" PASSES ",'exclusion':null,'listings':[]}", {"  now         passes\n"}, "more"},
         {"{" PASSES ",'exclusion':{'what':'.example.org','file':'/etc/l/x','line':2},"
          "'listings':[{" APER "}]}",
-         {"  now         passes: excluded by .example.org, line 2\n"},
+         {"  now         passes: excluded by .example.org in /etc/l/x line 2\n"},
          "more"},
         {"{" REJECTED ",'exclusion':null,'listings':[{'list':'b','entry':'e','action':'reject',"
          "'excluded':true,'excluded_by':{'what':'e','file':'/f','line':9,'list':'b'}},{" APER "}]}",
