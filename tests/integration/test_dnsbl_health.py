@@ -566,6 +566,7 @@ def test_one_warning_while_it_is_off(daemon, dbl):
         refused(daemon, domains(50))
         daemon.refresh("dbl")
     daemon.wait_feed("dbl", state="off")
+    daemon.wait_log("dbl: .*switched off", since=mark)  # the disk writes it a moment later
     warnings = [
         line for line in daemon.log_since(mark).splitlines()
         if "dbl" in line and re.search("warning|off", line)

@@ -462,7 +462,8 @@ def test_protected_domains_outlive_their_file(partner):
         partner.wait_blocked("x@evil.example")
         assert not partner.blocks("x@partner.example")
     words = "what was protected before stays so; put the file back"
-    assert words in partner.command("status").stdout and words in partner.log()
+    assert words in partner.command("status").stdout
+    partner.wait_log(words)
     mark = partner.mark()
     partner.reload()
     partner.wait_log("reload: .* is in force: ", since=mark)
