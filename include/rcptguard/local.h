@@ -146,9 +146,9 @@ struct local_state {
 };
 
 /*
- * Called on the loop's thread (from queue_run of LOOP). Takes the new table, never NULL; the old
- * one is to be given to local_retire. When only the state changed (the file vanished), the table
- * is a copy of the one in force.
+ * Called on the loop's thread (from queue_run of LOOP, or local_take). Takes the new table, never
+ * NULL; the old one is to be given to local_retire. When only the state changed (the file
+ * vanished), the table is a copy of the one in force.
  */
 typedef void local_changed(struct local_table *table, const struct local_state *state, void *arg);
 
@@ -165,11 +165,18 @@ struct local *local_new(const struct local_config *config, const struct address_
 int local_watch(struct local *l, struct disk *disk, struct queue *loop, local_changed *changed,
                 void *arg, struct error *why);
 
-/* New settings (reload): the file is read again whether it changed or not, and CHANGED is called.
- * Strings are copied. After local_watch only. */
+/*
+ * New settings (reload), on the disk thread: the file is read again whether it changed or not. The
+ * table waits for local_take: under other rules of addresses it would free too few, or too many.
+ * Strings are copied. After local_watch only. ERR_NOMEM: the settings of before stay.
+ */
 int local_configure(struct local *l, const struct local_config *config,
                     const struct address_options *options, const char *const *lists,
                     size_t n_lists);
+
+/* On the loop's thread: CHANGED is called with what waits, if anything does. To be called behind
+ * every local_configure. */
+void local_take(struct local *l);
 
 /* ---- edits ---------------------------------------------------------------------------------- */
 

@@ -16,7 +16,7 @@ enum { SIGNALS = 4 };
 struct reload {
     struct task task;
     struct daemon *daemon;
-    struct setup *fresh; /* NULL: the configuration is bad, and that was logged */
+    struct setup *fresh; /* NULL: it cannot be taken, and that was logged */
     bool busy, again;
     struct error bad;    /* why FRESH is NULL */
     struct error failed; /* the last one changed nothing; no text: it did what it should */
@@ -71,8 +71,9 @@ int daemon_start_fleet(struct daemon *d, struct error *why);
 /* The lists in force, for the other relays to compare. */
 void daemon_tell_lists(struct daemon *d);
 
-/* Its files under new settings of addresses. */
+/* Its files under new settings of addresses, on the disk thread; then on the loop they count. */
 int daemon_configure_fleet(struct daemon *d, const struct config *c);
+void daemon_take_fleet(struct daemon *d);
 
 /* Gives a table that is not in force any more back; at the end the disk thread is gone. */
 void daemon_retire(struct daemon *d, struct local *l, struct local_table *old);

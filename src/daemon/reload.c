@@ -1,6 +1,9 @@
 /*
  * Reload: the new configuration is read on the disk thread, with all that hangs on it, and put into
  * force on the loop in one step. Whatever is wrong with it, the old one stays.
+ *
+ * The exclusions and blocks are read under the new settings before these count, and are in force
+ * with them: an exclusion must not be missing for the moment between.
  */
 #include <string.h>
 
@@ -43,6 +46,18 @@ void daemon_log_decisions(struct daemon *d, const struct config *c)
         log_warning("decisions", "%s", why.text);
 }
 
+static void take_local(struct daemon *d)
+{
+    local_take(d->exclusions);
+    local_take(d->blocks);
+    daemon_take_fleet(d);
+}
+
+static void finish_reload(struct task *task);
+static void finish_going_back(struct task *task);
+
+/* ---- the disk thread ---- */
+
 static int configure_local(struct daemon *d, const struct config *c)
 {
     int rc = local_configure(d->exclusions, &c->exclusions, &c->addresses, c->list_names,
@@ -53,78 +68,12 @@ static int configure_local(struct daemon *d, const struct config *c)
     return rc < 0 ? rc : daemon_configure_fleet(d, c);
 }
 
-/* What can fail comes first, and is undone when the other fails. */
-static int configure_rooms(struct daemon *d, const struct setup *fresh, struct error *why)
+/* The files as the settings in force read them. */
+static void reconfigure_local(struct daemon *d)
 {
-    int rc = configure_local(d, fresh->config);
-
-    if (rc == 0 && (rc = feeds_configure(d->feeds, &fresh->feeds)) == 0) {
-        rc = dnsbl_configure(d->dnsbl, &fresh->dnsbl, why);
-        if (rc < 0)
-            feeds_configure(d->feeds, &d->setup->feeds);
-    }
-    if (rc < 0)
-        configure_local(d, d->setup->config);
-    return rc;
-}
-
-/* The configuration of before stays in force. */
-static void refuse(struct daemon *d, const struct error *why)
-{
-    log_error("reload", "%s; nothing was changed", why->text);
-    d->reload.failed = *why;
-}
-
-/* FRESH is taken, and the one before let go; or nothing could be changed, and FRESH is let go. */
-static void apply(struct daemon *d, struct setup *fresh)
-{
-    const struct config *c = fresh->config;
-    struct setup *old = d->setup;
-    struct error why;
-
-    error_set(&why, ERR_NOMEM, "no memory"); /* of rooms that can say nothing else */
-    if (configure_rooms(d, fresh, &why) < 0) {
-        refuse(d, &why);
-        setup_release(fresh);
-        return;
-    }
-    daemon_confirm_all(d, fresh);
-    verdict_set_rules(d->verdict, &fresh->rules);
-    fleet_protect(d->fleet, fresh->protect);
-    policy_configure(d->policy, &c->policy);
-    history_configure(d->history, c->history_s, c->history_max_bytes);
-    daemon_log_decisions(d, c);
-    d->setup = fresh;
-    d->house.reloaded_at = clock_now();
-    d->reload.failed.text[0] = '\0';
-    daemon_fill_house(d);
-    log_set_level(c->log_level);
-    log_set_target(c->log_target);
-    setup_release(old);
-    log_notice("reload", "%s is in force: %zu feeds, %zu DNS zones, mode %s", c->path, c->n_feeds,
-               c->n_zones, c->mode == MODE_OBSERVE ? "observe" : "enforce");
-}
-
-/* On the loop. */
-static void finish_reload(struct task *task)
-{
-    struct reload *r = (struct reload *)task;
-    struct daemon *d = r->daemon;
-
-    r->busy = false;
-    if (r->fresh == NULL)
-        r->failed = r->bad; /* that was logged */
-    else if (d->stopping)
-        setup_release(r->fresh);
-    else
-        apply(d, r->fresh);
-    r->fresh = NULL;
-    if (d->stopping)
-        return;
-    if (r->again)
-        daemon_reload(d);
-    if (!r->busy)
-        systemd_ready(d->systemd);
+    if (configure_local(d, d->setup->config) < 0)
+        log_error("reload", "no memory to read the exclusions and blocks as before; they are as "
+                            "the new settings have them until a reload");
 }
 
 /* The first error is in *FIRST. */
@@ -168,19 +117,136 @@ static struct config *load_config(struct reload *r, const char **words)
     return NULL;
 }
 
-/* On the disk thread: reads the configuration and all that hangs on it. What hangs on one that is
- * not taken is not looked at: it has its own copies to keep. */
+static struct setup *make_setup(struct reload *r, struct config *config)
+{
+    struct daemon *d = r->daemon;
+    struct setup *fresh = setup_new(config, d->setup);
+
+    if (fresh != NULL && configure_local(d, fresh->config) == 0)
+        return fresh;
+    if (fresh != NULL)
+        reconfigure_local(d);
+    setup_release(fresh);
+    return NULL;
+}
+
+/* Reads the configuration and all that hangs on it. What hangs on one that is not taken is not
+ * looked at: it has its own copies to keep. */
 static void read_config(struct task *task)
 {
     struct reload *r = (struct reload *)task;
     const char *words;
     struct config *config = load_config(r, &words);
 
-    r->fresh = config == NULL ? NULL : setup_new(config, r->daemon->setup);
+    r->fresh = config == NULL ? NULL : make_setup(r, config);
     if (r->fresh == NULL)
         log_error("reload", "%s; nothing was changed", words);
     r->task.run = finish_reload;
     queue_post(r->daemon->queue, &r->task);
+}
+
+static void go_back(struct task *task)
+{
+    struct reload *r = (struct reload *)task;
+
+    reconfigure_local(r->daemon);
+    r->task.run = finish_going_back;
+    queue_post(r->daemon->queue, &r->task);
+}
+
+/* ---- the loop ---- */
+
+/* Both or none. Feeds are the last: of one that is gone even the stored copy is deleted. */
+static int configure_rooms(struct daemon *d, const struct setup *fresh, struct error *why)
+{
+    int rc = dnsbl_configure(d->dnsbl, &fresh->dnsbl, why);
+
+    if (rc == 0 && (rc = feeds_configure(d->feeds, &fresh->feeds)) < 0 &&
+        dnsbl_configure(d->dnsbl, &d->setup->dnsbl, why) < 0)
+        log_error("reload", "%s: DNS zones are those of the new settings until a reload",
+                  why->text);
+    return rc;
+}
+
+/* The configuration of before stays in force. */
+static void refuse(struct reload *r, const struct error *why)
+{
+    log_error("reload", "%s; nothing was changed", why->text);
+    r->failed = *why;
+}
+
+/* FRESH is taken, and the one before let go; or, below 0, nothing could be changed, and FRESH is
+ * let go. */
+static int apply(struct daemon *d, struct setup *fresh)
+{
+    const struct config *c = fresh->config;
+    struct setup *old = d->setup;
+    struct error why;
+
+    error_set(&why, ERR_NOMEM, "no memory"); /* of rooms that can say nothing else */
+    if (configure_rooms(d, fresh, &why) < 0) {
+        refuse(&d->reload, &why);
+        setup_release(fresh);
+        return why.code;
+    }
+    daemon_confirm_all(d, fresh);
+    verdict_set_rules(d->verdict, &fresh->rules);
+    take_local(d);
+    fleet_protect(d->fleet, fresh->protect);
+    policy_configure(d->policy, &c->policy);
+    history_configure(d->history, c->history_s, c->history_max_bytes);
+    daemon_log_decisions(d, c);
+    d->setup = fresh;
+    d->house.reloaded_at = clock_now();
+    d->reload.failed.text[0] = '\0';
+    daemon_fill_house(d);
+    log_set_level(c->log_level);
+    log_set_target(c->log_target);
+    setup_release(old);
+    log_notice("reload", "%s is in force: %zu feeds, %zu DNS zones, mode %s", c->path, c->n_feeds,
+               c->n_zones, c->mode == MODE_OBSERVE ? "observe" : "enforce");
+    return 0;
+}
+
+static void end_reload(struct reload *r)
+{
+    struct daemon *d = r->daemon;
+
+    r->busy = false;
+    take_local(d);
+    if (d->stopping)
+        return;
+    if (r->again)
+        daemon_reload(d);
+    if (!r->busy)
+        systemd_ready(d->systemd);
+}
+
+static void finish_going_back(struct task *task)
+{
+    end_reload((struct reload *)task);
+}
+
+/* True: RUN will be called on the disk thread. */
+static bool post(struct reload *r, void (*run)(struct task *))
+{
+    r->task.run = run;
+    return disk_post(r->daemon->disk, &r->task) == 0;
+}
+
+static void finish_reload(struct task *task)
+{
+    struct reload *r = (struct reload *)task;
+    struct setup *fresh = r->fresh;
+
+    r->fresh = NULL;
+    if (fresh == NULL)
+        r->failed = r->bad; /* that was logged */
+    else if (r->daemon->stopping)
+        setup_release(fresh);
+    else if (apply(r->daemon, fresh) < 0 && post(r, go_back))
+        return;
+    end_reload(r);
 }
 
 void daemon_reload(struct daemon *d)
@@ -193,13 +259,11 @@ void daemon_reload(struct daemon *d)
     if (r->busy)
         return;
     r->daemon = d;
-    r->task.run = read_config;
-    r->busy = true;
-    if (disk_post(d->disk, &r->task) == 0) {
+    r->busy = post(r, read_config);
+    if (r->busy) {
         systemd_reloading(d->systemd);
         return;
     }
-    r->busy = false;
     error_set(&r->bad, ERR_LIMIT, "the disk thread is too busy, try again");
-    refuse(d, &r->bad);
+    refuse(r, &r->bad);
 }

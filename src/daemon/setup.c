@@ -39,7 +39,7 @@ static bool covers_too_much(enum entry_kind kind, struct view key, const void *a
 {
     const struct setup *s = arg;
 
-    if (s->suffixes != NULL && kind != ENTRY_ADDRESS && suffixes_is_public(s->suffixes, key))
+    if (kind != ENTRY_ADDRESS && suffixes_is_public(s->suffixes, key))
         return true;
     return protect_covers(s->protect, kind, key);
 }
@@ -120,7 +120,7 @@ struct setup *setup_new(struct config *config, const struct setup *before)
     s->lists = calloc(config->n_feeds + 1, sizeof *s->lists);
     s->zone_configs = calloc(config->n_zones + 1, sizeof *s->zone_configs);
     s->zones = calloc(config->n_zones + 1, sizeof *s->zones);
-    if (s->protect == NULL || s->feed_configs == NULL || s->lists == NULL ||
+    if (s->suffixes == NULL || s->protect == NULL || s->feed_configs == NULL || s->lists == NULL ||
         s->zone_configs == NULL || s->zones == NULL) {
         setup_release(s);
         return NULL;

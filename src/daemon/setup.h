@@ -13,7 +13,7 @@ struct setup {
     struct shared shared; /* first member */
     struct config *config;
     struct protect *protect;
-    struct suffixes *suffixes;    /* public ones; NULL: there is no list of them, or no memory */
+    struct suffixes *suffixes;    /* public ones */
     struct error protect_problem; /* of its file, whose domains are not those; no text: none */
     struct feed_config *feed_configs;
     struct feeds_config feeds;
@@ -27,7 +27,8 @@ struct setup {
 
 /*
  * Takes CONFIG in every case. Reads the protected domains (trouble with them is a warning in the
- * log; what BEFORE protected stays when they cannot be read, NULL at start). NULL: no memory.
+ * log; what BEFORE protected stays when they cannot be read, NULL at start). NULL: no memory, or no
+ * list of public suffixes.
  */
 struct setup *setup_new(struct config *config, const struct setup *before);
 void setup_release(struct setup *s); /* NULL is fine */

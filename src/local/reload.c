@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "edit_text.h"
 #include "keep.h"
@@ -254,43 +255,67 @@ static void change_free(struct change *c)
     free(c);
 }
 
-/* On the loop's thread. */
-static void deliver(struct task *task)
+void local_take(struct local *l)
 {
-    struct local *l = (struct local *)((char *)task - offsetof(struct local, deliver));
     struct change *c = atomic_exchange(&l->mailbox, NULL);
 
+    if (c == NULL)
+        return;
     l->changed(c->table, &c->state, l->arg);
     free(c);
 }
 
-bool local_hand_over(struct local *l, struct local_table *table)
+static void deliver(struct task *task)
 {
-    struct change *c = table == NULL ? NULL : malloc(sizeof *c);
+    local_take((struct local *)((char *)task - offsetof(struct local, deliver)));
+}
 
+/* Puts TABLE, which is taken in any case, in the place of one that the loop has not taken. */
+static bool put_in_mailbox(struct local *l, struct local_table *table, bool *was_empty)
+{
+    struct change *c = malloc(sizeof *c);
+
+    l->owed = c == NULL;
     if (c == NULL) {
         local_table_free(table);
-        l->owed |= table != NULL;
-        return table == NULL;
+        return false;
     }
     *c = (struct change){table, l->state};
     struct change *untaken = atomic_exchange(&l->mailbox, c);
-    /* When there was one, the task that will fetch this one is on its way. */
-    l->owed = untaken == NULL && queue_post(l->loop, &l->deliver) < 0;
+    *was_empty = untaken == NULL;
+    change_free(untaken);
+    return true;
+}
+
+bool local_hand_over(struct local *l, struct local_table *table)
+{
+    bool was_empty;
+
+    if (table == NULL)
+        return true;
+    if (!put_in_mailbox(l, table, &was_empty))
+        return false;
+    /* When there was one, somebody who will fetch this one is on the way. */
+    l->owed = was_empty && queue_post(l->loop, &l->deliver) < 0;
     if (l->owed) {
         log_error(SUBJECT(l), "the new table could not be handed over; tried again");
-        untaken = atomic_exchange(&l->mailbox, NULL);
+        change_free(atomic_exchange(&l->mailbox, NULL));
     }
-    change_free(untaken);
     return !l->owed;
+}
+
+/* Behind every look at the file. */
+static void tidy(struct local *l)
+{
+    local_save_good(l);
+    if (l->unread || l->owed || atomic_load(&l->unkept))
+        watch_again(l->watch);
 }
 
 static void look(struct local *l, bool always)
 {
     local_hand_over(l, read_now(l, always || l->owed));
-    local_save_good(l);
-    if (l->unread || l->owed || atomic_load(&l->unkept))
-        watch_again(l->watch);
+    tidy(l);
 }
 
 bool local_is_unkept(const struct local *l)
@@ -336,36 +361,39 @@ int local_watch(struct local *l, struct disk *disk, struct queue *loop, local_ch
     return error_set(why, ERR_LIMIT, "the disk thread takes no more jobs");
 }
 
-static void apply_settings(struct task *task)
+/* The settings of now are FRESH; those before are returned. */
+static struct settings *change_settings(struct local *l, struct settings *fresh)
 {
-    struct settings *s = (struct settings *)task; /* its first member */
-    struct local *l = s->local;
-    bool moved = strcmp(s->file, l->settings->file) != 0;
+    struct settings *before = l->settings;
 
-    local_settings_free(l->settings);
-    l->settings = s;
-    if (moved) {
+    l->settings = fresh;
+    if (strcmp(fresh->file, before->file) != 0) {
         l->state.missing = false;
         recent_free(&l->recent);
         watch_file(l);
     }
-    look(l, true);
+    return before;
 }
 
 int local_configure(struct local *l, const struct local_config *config,
                     const struct address_options *options, const char *const *lists, size_t n_lists)
 {
+    bool was_empty;
+
     if (l->disk == NULL)
         return ERR_REFUSED;
-    struct settings *s = local_settings_new(config, options, lists, n_lists);
-    if (s == NULL)
+    struct settings *fresh = local_settings_new(config, options, lists, n_lists);
+    if (fresh == NULL)
         return ERR_NOMEM;
-    s->local = l;
-    s->task.run = apply_settings;
-    int rc = disk_post(l->disk, &s->task);
-    if (rc < 0)
-        local_settings_free(s);
-    return rc;
+    struct settings *before = change_settings(l, fresh);
+    struct local_table *table = read_now(l, true);
+    if (table == NULL || !put_in_mailbox(l, table, &was_empty)) {
+        local_settings_free(change_settings(l, before));
+        return ERR_NOMEM;
+    }
+    local_settings_free(before);
+    tidy(l);
+    return 0;
 }
 
 void local_retire(struct local *l, struct local_table *table)

@@ -1,13 +1,10 @@
-/* What the configuration says of one file, copied, on its way to the disk thread and there. */
+/* What the configuration says of one file, copied. */
 #ifndef LOCAL_SETTINGS_H
 #define LOCAL_SETTINGS_H
 
-#include "rcptguard/base/task.h"
 #include "rcptguard/local.h"
 
 struct settings {
-    struct task task; /* on its way to the disk thread */
-    struct local *local;
     enum local_kind kind;
     bool shared;
     char *file, *good_file;

@@ -210,3 +210,19 @@ def test_changed_format_shows_the_rows_as_they_are_read_now(server):
     server.reload()
     server.wait_blocked("x@s.a.example")
     server.wait_feed("wild", entries=42, bad_rows=1)
+
+
+def test_exclusions_come_with_the_rules(server):
+    """Whoever is excluded under the new settings is never refused by them, however long the file takes to read."""
+    server.config["policy"]["mode"] = "observe"
+    server.reload()
+    server.wait_free(LISTED)
+    other = server.directory / "other"
+    other.write_text("".join(f"u{i}@example.org\n" for i in range(200000)) + f"{LISTED}\n")
+    server.config["policy"]["mode"] = "enforce"
+    server.config["exclusions"] = {"file": other}
+    server.reload()
+    answers = set()
+    while not server.blocks("second@example.org"):
+        answers.add(server.ask(LISTED))
+    assert answers | {server.ask(LISTED)} == {"DUNNO"}

@@ -343,6 +343,35 @@ static void test_losses(void **state)
     buf_free(&text);
 }
 
+struct configuring {
+    struct task task;
+    const struct address_options *options;
+    const char *const *lists;
+    int rc;
+};
+
+static void configure_there(struct task *task)
+{
+    struct configuring *c = (struct configuring *)task;
+    c->rc = local_configure(local, &config, c->options, c->lists, c->lists == NULL ? 0 : 1);
+}
+
+/* As a reload does it: nothing comes into force before it is taken with the rest. */
+static void configure(const struct address_options *with, const char *const *lists)
+{
+    struct configuring c = {{configure_there, NULL}, with, lists, -1};
+    unsigned before = n_changes;
+
+    assert_int_equal(disk_post(disk, &c.task), 0);
+    settle();
+    assert_int_equal(c.rc, 0);
+    assert_int_equal(n_changes, before);
+    local_take(local);
+    assert_int_equal(n_changes, before + 1);
+    local_take(local);
+    assert_int_equal(n_changes, before + 1);
+}
+
 static void test_other_settings(void **state)
 {
     (void)state;
@@ -355,15 +384,13 @@ static void test_other_settings(void **state)
     put("a@example.org list=apper\n");
     start();
     watch();
-    assert_int_equal(local_configure(local, &config, &no_tags, lists, 1), 0);
-    wait_for_change();
+    configure(&no_tags, lists);
     assert_warned("did you mean 'aper'?");
 
     /* Another file, missing as yet: what is in force stays. */
     snprintf(other, sizeof other, "%s/other", dir);
     config.file = other;
-    assert_int_equal(local_configure(local, &config, &options, NULL, 0), 0);
-    wait_for_change();
+    configure(&options, NULL);
     assert_true(state_now.missing);
     assert_int_equal(local_table_count(in_force), 1);
     assert_warned("stay in force (1)");
@@ -375,6 +402,28 @@ static void test_other_settings(void **state)
     local_table_match(in_force, a, NULL, false, VIEW_NONE, 0, &m);
     assert_int_equal(m.n_partial, 1);
     free(a);
+}
+
+/* Whoever takes what was configured takes what was saved since, too. */
+static void test_saved_before_it_is_taken(void **state)
+{
+    (void)state;
+    struct configuring c = {{configure_there, NULL}, &options, NULL, -1};
+    int64_t until = clock_mono_ms() + 10000;
+
+    put("a@example.org\n");
+    start();
+    watch();
+    assert_int_equal(disk_post(disk, &c.task), 0);
+    settle();
+    put("a@example.org\nb@example.org\n");
+    while (local_table_count(in_force) < 2 && clock_mono_ms() < until) {
+        settle();
+        local_take(local);
+    }
+    assert_int_equal(local_table_count(in_force), 2);
+    settle();
+    assert_int_equal(local_table_count(in_force), 2);
 }
 
 static void test_unwritable_state_dir(void **state)
@@ -447,6 +496,7 @@ int main(void)
         LOCAL_TEST(test_lines_with_errors),
         LOCAL_TEST(test_losses),
         LOCAL_TEST(test_other_settings),
+        LOCAL_TEST(test_saved_before_it_is_taken),
         LOCAL_TEST(test_unwritable_state_dir),
         LOCAL_TEST(test_handed_over_before_it_is_saved),
         LOCAL_TEST(test_before_watch),
