@@ -247,6 +247,7 @@ static void heed_clock(struct worker *w, int64_t now)
         return;
     log_notice("feeds", "the clock was set by %" PRId64 " s: what is held waits as long as before",
                by_s);
+    w->apply_again_at += w->apply_again_at == 0 ? 0 : by_s;
     w->build_again_at += w->build_again_at == 0 ? 0 : by_s;
     w->save_again_at += w->save_again_at == 0 ? 0 : by_s;
     for (size_t i = 0; i < w->n_feeds; i++)
@@ -260,6 +261,7 @@ static void turn(struct worker *w)
     atomic_store(&w->turned_at, clock_mono_ms());
     heed_clock(w, now);
     queue_run(w->inbox);
+    worker_apply_again(w, now);
     watcher_run(w->watcher, clock_mono_ms());
     fetcher_run(w->house.fetcher);
     if (atomic_load(&w->stop))
@@ -302,6 +304,7 @@ static int64_t next_time(const struct worker *w, int64_t now)
 {
     int64_t first = now + LONGEST_MS / 1000;
 
+    sooner(&first, w->apply_again_at);
     sooner(&first, w->build_again_at);
     if (w->unsaved)
         sooner(&first, w->save_again_at);

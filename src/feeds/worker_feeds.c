@@ -8,6 +8,8 @@
 #include "refresh.h"
 #include "worker_parts.h"
 
+#define APPLY_AGAIN_S 2
+
 /* ---- the set of feeds ----------------------------------------------------------------------- */
 
 struct feed *worker_find(const struct worker *w, const char *name)
@@ -104,17 +106,57 @@ struct configure_message {
     struct feeds_config config;
 };
 
+static void message_free(struct configure_message *m)
+{
+    if (m == NULL)
+        return;
+    shared_release(m->config.owner);
+    free(m);
+}
+
+void worker_drop_unapplied(struct worker *w)
+{
+    message_free(w->unapplied);
+    w->unapplied = NULL;
+    w->apply_again_at = 0;
+}
+
+/* The rules in force are those of M: until it is applied, the lists that it reads otherwise count
+ * for nothing. */
+static void take_configuration(struct worker *w, struct configure_message *m, int64_t now)
+{
+    struct error why = {.code = ERR_REFUSED};
+
+    if (worker_apply(w, &m->config, &why) == 0) {
+        free(m);
+        return;
+    }
+    log_error("feeds", "the new settings cannot be taken, tried again in %d s: %s", APPLY_AGAIN_S,
+              why.text);
+    w->unapplied = m;
+    w->apply_again_at = now + APPLY_AGAIN_S;
+}
+
+void worker_apply_again(struct worker *w, int64_t now)
+{
+    struct configure_message *m = w->unapplied;
+
+    if (m == NULL || now < w->apply_again_at)
+        return;
+    w->unapplied = NULL;
+    w->apply_again_at = 0;
+    take_configuration(w, m, now);
+}
+
 static void run_configure(struct task *self)
 {
     struct configure_message *m = (struct configure_message *)self;
-    struct error why = {.code = ERR_REFUSED};
 
-    if (atomic_load(&m->worker->stop) || worker_apply(m->worker, &m->config, &why) < 0) {
-        if (!atomic_load(&m->worker->stop))
-            log_error("feeds", "the new settings are not taken: %s", why.text);
-        shared_release(m->config.owner);
-    }
-    free(m);
+    worker_drop_unapplied(m->worker);
+    if (atomic_load(&m->worker->stop))
+        message_free(m);
+    else
+        take_configuration(m->worker, m, clock_now());
 }
 
 int worker_configure(struct worker *w, const struct feeds_config *config)
@@ -134,6 +176,8 @@ int worker_configure(struct worker *w, const struct feeds_config *config)
 static void hurry(struct worker *w, struct feed *f)
 {
     w->build_again_at = 0;
+    if (w->apply_again_at != 0)
+        w->apply_again_at = 1;
     if (f->save_again_at != 0)
         f->save_again_at = 1;
     if (f->unread_until != 0)

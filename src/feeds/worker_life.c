@@ -161,6 +161,7 @@ void worker_free(struct worker *w)
     atomic_store(&w->stop, true);
     if (w->inbox != NULL)
         queue_run(w->inbox); /* frees messages that nobody will read */
+    worker_drop_unapplied(w);
     for (size_t i = 0; i < w->n_feeds; i++)
         feed_free(w->feeds[i]);
     free(w->feeds);

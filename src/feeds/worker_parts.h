@@ -23,7 +23,9 @@ struct worker {
     struct watcher *watcher;
     struct suffixes *suffixes;
     struct feed_house house;
-    struct feeds_config config; /* config.owner is held */
+    struct feeds_config config;          /* config.owner is held */
+    struct configure_message *unapplied; /* there was no memory for it; NULL: none */
+    int64_t apply_again_at;              /* 0: there is none */
     struct feed **feeds;
     size_t n_feeds;
     struct feeds_request *ended; /* posted at the end of the turn */
@@ -61,6 +63,10 @@ struct feed *worker_find(const struct worker *w, const char *name);
 
 /* Other settings, all or nothing. Takes over the caller's hold on the owner when it succeeds. */
 int worker_apply(struct worker *w, const struct feeds_config *config, struct error *why);
+
+/* Settings that could not be taken, once more when that is due; and never more. */
+void worker_apply_again(struct worker *w, int64_t now);
+void worker_drop_unapplied(struct worker *w);
 
 /* These requests end with RESULT, at the end of the turn; *LIST is empty then. */
 void worker_end_requests(struct worker *w, struct feeds_request **list, enum feeds_result result);
