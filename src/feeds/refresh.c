@@ -18,9 +18,23 @@
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
+/* Of json half a copy is none, and a signature is of all of it. */
+static bool is_of_lines(const struct feed *f)
+{
+    const struct feed_format *format = feed_format_find(f->config->format);
+
+    return !signed_list_is(f) && (format->line != NULL || !format->one_piece);
+}
+
 static void on_fetched(struct fetch_result *result, void *arg)
 {
     struct feed_source *s = arg;
+
+    if (result->left_out > 0)
+        log_notice(s->feed->config->name,
+                   "the last line, of %zu bytes, is left out: it has no end, and the server does "
+                   "not say how long the list is (no Content-Length): it may be half of one",
+                   result->left_out);
 
     s->fetch = NULL;
     s->result = *result;
@@ -78,6 +92,7 @@ static void ask_server(struct feed *f, unsigned i)
         .etag = "",
         .last_modified = "",
         .spill_path = store_spill_path(f->store, i),
+        .of_lines = is_of_lines(f),
     };
 
     /* Validators are of the URL that the copy is from: another server's may mean anything. */

@@ -1,6 +1,8 @@
 """Where lists come from: mirrors, secrets, proxies, client certificates, several files, signatures."""
 
 import base64
+import gzip
+import json
 
 import pytest
 
@@ -90,6 +92,41 @@ BAD = {
     "html": page(HTML),
     "short": lambda r: r.send(b"HTTP/1.1 200 X\r\nContent-Length: 999\r\n\r\nu1@example.org\n"),
 }
+
+
+ROWS = b"".join(b"u%d.example\n" % i for i in range(100))
+
+
+def test_a_broken_connection_leaves_no_half_row(daemon, servers):
+    """Nobody said how long it is; half of partner.org.phish.example is partner.org."""
+    servers[0].pages["/list"] = lambda r: r.send(b"HTTP/1.0 200 OK\r\n\r\n" + ROWS + b"partner.org")
+    daemon.feed("main", servers[0].url("/list"), format="domains")
+    daemon.start()
+    daemon.wait_blocked("x@u99.example")
+    assert not daemon.blocks("x@partner.org")
+    daemon.wait_log("main: the last line, of 11 bytes, is left out: .*Content-Length")
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(ROWS) + 11) + ROWS + b"partner.org",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (len(ROWS) + 11) + ROWS
+    + b"partner.org\r\n0\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\n\r\n" + gzip.compress(ROWS + b"partner.org"),
+])
+def test_a_last_row_without_end(daemon, servers, answer):
+    """Where the answer says how long it is, it counts as any other."""
+    servers[0].pages["/list"] = lambda r: r.send(answer)
+    daemon.feed("main", servers[0].url("/list"), format="domains")
+    daemon.start()
+    daemon.wait_blocked("x@partner.org")
+
+
+def test_json_of_one_line_from_an_old_server(daemon, servers):
+    text = json.dumps([f"u{i}@example.org" for i in range(100)])
+    servers[0].pages["/list"] = lambda r: r.send(b"HTTP/1.0 200 OK\r\n\r\n" + text.encode())
+    daemon.feed("main", servers[0].url("/list"), format="json")
+    daemon.start()
+    daemon.wait_blocked("u99@example.org")
 
 
 @pytest.mark.parametrize("bad", sorted(BAD))

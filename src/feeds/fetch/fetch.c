@@ -23,7 +23,11 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &code);
     if (code != 200)
         return 0; /* an error page is no list, and may have no end; the code tells */
-    return body_add(f->body, bytes, size * count, &f->refused) < 0 ? 0 : size * count;
+    int rc =
+        f->of_lines && !fetch_is_measured(f)
+            ? last_line_add(&f->last_line, view_make(bytes, size * count), f->body, &f->refused)
+            : body_add(f->body, bytes, size * count, &f->refused);
+    return rc < 0 ? 0 : size * count;
 }
 
 static void set_callbacks(struct fetch *f)
@@ -77,6 +81,7 @@ static void fetch_free(struct fetch *f)
     curl_slist_free_all(f->headers);
     buf_free(&f->url);
     buf_free(&f->secrets);
+    last_line_free(&f->last_line);
     body_free(f->body);
     free(f);
 }
@@ -89,6 +94,7 @@ struct fetch *fetch_start(struct fetcher *fetcher, const struct fetch_order *ord
     if (f != NULL) {
         *f = (struct fetch){.fetcher = fetcher, .done = done, .arg = arg};
         f->max_bytes = order->max_bytes;
+        f->of_lines = order->of_lines;
         f->easy = curl_easy_init();
         f->body = body_new(order->spill_path, order->max_bytes);
         if (f->easy != NULL && f->body != NULL &&
@@ -132,6 +138,16 @@ static void tell_failure(const struct fetch *f, CURLcode rc, struct error *why)
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
+static void take_body(struct fetch *f, struct fetch_result *result)
+{
+    result->kind = FETCH_BODY;
+    result->body = f->body;
+    f->body = NULL;
+    body_end(result->body);
+    fetch_take_header(f, "ETag", result->etag, sizeof result->etag);
+    fetch_take_header(f, "Last-Modified", result->last_modified, sizeof result->last_modified);
+}
+
 static void judge_response(struct fetch *f, struct fetch_result *result)
 {
     curl_off_t retry_after = 0;
@@ -144,12 +160,8 @@ static void judge_response(struct fetch *f, struct fetch_result *result)
     if (code == 304 && f->conditional) {
         result->kind = FETCH_SAME;
     } else if (code == 200) {
-        result->kind = FETCH_BODY;
-        result->body = f->body;
-        f->body = NULL;
-        body_end(result->body);
-        fetch_take_header(f, "ETag", result->etag, sizeof result->etag);
-        fetch_take_header(f, "Last-Modified", result->last_modified, sizeof result->last_modified);
+        if (last_line_end(&f->last_line, f->body, &result->left_out, &result->why) == 0)
+            take_body(f, result);
     } else {
         error_set(&result->why, ERR_IO, "the server answered HTTP %ld", code);
         if (curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)

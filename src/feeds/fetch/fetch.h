@@ -19,6 +19,7 @@ struct fetch_order {
     uint64_t max_bytes;
     const char *etag, *last_modified; /* of the copy that is there, or "" */
     const char *spill_path;
+    bool of_lines; /* each may be read alone: half of one must not be (last_line.h) */
 };
 
 enum fetch_kind {
@@ -35,6 +36,7 @@ struct fetch_result {
     int64_t retry_after_s;
     int64_t expires_s; /* so long may the answer be kept: Cache-Control, Expires; 0: not known */
     long http_status;  /* 0: there was no answer */
+    size_t left_out;   /* bytes of a last line that may be half of one */
     struct error why;  /* never holds a secret, nor the URL */
 };
 

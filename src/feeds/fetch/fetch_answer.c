@@ -27,6 +27,15 @@ void fetch_take_header(struct fetch *f, const char *name, char *dst, size_t size
     dst[v.len] = '\0';
 }
 
+bool fetch_is_measured(struct fetch *f)
+{
+    long version = 0;
+
+    curl_easy_getinfo(f->easy, CURLINFO_HTTP_VERSION, &version);
+    return version >= CURL_HTTP_VERSION_2_0 || header_of(f, "Content-Length") != NULL ||
+           header_of(f, "Transfer-Encoding") != NULL;
+}
+
 /* Expires against the server's own clock, where it tells it; a date that is none is past. */
 static int64_t until_expires(struct fetch *f)
 {

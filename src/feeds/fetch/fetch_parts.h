@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 
 #include "fetch.h"
+#include "last_line.h"
 
 struct fetch {
     struct fetcher *fetcher;
@@ -18,7 +19,9 @@ struct fetch {
     fetch_done *done;
     void *arg;
     struct body *body;
+    struct last_line last_line;
     uint64_t max_bytes;
+    bool of_lines;
     bool conditional;    /* validators were sent */
     bool private_origin; /* the configured URL itself leads to private addresses only */
     bool public_origin;  /* it leads to a public one, too */
@@ -42,6 +45,9 @@ void fetch_watch_redirects(struct fetch *f);
 /* The header NAME of the answer, "" when it is not there or not plain ASCII: validators are kept as
  * text and sent back. */
 void fetch_take_header(struct fetch *f, const char *name, char *dst, size_t size);
+
+/* Does the answer say where it ends? */
+bool fetch_is_measured(struct fetch *f);
 
 /* How long the answer may be kept, 0: not known. */
 int64_t fetch_expires_s(struct fetch *f);
