@@ -149,6 +149,12 @@ static int show_accepted(struct cli *cli, const char *name, const struct api_cal
     return code;
 }
 
+/* Of a feed with a cleared list, what was accepted last goes back, and that may be either. */
+static bool was_cleared_list(const json_t *feed)
+{
+    return view_starts(show_field(feed, "last_error"), "cleared list: ");
+}
+
 /* What is in force now, and what leads back to where we were. */
 static int show_rollback(struct cli *cli, const char *name, const struct api_call *call)
 {
@@ -158,12 +164,16 @@ static int show_rollback(struct cli *cli, const char *name, const struct api_cal
 
     if (is_shown(cli, name, call, &code))
         return code;
-    show_words(s, SHOW_GREEN, "rolled back: ");
-    fprintf(s->to, "in force is the copy taken %s, ",
+    bool cleared = was_cleared_list(call->answer);
+    show_words(s, SHOW_GREEN, cleared ? "rolled back the cleared list: " : "rolled back: ");
+    fprintf(s->to, "in force is the %s taken %s, ", cleared ? "list" : "copy",
             show_field_age(s, call->answer, "accepted", age));
     feeds_show_size(s, call->answer);
-    fputs("\n  the copy that was in force waits as held until its content changes\n", s->to);
+    fprintf(s->to, "\n  the %s that was in force waits as held until its content changes\n",
+            cleared ? "cleared list" : "copy");
     feeds_show_order(s, call->answer, "accept", "takes it again");
+    if (cleared && json_is_true(json_object_get(call->answer, "previous")))
+        feeds_show_order(s, call->answer, "rollback", "goes back to the list before, too");
     feeds_show_unkept(s, call->answer);
     return code;
 }

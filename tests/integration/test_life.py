@@ -159,6 +159,31 @@ def test_rolled_back_under_other_settings(daemon, server, change):
     daemon.wait_blocked("victim@example.org")
 
 
+def test_the_cleared_list_is_rolled_back(daemon, server):
+    """Whatever was taken last; whoever typed it is told which, as the list may be what is wrong."""
+    rows = "".join(f"u{i}@example.org,A,20200101\n" for i in range(200))
+    server.pages["/list"] = lambda r: r.ok(rows)
+    server.pages["/cleared"] = lambda r: r.ok("nobody@example.net,20200101\n")
+    daemon.feed("main", server.url("/list"), format="aper", cleared=server.url("/cleared"))
+    daemon.start()
+    daemon.wait_blocked("u0@example.org")
+    server.pages["/list"] = lambda r: r.ok(rows + "victim@example.org,A,20200101\n")
+    daemon.refresh("main")
+    daemon.wait_blocked("victim@example.org")
+    taken = int(time.time())
+    wait_until("it is a later second, for coarse clocks too", lambda: time.time() >= taken + 1.1)
+    server.pages["/cleared"] = lambda r: r.ok("nobody@example.net,20200101\nu3@example.org,20250101\n")
+    daemon.refresh("main")
+    daemon.wait_free("u3@example.org")
+    shown = daemon.command("rollback", "main").stdout
+    assert shown.startswith("main: rolled back the cleared list: in force is the list taken ")
+    assert daemon.blocks("u3@example.org") and daemon.blocks("victim@example.org")
+    assert re.search(r"rcptguard rollback main .*# goes back to the list before, too", shown), shown
+    shown = daemon.command("rollback", "main").stdout
+    assert shown.startswith("main: rolled back: in force is the copy taken ")
+    assert not daemon.blocks("victim@example.org")
+
+
 def test_rollback_and_kill(rolled, server):
     """Once it is answered it holds, from the first query after a crash on."""
     roll_back(rolled)
