@@ -70,6 +70,13 @@ static bool same_access(const struct feed_config *a, const struct feed_config *b
     return same;
 }
 
+static bool same_limits(const struct feed_config *a, const struct feed_config *b)
+{
+    return a->min_entries == b->min_entries && a->max_protected == b->max_protected &&
+           a->max_bytes == b->max_bytes && a->max_shrink == b->max_shrink &&
+           a->max_grow == b->max_grow && a->max_bad == b->max_bad && a->hold_s == b->hold_s;
+}
+
 void feed_configure(struct feed *f, const struct feeds_config *config, const struct feed_config *fc,
                     struct watcher *watcher)
 {
@@ -80,6 +87,8 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
     bool was_due = f->due, known = memcmp(f->shape, no_shape, sizeof no_shape) != 0;
 
     f->due = !same_access(f->config, fc);
+    /* Somebody who has mended the settings of a list that is not taken is waiting for it. */
+    f->due |= known && f->meta.state >= FEED_HELD && !same_limits(f->config, fc);
     f->config = fc;
     feed_shape(config, fc, shape);
     if (memcmp(shape, f->shape, sizeof shape) != 0) {
@@ -88,7 +97,6 @@ void feed_configure(struct feed *f, const struct feeds_config *config, const str
         f->fresh = NULL;
         f->adopted = false;
         f->unread_until = 0;
-        /* Somebody who has mended the settings of a refused list is waiting for it. */
         f->due |=
             known && (f->meta.state == FEED_REFUSED || !f->meta.sources[STORE_LIST].accepted.known);
     }

@@ -185,6 +185,21 @@ def test_another_format_at_reload(server):
     assert server.command("status").returncode == 0
 
 
+@pytest.mark.parametrize("lines, state, key, value", [
+    (rows(200, "n") + ["no entry"] * 50, "refused", "max_bad", "30%"),
+    (rows(900, "n"), "held", "max_grow", "500%"),
+    (rows(150, "n"), "held", "max_shrink", "50%"),
+    (rows(200, "n") + ["gmail.com", "gmx.de", "web.de", "aol.com", "me.com", "mac.com"], "refused", "max_protected", "9"),
+])
+def test_mended_limits_at_reload(server, lines, state, key, value):
+    """Whoever reloads them is waiting for the list, and not until its next look."""
+    give(server, lines, [state])
+    assert not server.blocks("n0@example.org")
+    server.config["feed main"][key] = value
+    server.reload()
+    server.wait_blocked("n0@example.org")
+
+
 def test_a_lower_limit_takes_nothing_out(daemon):
     """The same rows say the same, also when they are read again (rule 14)."""
     rows = "".join(f"u{i}@example.org\n" for i in range(98)) + "no entry\nnor this\n"
