@@ -141,6 +141,13 @@ void suffixes_free(struct suffixes *s); /* NULL is fine */
 bool suffixes_is_public(const struct suffixes *s, struct view domain);
 
 /*
+ * Would an entry of KIND for DOMAIN (canonical) block a public suffix as a whole (rule 16)? It is
+ * one, or the tree of it holds one: .amazonaws.com, for s3.amazonaws.com. Never of addresses and
+ * digests.
+ */
+bool suffixes_covered(const struct suffixes *s, enum entry_kind kind, struct view domain);
+
+/*
  * Is DOMAIN (canonical) at or under a suffix of the private section (pages.dev, blogspot.com ...):
  * a host among strangers? Asked without the list's implied "*", which every .com host would match.
  */

@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "above_suffixes.h"
 #include "rcptguard/address.h"
+#include "rcptguard/base/file.h"
 
 struct suffixes {
     psl_ctx_t *psl;
+    struct above_suffixes above;
     char version[160];
 };
 
@@ -26,37 +29,10 @@ static const char *const listed_by_us[] = {
 /* The longest name in the DNS; nothing longer is on the list. */
 #define NAME_MAX_BYTES 253
 
+#define LIST_MAX_BYTES ((size_t)4 * 1024 * 1024) /* that of 2026 has a quarter of a megabyte */
+
 /* The longest rule of the list of 2026 has seven. */
 #define SUFFIX_MAX_LABELS 10
-
-struct suffixes *suffixes_new(void)
-{
-    struct suffixes *s = calloc(1, sizeof *s);
-    const char *system_list = psl_dist_filename();
-    struct stat st = {0};
-
-    if (s == NULL)
-        return NULL;
-    s->psl = psl_latest(NULL);
-    if (s->psl == NULL) {
-        free(s);
-        return NULL;
-    }
-    if (stat(system_list, &st) != 0)
-        st.st_size = st.st_mtime = 0;
-    snprintf(s->version, sizeof s->version, "libpsl %s built-in %s system %lld bytes of %lld",
-             psl_get_version(), psl_builtin_sha1sum(), (long long)st.st_size,
-             (long long)st.st_mtime);
-    return s;
-}
-
-void suffixes_free(struct suffixes *s)
-{
-    if (s == NULL)
-        return;
-    psl_free(s->psl);
-    free(s);
-}
 
 /* Is it a name that fits the DNS, and so into the copy that libpsl needs for its NUL? */
 static bool copy_name(struct view domain, char name[NAME_MAX_BYTES + 1])
@@ -83,6 +59,59 @@ static bool is_public(const struct suffixes *s, const char *name)
     return is_listed(s, name, PSL_TYPE_ICANN | PSL_TYPE_PRIVATE);
 }
 
+static bool is_suffix(const char *name, const void *arg)
+{
+    return is_public(arg, name);
+}
+
+/* The text lies beside what libpsl reads: Debian's package publicsuffix has both. */
+static int read_above(struct suffixes *s)
+{
+    static const char compiled[] = ".dafsa";
+    struct buf path = BUF_INIT(0), text = BUF_INIT(0);
+    struct view name = view_of(psl_dist_filename());
+
+    if (name.len > sizeof compiled &&
+        view_is(view_from(name, name.len - (sizeof compiled - 1)), compiled))
+        name = view_first(name, name.len - (sizeof compiled - 1));
+    buf_addf(&path, "%.*s.dat", (int)name.len, name.ptr);
+    int rc = path.failed ? ERR_NOMEM : file_read(path.data, LIST_MAX_BYTES, &text, NULL);
+    if (rc == 0)
+        rc = above_suffixes_read(&s->above, buf_view(&text), is_suffix, s);
+    buf_free(&path);
+    buf_free(&text);
+    return rc == ERR_NOMEM ? rc : 0;
+}
+
+struct suffixes *suffixes_new(void)
+{
+    struct suffixes *s = calloc(1, sizeof *s);
+    struct stat st = {0};
+
+    if (s == NULL)
+        return NULL;
+    s->psl = psl_latest(NULL);
+    if (s->psl == NULL || read_above(s) < 0) {
+        suffixes_free(s);
+        return NULL;
+    }
+    if (stat(psl_dist_filename(), &st) != 0)
+        st.st_size = st.st_mtime = 0;
+    snprintf(s->version, sizeof s->version, "libpsl %s built-in %s system %lld bytes of %lld",
+             psl_get_version(), psl_builtin_sha1sum(), (long long)st.st_size,
+             (long long)st.st_mtime);
+    return s;
+}
+
+void suffixes_free(struct suffixes *s)
+{
+    if (s == NULL)
+        return;
+    above_suffixes_free(&s->above);
+    psl_free(s->psl);
+    free(s);
+}
+
 bool suffixes_is_shared(const struct suffixes *s, struct view domain)
 {
     char name[NAME_MAX_BYTES + 1];
@@ -107,6 +136,17 @@ bool suffixes_is_public(const struct suffixes *s, struct view domain)
     if (view_find(domain, '.') < 0)
         return true;
     return copy_name(domain, name) && is_public(s, name);
+}
+
+bool suffixes_covered(const struct suffixes *s, enum entry_kind kind, struct view domain)
+{
+    char name[NAME_MAX_BYTES + 1];
+
+    if (kind != ENTRY_DOMAIN && kind != ENTRY_TREE && kind != ENTRY_BELOW)
+        return false;
+    if (suffixes_is_public(s, domain))
+        return true;
+    return kind != ENTRY_DOMAIN && copy_name(domain, name) && above_suffixes_has(&s->above, name);
 }
 
 /* Where the last LABELS labels begin. */

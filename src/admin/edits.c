@@ -356,13 +356,16 @@ static void start(struct request *r, const struct edit_order *order, const struc
 /* ---- what asks for more --------------------------------------------------------------------- */
 
 /* Why an edit about this should be thought over, or NULL. Logins are one account. */
-static const char *why_force(const struct admin *a, const struct local_what *what)
+static const char *why_force(const struct admin *a, enum local_kind file,
+                             const struct local_what *what)
 {
     if (what->subject == LOCAL_LOGIN || what->key.len == 0 ||
         (what->kind != ENTRY_DOMAIN && what->kind != ENTRY_TREE && what->kind != ENTRY_BELOW))
         return NULL;
     if (suffixes_is_public(a->suffixes, what->key))
         return "is a public suffix, under which strangers have their domains";
+    if (file == LOCAL_BLOCKS && suffixes_covered(a->suffixes, what->kind, what->key))
+        return "has a public suffix in it, under which strangers have their domains";
     if (protect_covers(a->house->protect, what->kind, what->key))
         return "covers a whole protected domain";
     return NULL;
@@ -372,7 +375,7 @@ static const char *why_force(const struct admin *a, const struct local_what *wha
 static bool may_force(struct request *r, const struct edit_order *order,
                       const struct edit_body *body, const struct local_what *what)
 {
-    const char *why = why_force(r->admin, what);
+    const char *why = why_force(r->admin, order->kind, what);
     char memory[ESCAPE_MAX_BYTES + 8];
     struct text t = text_on(memory, sizeof memory);
 
@@ -421,7 +424,8 @@ static void add(struct request *r, const struct edit_order *order)
         code = check_lists(house, body.lists, &why);
     /* Force is for the relay where it was typed: no other one believes such a block. */
     if (code == 0 && may_force(r, order, &body, &what))
-        start(r, order, &body, order->kind == LOCAL_BLOCKS && why_force(r->admin, &what) != NULL);
+        start(r, order, &body,
+              order->kind == LOCAL_BLOCKS && why_force(r->admin, order->kind, &what) != NULL);
     else if (code != 0)
         request_fail(r, code == ERR_NOMEM ? 500 : 400, "%s", why.text);
     edit_body_free(&body);

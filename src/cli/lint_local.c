@@ -26,6 +26,9 @@ static const char *too_wide(const struct local_line *line, enum local_kind kind,
         return NULL;
     if (suffixes != NULL && suffixes_is_public(suffixes, line->key))
         return kind_words[kind].public;
+    if (kind == LOCAL_BLOCKS && suffixes != NULL &&
+        suffixes_covered(suffixes, line->kind, line->key))
+        return "has a public suffix in it, under which anybody has domains: is that meant?";
     if (protect != NULL && protect_covers(protect, line->kind, line->key))
         return kind_words[kind].covered;
     return NULL;

@@ -39,9 +39,7 @@ static bool covers_too_much(enum entry_kind kind, struct view key, const void *a
 {
     const struct setup *s = arg;
 
-    if (kind != ENTRY_ADDRESS && suffixes_is_public(s->suffixes, key))
-        return true;
-    return protect_covers(s->protect, kind, key);
+    return suffixes_covered(s->suffixes, kind, key) || protect_covers(s->protect, kind, key);
 }
 
 static void fill_rules(struct setup *s)

@@ -75,8 +75,8 @@ static void on_row(const struct feed_row *row, void *arg)
     case COPY_KEEPS:
         break;
     case COPY_DROPS_SUFFIX:
-        tell_left_out(l, row, &r->suffixes, "a public suffix or a single label; it is left out",
-                      true);
+        tell_left_out(l, row, &r->suffixes,
+                      "a public suffix, above one, or a single label; it is left out", true);
         break;
     case COPY_DROPS_PROTECTED:
         tell_left_out(l, row, &r->protected_, "would block a protected domain; it is left out",

@@ -395,9 +395,8 @@ void kept_save(struct kept *k)
 /* What a person may force here with `block --force`, no other relay may. */
 static bool covers_too_much(const struct fleet *f, const struct local_line *e)
 {
-    if (e->kind != ENTRY_DOMAIN && e->kind != ENTRY_TREE && e->kind != ENTRY_BELOW)
-        return false;
-    return suffixes_is_public(f->suffixes, e->key) || protect_covers(f->protect, e->kind, e->key);
+    return suffixes_covered(f->suffixes, e->kind, e->key) ||
+           protect_covers(f->protect, e->kind, e->key);
 }
 
 bool kept_allows(const struct fleet *f, enum local_kind kind, struct view what, struct view text)

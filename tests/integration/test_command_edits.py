@@ -234,6 +234,16 @@ def test_a_socket_that_cannot_be(socket):
     assert result.returncode == 2 and "1 to 107 bytes" in result.stderr
 
 
+def test_a_tree_with_a_public_suffix_in_it(server):
+    """Blocking it blocks strangers; freeing it frees a provider's own names, and mail flows."""
+    refused = server.command("block", ".amazonaws.com")
+    assert refused.returncode == 2 and "has a public suffix in it" in refused.stderr
+    assert server.command("block", ".amazonaws.com", "--force").returncode == 0
+    assert server.blocks("x@b.s3.amazonaws.com")
+    assert server.command("exclude", ".amazonaws.com").returncode == 0
+    assert not server.blocks("x@b.s3.amazonaws.com")
+
+
 @needs_root
 def test_who_may_edit(server):
     as_group = ["setpriv", "--reuid", "65533", "--regid", "65534", "--clear-groups", COMMAND]

@@ -346,7 +346,16 @@ DISASTERS = {
             text_of(GOOD + ["*.edu", "*.co.jp", "*.ne.jp", ".my.id", "@gov.cz", "home.arpa", ".com", "github.io"]),
             "accepted", **rows(408), more={"active": 400, "dropped": 8},
         ),
-        look(text_of(["*", "*@*", "@", ".", "*.*"] + GOOD), "accepted", **rows(400), more={"dropped": 5}),
+        # What holds one: s3.amazonaws.com is a public suffix, amazonaws.com itself is none.
+        look(
+            text_of(GOOD + [".amazonaws.com", "*.amazonaws.com", "amazonaws.com"]),
+            "accepted", **rows(403), more={"active": 401, "dropped": 2},
+            listed=["x@amazonaws.com"], freed=["x@b.s3.amazonaws.com"],
+        ),
+        look(
+            text_of(["*", "*@*", "@", ".", "*.*"] + GOOD),
+            "accepted", **rows(400), more={"dropped": 5}, freed=["x@amazonaws.com"],
+        ),
     ),
     "gmail.com in disguise": day_of(
         "entries",

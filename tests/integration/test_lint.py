@@ -201,13 +201,14 @@ def test_configuration(directory):
 
 def test_blocks(directory):
     """Files of local blocks: what --force may write is only warned of."""
-    text = "jane@example.org note=phish\ngmail.com\nco.uk\n.example.com until=2001-01-01\n"
+    text = "jane@example.org note=phish\ngmail.com\nco.uk\n.example.com until=2001-01-01\n.amazonaws.com\n"
     code, said = lint_text(directory, text, "--blocks")
     assert code == 0, said
     for warning in ("f:2: warning: gmail.com: blocks a protected domain", "f:3: warning: co.uk: is a public suffix",
+                    "f:5: warning: .amazonaws.com: has a public suffix in it",
                     "f:4: warning: .example.com: its time is over: it blocks nobody"):
         assert warning in said, said
-    assert "f: a file of local blocks, 4 blocks, no line is left out" in said
+    assert "f: a file of local blocks, 5 blocks, no line is left out" in said
     assert "f:1:" not in said
     (directory / "protected").write_text("example.com\n")
     (directory / "conf").write_text(f"[protect]\ndomains = {directory}/protected\n")
@@ -216,7 +217,7 @@ def test_blocks(directory):
     code, said = lint_text(directory, "jane@example.org utnil=2030-01-01\n", "--blocks")
     assert code == 1 and "f:1:" in said and "until" in said
     answer = json.loads(lint_text(directory, text, "--blocks", "--json")[1])
-    assert (answer["kind"], answer["blocks"], answer["warning_count"]) == ("blocks", 4, 3)
+    assert (answer["kind"], answer["blocks"], answer["warning_count"]) == ("blocks", 5, 4)
     assert lint_text(directory, text, "--blocks", "--format", "aper")[0] == 2
 
 

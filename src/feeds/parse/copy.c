@@ -55,7 +55,7 @@ enum copy_drop copy_drops(const struct copy_shaping *shaping, const struct feed_
     if (row->effect != LISTING_BLOCKS || row->kind == ENTRY_ADDRESS ||
         row->kind == ENTRY_ADDRESS_HASH)
         return COPY_KEEPS;
-    if (row->kind != ENTRY_DOMAIN_HASH && suffixes_is_public(shaping->suffixes, row->key))
+    if (suffixes_covered(shaping->suffixes, row->kind, row->key))
         return COPY_DROPS_SUFFIX;
     return protect_covers(shaping->protect, row->kind, row->key) ? COPY_DROPS_PROTECTED
                                                                  : COPY_KEEPS;

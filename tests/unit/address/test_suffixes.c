@@ -236,16 +236,46 @@ static int stop(void **state)
     return 0;
 }
 
+static void test_covered(void **state)
+{
+    static const struct {
+        enum entry_kind kind;
+        const char *name;
+        bool covered;
+    } table[] = {
+        {ENTRY_TREE, "amazonaws.com", true}, /* s3.amazonaws.com */
+        {ENTRY_BELOW, "amazonaws.com", true},
+        {ENTRY_DOMAIN, "amazonaws.com", false},
+        {ENTRY_ADDRESS, "u@amazonaws.com", false},
+        {ENTRY_TREE, "x.amazonaws.com", false},
+        {ENTRY_TREE, "yamazonaws.com", false},
+        {ENTRY_TREE, "kuleuven.be", true},
+        {ENTRY_DOMAIN, "kuleuven.be", false},
+        {ENTRY_DOMAIN, "co.uk", true},
+        {ENTRY_TREE, "co.uk", true},
+        {ENTRY_TREE, "com", true},
+        {ENTRY_TREE, "example.org", false},
+        {ENTRY_BELOW, "kawasaki.jp", true},
+        {ENTRY_TREE, "city.kawasaki.jp", false},
+        {ENTRY_TREE, "xn--stfold-9xa.no", true},
+        {ENTRY_DOMAIN_HASH, "co.uk", false},
+        {ENTRY_ADDRESS_HASH, "co.uk", false},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct view name = view_of(table[i].name);
+        if (suffixes_covered(*state, table[i].kind, name) != table[i].covered)
+            fail_msg("%s: kind %d", table[i].name, (int)table[i].kind);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_shared_hosts),
-        cmocka_unit_test(test_views_need_no_nul),
-        cmocka_unit_test(test_registrable),
-        cmocka_unit_test(test_registrable_of_odd_names),
-        cmocka_unit_test(test_of_registry),
-        cmocka_unit_test(test_no_name),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_covered),
+        cmocka_unit_test(test_shared_hosts), cmocka_unit_test(test_views_need_no_nul),
+        cmocka_unit_test(test_registrable),  cmocka_unit_test(test_registrable_of_odd_names),
+        cmocka_unit_test(test_of_registry),  cmocka_unit_test(test_no_name),
         cmocka_unit_test(test_version),
     };
     return cmocka_run_group_tests_name("address/suffixes", tests, start, stop);

@@ -81,9 +81,9 @@ static void test_problems(void **state)
         {"entries", "a@example.org\na b\n", "2: a b: a space in a domain \n", "bad", NULL},
         {"entries", "a@example.org\ngmail.com\nsomeone@gmail.com\ncom\n*\n*.co.uk\n",
          "2: gmail.com: would block a protec\n"
-         "4: warning: com: a public suffix or a\n"
+         "4: warning: com: a public suffix, abo\n"
          "5: warning: would block the whol\n"
-         "6: warning: *.co.uk: a public suffix or a\n",
+         "6: warning: *.co.uk: a public suffix, abo\n",
          "", NULL},
         {"entries", "gmail.com\noutlook.com\nyahoo.com\n.gmx.com\na@example.org\n",
          "1: gmail.com: would block a protec\n2: outlook.com: would block a protec\n"
