@@ -91,6 +91,8 @@ struct local_table *local_table_parse(enum local_kind kind, struct view text,
 void local_table_free(struct local_table *table); /* NULL is fine */
 
 size_t local_table_count(const struct local_table *table); /* good lines; NULL is fine */
+/* Those of them whose time is not over; NULL is fine. */
+size_t local_table_in_force(const struct local_table *table, int64_t now);
 size_t
 local_table_left_out(const struct local_table *table); /* lines with an error; NULL is fine */
 size_t local_table_expired(const struct local_table *table,

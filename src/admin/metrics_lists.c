@@ -95,9 +95,8 @@ static void put_local_files(struct metrics_page *page, const struct local_file *
 
     metrics_open(page, METRIC_LOCAL_LINES);
     for (size_t i = 0; i < n; i++) {
-        size_t expired = local_table_expired(files[i].table, now);
-        metrics_put(page, files[i].name, "in_force", local_table_count(files[i].table) - expired);
-        metrics_put(page, files[i].name, "expired", expired);
+        metrics_put(page, files[i].name, "in_force", local_table_in_force(files[i].table, now));
+        metrics_put(page, files[i].name, "expired", local_table_expired(files[i].table, now));
         metrics_put(page, files[i].name, "broken", local_table_left_out(files[i].table));
     }
     metrics_open(page, METRIC_LOCAL_MISSING);

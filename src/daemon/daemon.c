@@ -342,7 +342,7 @@ static void say_started(const struct daemon *d)
 
     log_notice(NULL, "rcptguardd %s: %zu feeds, %zu DNS zones, %zu exclusions, mode %s",
                RCPTGUARD_VERSION, c->n_feeds, c->n_zones,
-               local_table_count(verdict_exclusions(d->verdict)),
+               local_table_in_force(verdict_exclusions(d->verdict), clock_now()),
                c->mode == MODE_OBSERVE ? "observe" : "enforce");
     if (bl == NULL && c->n_feeds > 0)
         log_notice(NULL, "no list yet: no feed blocks anybody until it was read");

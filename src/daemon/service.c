@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "house.h"
+#include "rcptguard/base/clock.h"
 
 /*
  * The worker looks up twice a minute; a hostile list keeps it for half a minute, and the time-out
@@ -27,7 +28,7 @@ static void add_lists(const struct daemon *d, struct text *t)
     text_addf(t, "%s: %zu addresses and domains of %zu lists, %zu DNS zones, %zu exclusions",
               c->mode == MODE_OBSERVE ? "observes" : "refuses mail",
               bl == NULL ? (size_t)0 : blocklist_keys(bl), c->n_feeds, c->n_zones,
-              local_table_count(verdict_exclusions(d->verdict)));
+              local_table_in_force(verdict_exclusions(d->verdict), clock_now()));
 }
 
 static void tell_status(void *arg, char *dst, size_t size)

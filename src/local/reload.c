@@ -91,7 +91,8 @@ struct local_table *local_take_text(struct local *l, struct buf *text, bool edit
     if (!edited)
         local_log_losses(l, l->in_force, table);
     recent_check(&l->recent, l->settings->kind, table, l->settings->file, l->state.loaded_at);
-    log_info(SUBJECT(l), "%zu in force from %s", local_table_count(table), l->settings->file);
+    log_info(SUBJECT(l), "%zu in force from %s", local_table_in_force(table, l->state.loaded_at),
+             l->settings->file);
     l->in_force = local_table_count(table);
 
     if (!same(&l->good, text))

@@ -300,6 +300,11 @@ size_t local_table_expired(const struct local_table *table, int64_t now)
     return from;
 }
 
+size_t local_table_in_force(const struct local_table *table, int64_t now)
+{
+    return local_table_count(table) - local_table_expired(table, now);
+}
+
 size_t local_table_left_out(const struct local_table *table)
 {
     return table == NULL ? 0 : table->left_out;

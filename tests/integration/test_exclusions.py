@@ -274,6 +274,12 @@ def test_deleted_over_a_restart(server):
     assert re.search(r"warning: .*exclusion", server.log(since_start=True))
 
 
+def test_lines_whose_time_is_over_are_not_in_force(server):
+    mark = server.mark()
+    write_by_rename(server.exclusions, "a@example.org until=2001-01-01\nb@example.org\n")
+    server.wait_log(r"exclusions: 1 in force from ", since=mark)
+
+
 @pytest.mark.parametrize("text", [bytes(4096), f"{LISTED}\n".encode("utf-16")])
 def test_what_is_no_text_takes_nothing_out(server, text):
     """As a power cut leaves it, or the wrong editor: what was in force stays, over a start too, and no edit is made
