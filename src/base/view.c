@@ -49,6 +49,19 @@ struct view view_trim(struct view v)
     return v;
 }
 
+ptrdiff_t view_find_nontext(struct view v)
+{
+    struct view rest = v, line;
+
+    while (view_split(&rest, '\n', &line)) {
+        struct view words = view_trim(line);
+        for (const char *at = words.ptr; at < words.ptr + words.len; at++)
+            if (*at == '\0' || *at == '\r')
+                return at - v.ptr;
+    }
+    return -1;
+}
+
 bool view_split(struct view *rest, char separator, struct view *part)
 {
     if (rest->ptr == NULL)

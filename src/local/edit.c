@@ -79,10 +79,10 @@ static int read_base(struct edit_job *j, struct edit_file *f, struct buf *base)
 
     if (rc == ERR_ABSENT)
         return buf_add_view(base, buf_view(&l->good));
-    if (rc == 0 && local_is_no_text(l, base))
-        rc = error_set(&j->text.why, ERR_SYNTAX,
-                       "%s is no text file; put it back first, or take %s in its place",
-                       l->settings->file, l->settings->good_file);
+    struct error none;
+    if (rc == 0 && local_check_text(l, base, &none) < 0)
+        rc = error_set(&j->text.why, ERR_SYNTAX, "%s; put it back first, or take %s in its place",
+                       none.text, l->settings->good_file);
     return rc;
 }
 

@@ -334,18 +334,22 @@ static enum line_kind parse_words(struct view rest, const char **where,
     return LINE_GOOD;
 }
 
-static enum line_kind parse_line(struct view line, const struct address_options *options,
-                                 struct grammar_line *out, struct error *why)
+/* DAMAGE: where in it, -1: nowhere. */
+static enum line_kind parse_line(struct view line, ptrdiff_t damage,
+                                 const struct address_options *options, struct grammar_line *out,
+                                 struct error *why)
 {
+    if (damage >= 0) {
+        out->column = (unsigned)damage + 1;
+        error_set(why, ERR_SYNTAX,
+                  line.ptr[damage] == '\0'
+                      ? "a NUL byte; save the file as plain text in UTF-8"
+                      : "a CR within the line; save the file with the line ends of Unix (LF)");
+        return LINE_BAD;
+    }
     if (line.len > GRAMMAR_MAX_LINE) {
         error_set(why, ERR_LIMIT, "longer than %d bytes; one %s a line", GRAMMAR_MAX_LINE,
                   NOUN(out->file));
-        return LINE_BAD;
-    }
-    ptrdiff_t nul = view_find(line, '\0');
-    if (nul >= 0) {
-        out->column = (unsigned)nul + 1;
-        error_set(why, ERR_SYNTAX, "a NUL byte; save the file as plain text in UTF-8");
         return LINE_BAD;
     }
     const char *where = line.ptr;
@@ -360,8 +364,10 @@ enum line_kind grammar_parse(enum local_kind kind, struct view line,
                              struct error *why)
 {
     struct view words = view_trim(line);
+    ptrdiff_t damage = view_find_nontext(words);
 
-    if (words.len == 0 || words.ptr[0] == '#')
+    /* A comment ends with its line: what is lost behind damage may be lines that count. */
+    if (damage < 0 && (words.len == 0 || words.ptr[0] == '#'))
         return LINE_BLANK;
     /* Member by member: the entry's text need not be cleared. */
     out->subject = LOCAL_RECIPIENT;
@@ -371,7 +377,7 @@ enum line_kind grammar_parse(enum local_kind kind, struct view line,
     out->until = INT64_MAX;
     out->file = kind;
     out->column = out->list_column = 0;
-    enum line_kind result = parse_line(words, options, out, why);
+    enum line_kind result = parse_line(words, damage, options, out, why);
     unsigned indent = (unsigned)(words.ptr - line.ptr);
     out->column += out->column > 0 ? indent : 0;
     out->list_column += out->list_column > 0 ? indent : 0;

@@ -11,7 +11,7 @@
 #define GRAMMAR_MAX_LISTS 1024
 
 enum line_kind {
-    LINE_BLANK, /* nothing, or a comment */
+    LINE_BLANK, /* nothing, or a comment that is not damaged */
     LINE_GOOD,
     LINE_BAD, /* *why says what is wrong and what to do */
 };

@@ -40,9 +40,10 @@ struct local {
     _Atomic uint64_t removing, removed; /* lines; counted before they are written, and after */
 };
 
-/* What a power cut leaves, or an editor that saves UTF-16: NUL bytes, and not one good line. That
- * counts as a file that cannot be read. */
-bool local_is_no_text(const struct local *l, const struct buf *text);
+/* What a power cut leaves, or an editor that saves UTF-16: NUL bytes, and not one good line; or
+ * line ends of CR alone, so that all is one line. That counts as a file that cannot be read:
+ * ERR_SYNTAX, with file and line. */
+int local_check_text(const struct local *l, const struct buf *text, struct error *why);
 
 /*
  * TEXT was read whole, or written: from now on it is what counts. Takes its memory. EDITED: by us,

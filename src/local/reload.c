@@ -138,24 +138,36 @@ static bool is_torn(struct local *l)
     return now - l->torn_since < WRITERS_MS;
 }
 
-bool local_is_no_text(const struct local *l, const struct buf *text)
+static unsigned line_at(const struct buf *text, size_t offset)
 {
-    if (view_find(buf_view(text), '\0') < 0)
-        return false;
+    unsigned line = 1;
+
+    for (size_t i = 0; i < offset; i++)
+        line += text->data[i] == '\n';
+    return line;
+}
+
+int local_check_text(const struct local *l, const struct buf *text, struct error *why)
+{
+    ptrdiff_t damage = view_find_nontext(buf_view(text));
+
+    if (damage < 0)
+        return 0;
     struct local_table *table = parse(l, text);
     bool is_none =
         table != NULL && local_table_count(table) == 0 && local_table_left_out(table) > 0;
     local_table_free(table);
-    return is_none;
+    return is_none ? error_set(why, ERR_SYNTAX, "%s is no text file (line %u has %s)",
+                               l->settings->file, line_at(text, (size_t)damage),
+                               text->data[damage] == '\0' ? "a NUL byte" : "a CR within")
+                   : 0;
 }
 
 static int read_text(const struct local *l, struct buf *text, struct error *why)
 {
     int rc = file_read(l->settings->file, LOCAL_MAX_FILE_BYTES, text, why);
 
-    return rc == 0 && local_is_no_text(l, text)
-               ? error_set(why, ERR_SYNTAX, "%s is no text file", l->settings->file)
-               : rc;
+    return rc == 0 ? local_check_text(l, text, why) : rc;
 }
 
 /*

@@ -280,18 +280,30 @@ def test_lines_whose_time_is_over_are_not_in_force(server):
     server.wait_log(r"exclusions: 1 in force from ", since=mark)
 
 
-@pytest.mark.parametrize("text", [bytes(4096), f"{LISTED}\n".encode("utf-16")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        bytes(4096),
+        f"{LISTED}\n".encode("utf-16"),
+        b"# hea" + bytes(40),
+        f"# ours\r{LISTED}\r".encode(),
+        f"{LISTED}\r# ours\r{OTHER}\r".encode(),
+    ],
+    ids=["zeros", "utf-16", "torn-comment", "old-mac", "old-mac-with-one"],
+)
 def test_what_is_no_text_takes_nothing_out(server, text):
-    """As a power cut leaves it, or the wrong editor: what was in force stays, over a start too, and no edit is made
-    on it."""
+    """As a power cut leaves it, the wrong editor or an old Mac: what was in force stays, over a start too, and no edit
+    is made on it."""
     write_by_rename(server.exclusions, f"{LISTED}\n")
     server.wait_free(LISTED)
     wait_until("the good copy", lambda: LISTED in (server.state / "exclusions.good").read_text())
     server.exclusions.write_bytes(text)
     give_to_drop_user(server.exclusions)
-    server.wait_log(r"warning: exclusions: .* is no text file; the exclusions read before stay in force \(1\)")
+    server.wait_log(r"warning: exclusions: \S+ is no text file \(line 1 has a (NUL byte|CR within)\); the exclusions")
     refused = server.command("exclude", OTHER)
     assert refused.returncode == 2 and "is no text file" in refused.stderr, refused
+    linted = server.command("lint", server.exclusions)
+    assert linted.returncode == 1 and f"{server.exclusions}:1:" in linted.stdout + linted.stderr, linted
     server.kill()
     server.start()
     assert not server.blocks(LISTED) and server.exclusions.read_bytes() == text

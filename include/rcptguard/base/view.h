@@ -91,6 +91,13 @@ ptrdiff_t view_find_last(struct view v, char c);
 /* Position of the first byte that is one of CHARS, or -1. */
 ptrdiff_t view_find_any(struct view v, const char *chars);
 
+/*
+ * Position of the first byte that no text file of ours holds: a NUL byte, as a power cut or UTF-16
+ * leave them, or a CR within a line, as where lines end with CR alone. -1: there is none. It makes
+ * what stands behind it part of the same line, of a comment perhaps.
+ */
+ptrdiff_t view_find_nontext(struct view v);
+
 /* Without spaces, tabs, CR and LF at both ends. */
 struct view view_trim(struct view v);
 

@@ -79,6 +79,28 @@ static void test_parts(void **state)
     assert_true(view_eq(VIEW_NONE, view_of("")));
 }
 
+static void test_what_is_no_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        ptrdiff_t at;
+    } table[] = {
+        {"", 0, -1},
+        {"a\n\n# b\nc", 8, -1},
+        {"a\r\n\r\nb\r\r\n\rc \r", 13, -1}, /* whatever ends a line, or stands before it */
+        {"\0", 1, 0},
+        {"a\nb\n# c\0\0\0", 10, 7},
+        {"# a\rb\r", 6, 3},
+        {"a\n b \rc\n", 8, 5},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        assert_int_equal(view_find_nontext(view_make(table[i].text, table[i].len)), table[i].at);
+    assert_int_equal(view_find_nontext(VIEW_NONE), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +109,7 @@ int main(void)
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_what_is_no_text),
     };
     return cmocka_run_group_tests_name("base/view", tests, NULL, NULL);
 }

@@ -148,9 +148,39 @@ static void test_bad_lines(void **state)
         if (strstr(why.text, table[i].says) == NULL)
             fail_msg("%s: %s", table[i].text, why.text);
     }
-    assert_int_equal(
-        grammar_parse(LOCAL_EXCLUSIONS, view_make("a\0b@example.org", 15), &options, &line, NULL),
-        LINE_BAD);
+}
+
+/* Comments, too: behind the damage may be lines that were others before it. */
+static void test_damaged_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *says; /* NULL: it is none */
+        unsigned column;
+    } table[] = {
+        {"a\0b@example.org", 15, "NUL", 2},
+        {"# hea\0\0\0\0", 9, "NUL", 6},
+        {"\0\0", 2, "NUL", 1},
+        {" # ours\rx@example.org\r", 23, "CR within", 8},
+        {"x@example.org\r# ours\ry@example.org", 34, "CR within", 14},
+        {"x@example.org # ours\0\0", 22, "NUL", 21},
+        {"# ours\r\r", 8, NULL, 0},
+        {"\r# ours", 7, NULL, 0},
+        {"\rx@example.org\r", 15, NULL, 0},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct view text = view_make(table[i].text, table[i].len);
+        struct error why = {0, ""};
+        bool bad = grammar_parse(LOCAL_EXCLUSIONS, text, &options, &line, &why) == LINE_BAD;
+        if (bad != (table[i].says != NULL))
+            fail_msg("row %zu: %s", i, bad ? why.text : "taken");
+        if (bad && strstr(why.text, table[i].says) == NULL)
+            fail_msg("row %zu: %s", i, why.text);
+        assert_int_equal(bad ? line.column : 0, table[i].column);
+    }
 }
 
 static void test_blocks(void **state)
@@ -291,9 +321,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_lines), cmocka_unit_test(test_blank_lines),
-        cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_columns),    cmocka_unit_test(test_what),
-        cmocka_unit_test(test_monsters),
+        cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_damaged_lines),
+        cmocka_unit_test(test_blocks),     cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_what),       cmocka_unit_test(test_monsters),
     };
     return cmocka_run_group_tests_name("local/grammar", tests, NULL, NULL);
 }
