@@ -42,6 +42,14 @@ static bool blocks(enum entry_kind kind, struct view name, struct view domain, b
     }
 }
 
+/* A NUL byte, or a CR with anything but white space behind it (and before it). */
+static bool is_damaged(struct view line)
+{
+    struct view words = view_trim(line);
+
+    return view_find(words, '\0') >= 0 || view_find(words, '\r') >= 0;
+}
+
 /* *UNSURE: a line is not the model's subject. */
 static bool is_covered(struct view file, enum entry_kind kind, struct view name, bool *unsure)
 {
@@ -52,6 +60,8 @@ static bool is_covered(struct view file, enum entry_kind kind, struct view name,
     if (view_starts(file, "\xef\xbb\xbf"))
         file = view_from(file, 3);
     while (view_split(&file, '\n', &text)) {
+        if (is_damaged(text))
+            continue;
         for (size_t i = 0; i < text.len; i++)
             if (text.ptr[i] == '#' && (i == 0 || text.ptr[i - 1] == ' ' || text.ptr[i - 1] == '\t'))
                 text.len = i;

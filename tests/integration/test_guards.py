@@ -437,6 +437,19 @@ def partner(daemon):
     return daemon
 
 
+@pytest.mark.parametrize("left", [b"# our par" + bytes(60), b"# ours\rpartner.example\r"], ids=["torn", "old-mac"])
+def test_a_comment_that_is_damaged_takes_no_protection(partner, left):
+    """As a power cut or an old Mac leaves the file; over a start, too."""
+    partner.protected.write_bytes(left)
+    partner.reload()
+    partner.wait_log(r"warning: protect: \S+protected:1: holds a NUL byte, .*; what was protected before stays so")
+    assert not partner.blocks("x@partner.example")
+    partner.kill()
+    partner.start()
+    partner.wait_blocked("x@evil.example")
+    assert not partner.blocks("x@partner.example")
+
+
 @pytest.mark.parametrize("nothing", ["# nothing\n", ""])
 def test_an_emptied_file_of_protected_domains_is_told(partner, nothing):
     path = partner.protected

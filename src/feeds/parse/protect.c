@@ -127,6 +127,19 @@ static int add_line(struct protect *p, struct view what, struct error *why)
     return 0;
 }
 
+/* 0, also for a line that says nothing; else as add_line. A comment that is damaged may hide lines
+ * that were others before. */
+static int take_line(struct protect *p, struct view line, struct error *why)
+{
+    struct view what = feed_line_text(line);
+
+    if (view_find_nontext(line) >= 0)
+        return error_set(why, ERR_SYNTAX,
+                         "holds a NUL byte, or a CR that does not end it; save the file as plain "
+                         "text with the line ends of Unix");
+    return what.len == 0 ? 0 : add_line(p, what, why);
+}
+
 /* The first bad line goes into *why whole, the others as a number. */
 static int add_text(struct protect *p, const char *path, struct view rest, struct error *why)
 {
@@ -137,9 +150,8 @@ static int add_text(struct protect *p, const char *path, struct view rest, struc
         rest = view_from(rest, 3);
     while (view_split(&rest, '\n', &line)) {
         struct error reason = {0};
-        struct view what = feed_line_text(line);
         number++;
-        int rc = what.len == 0 ? 0 : add_line(p, what, &reason);
+        int rc = take_line(p, line, &reason);
         if (rc == ERR_NOMEM)
             return rc;
         if (rc < 0 && bad++ == 0)

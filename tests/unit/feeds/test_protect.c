@@ -28,16 +28,21 @@ static int remove_file(void **state)
     return unlink(path);
 }
 
-static struct protect *load(const char *text, struct error *why)
+static struct protect *load_bytes(struct view text, struct error *why)
 {
     FILE *f = fopen(path, "w");
 
     assert_non_null(f);
-    fputs(text, f);
+    assert_int_equal(fwrite(text.ptr, 1, text.len, f), text.len);
     fclose(f);
     struct protect *p = protect_load(path, why);
     assert_non_null(p);
     return p;
+}
+
+static struct protect *load(const char *text, struct error *why)
+{
+    return load_bytes(view_of(text), why);
 }
 
 static void test_kinds(void **state)
@@ -179,6 +184,31 @@ static void test_lines_of_the_file(void **state)
     }
 }
 
+/* What a power cut or an old Mac left of it: a comment, it seems. */
+static void test_damaged_comments(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        unsigned line;
+    } cases[] = {
+        {"# hea\0\0\0", 8, 1},
+        {"ours.example # us\n# hea\0", 24, 2},
+        {"# ours\rours.example\r", 20, 1},
+        {"# ours\r\nours.example # us\r\n", 27, 0},
+    };
+    char said[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error why;
+        protect_release(load_bytes(view_make(cases[i].text, cases[i].len), &why));
+        snprintf(said, sizeof said, "%s:%u: holds a NUL byte, or a CR", path, cases[i].line);
+        assert_int_equal(why.code, cases[i].line == 0 ? ERR_OK : ERR_SYNTAX);
+        assert_true(cases[i].line == 0 || strstr(why.text, said) != NULL);
+    }
+}
+
 static void test_missing_file(void **state)
 {
     struct error why;
@@ -241,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_built_in),
         cmocka_unit_test(test_lines_of_the_file),
+        cmocka_unit_test(test_damaged_comments),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_shipped_file),
         cmocka_unit_test(test_digests),
