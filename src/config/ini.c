@@ -48,6 +48,13 @@ static size_t length_without_comment(struct view line)
     return len;
 }
 
+/* LINE without its comment; all of it where that is no text, since settings may stand behind the
+ * damage. */
+static struct view said_in(struct view line)
+{
+    return view_find_nontext(line) >= 0 ? line : view_first(line, length_without_comment(line));
+}
+
 /* Adds what LINE says: "\#" becomes '#', a tab becomes a space. */
 static void add_line(struct buf *text, struct view line)
 {
@@ -77,8 +84,8 @@ static void take_continuations(struct ini *ini, struct ini_item *item)
 
     while (ini->rest.len > 0) {
         struct view line = first_line(ini->rest, &behind);
-        struct view said = view_first(line, length_without_comment(line));
-        if (said.len > 0 && !is_blank(said.ptr[0]))
+        struct view said = said_in(line);
+        if ((said.len > 0 && !is_blank(said.ptr[0])) || view_find_nontext(said) >= 0)
             return;
         ini->rest = behind;
         ini->line++;
@@ -131,13 +138,16 @@ static bool has_control(struct view v)
     return false;
 }
 
+static const char damaged[] = "holds a control byte; save the file as plain text in UTF-8 with the "
+                              "line ends of Unix";
+
 /* Moves to the next line that says something; false at the end. */
 static bool find_line(struct ini *ini, struct view *said)
 {
     while (ini->rest.len > 0) {
         struct view line = first_line(ini->rest, &ini->rest);
         ini->line++;
-        *said = view_first(line, length_without_comment(line));
+        *said = said_in(line);
         if (said->len > 0)
             return true;
     }
@@ -152,6 +162,8 @@ enum ini_kind ini_next(struct ini *ini, struct ini_item *item)
     if (ini->text.failed || !find_line(ini, &said))
         return INI_END;
     item->line = ini->line;
+    if (view_find_nontext(said) >= 0)
+        return bad(item, damaged);
     if (is_blank(said.ptr[0]))
         return bad(item, "begins with white space, which continues the key above, but there is "
                          "none; begin it in the first column");
@@ -163,7 +175,7 @@ enum ini_kind ini_next(struct ini *ini, struct ini_item *item)
         return INI_END;
     struct view line = buf_view(&ini->text);
     if (has_control(line))
-        return bad(item, "holds a control byte; save the file as plain text in UTF-8");
+        return bad(item, damaged);
     if (said.ptr[0] != '[' && view_find(said, '=') < 0)
         return bad(item, "neither 'key = value' nor '[section]'; comments begin with '#'");
     return said.ptr[0] == '[' ? take_section(item, line) : take_key(item, line);

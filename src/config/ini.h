@@ -5,7 +5,8 @@
  *   [section]  [section name]  key = value
  *   '#' begins a comment at the start of a line or after white space; "\#" is a literal '#'.
  *   A line that begins with white space continues the key above it; blank lines and comments in
- *   between change nothing (as in Postfix's main.cf). CRLF and a UTF-8 BOM are fine.
+ *   between change nothing (as in Postfix's main.cf). CRLF and a UTF-8 BOM are fine. NUL bytes, and
+ *   CRs that end no line, are bad in comments, too: settings may have stood there.
  */
 #ifndef CONFIG_INI_H
 #define CONFIG_INI_H

@@ -203,6 +203,19 @@ def test_bad_configuration_does_not_start(daemon):
     assert "policy.mode" in daemon.log()
 
 
+@pytest.mark.parametrize("cut", [b"# hea" + bytes(60), b"# ours\r[policy]\rmode = observe\r"], ids=["torn", "old-mac"])
+def test_a_damaged_comment_is_refused(config, cut):
+    """As a power cut or an old Mac leaves the file: settings may have stood there."""
+    path = config(GOOD)
+    last = len(GOOD.splitlines()) + 1
+    path.write_bytes(GOOD.encode() + cut)
+    result = check_config(path)
+    assert result.returncode == 78, result.stderr
+    assert f"{path}:{last}: holds a control byte; save the file as plain text" in result.stderr
+    path.write_bytes((GOOD + "# ours\n").replace("\n", "\r\n").encode())
+    assert check_config(path).returncode == 0
+
+
 def test_dns_names_in_listen(config):
     """Names would have to be looked up, and may block: numbers only."""
     result = check_config(config(GOOD.replace("inet:127.0.0.1:10040", "inet:localhost:10040")))

@@ -89,6 +89,10 @@ static void test_grammar(void **state)
         {"[ \t ]", "1 bad: a section wi\n"},
         {"a = \x01", "1 bad: holds a cont\n"},
         {"a = 1\r2", "1 bad: holds a cont\n"},
+        {"# ours\rmode = observe\r", "1 bad: holds a cont\n"},
+        {"a = 1 # ours\rb = 2\r\nc = 3", "1 bad: holds a cont\n2 c=3\n"},
+        {"a = 1\n 2\n # ours\r b = 3\n\nc = 4", "1 a=1 2\n3 bad: holds a cont\n5 c=4\n"},
+        {"# one\r\n\r\na = 1 # two\r\n # three\r\r\n", "3 a=1\n"},
         {"a = 1\n \x7f", "1 bad: holds a cont\n"},
         {"a = 1 # \x01\nb = 2", "1 a=1\n2 b=2\n"},
         {"a = \xff\xfe", "1 a=\xff\xfe\n"},
@@ -107,6 +111,9 @@ static void test_nul_and_utf16(void **state)
     char *nul = trace(view_make("a = 1\0002\nb = 2", 13));
     assert_string_equal(nul, "1 bad: holds a cont\n2 b=2\n");
     free(nul);
+    char *torn = trace(view_make("a = 1\n# hea\0\0", 13));
+    assert_string_equal(torn, "1 a=1\n2 bad: holds a cont\n");
+    free(torn);
     char *utf16 = trace(view_make("\xff\xfe[\0a\0]\0\n\0", 10));
     assert_non_null(strstr(utf16, "bad: holds a cont"));
     free(utf16);

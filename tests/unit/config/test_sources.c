@@ -78,7 +78,8 @@ static void test_headers(void **state)
         {FEED "header = : a\n", NO_HEADER},
         {FEED "header = X Key: a\n", NO_HEADER},
         {FEED "header = X-Key: a\rb\n",
-         "t.conf:4: holds a control byte; save the file as plain text in UTF-8\n"},
+         "t.conf:4: holds a control byte; save the file as plain text in UTF-8 with the line ends "
+         "of Unix\n"},
         {FEED "header = host: a\n",
          "t.conf:4: feed a.header: Host is set by the fetch itself; leave it out\n"},
         {FEED "header = Content-Length: 1\n",
