@@ -14,6 +14,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/summed.h"
 
 static const char head[] =
     "# The fleet's %s: this file is kept by rcptguardd and the same on all relays.\n"
@@ -34,8 +35,12 @@ static int last_text(const struct kept *k, struct buf *text)
     char good[sizeof k->file + 8];
 
     snprintf(good, sizeof good, "%s.good", k->file);
-    if (file_read(good, LOCAL_MAX_FILE_BYTES, text, NULL) == 0)
+    int rc = summed_read(good, LOCAL_MAX_FILE_BYTES, text, NULL, NULL);
+    if (rc == 0)
         return 0;
+    if (rc == ERR_DAMAGED)
+        log_warning("fleet", "%s is damaged: %s is made anew of what the relays agreed on", good,
+                    k->file);
     buf_clear(text);
     buf_addf(text, head, local_kind_text(k->kind));
     for (size_t i = 0; i < records_count(k->base); i++)

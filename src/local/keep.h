@@ -18,8 +18,9 @@ struct edit_job;
 struct local {
     struct settings *settings;
     struct local_state state;
-    struct buf good; /* text of what is in force */
-    size_t in_force; /* its lines */
+    struct buf good;   /* text of what is in force */
+    size_t in_force;   /* its lines */
+    bool good_damaged; /* what is in force is what is left of the copy */
     bool good_unsaved;
     atomic_bool unkept; /* and it was tried in vain; the loop asks */
     bool never;         /* nothing was ever in force, not at an earlier start either */

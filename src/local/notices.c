@@ -50,6 +50,9 @@ bool local_note_missing(struct local *l, const struct error *why)
     struct text t = text_on(problem, sizeof problem);
 
     text_add(&t, why->text);
+    if (l->good_damaged)
+        text_addf(&t, "; %s is damaged and counts %s", l->settings->good_file,
+                  l->settings->kind == LOCAL_BLOCKS ? "for nothing" : "as far as it can be read");
     if (l->state.missing && strcmp(problem, l->state.problem) == 0)
         return false;
     log_warning(SUBJECT(l),

@@ -20,6 +20,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/summed.h"
 #include "table.h"
 
 #define SUBJECT(l) local_kind_text((l)->settings->kind)
@@ -55,13 +56,13 @@ static bool same(const struct buf *a, const struct buf *b)
  */
 void local_save_good(struct local *l)
 {
-    struct file_part part = {l->good.data, l->good.len};
     struct error why;
     bool unkept = atomic_load(&l->unkept);
 
     if (!l->good_unsaved || l->state.missing || l->never)
         return;
-    l->good_unsaved = file_replace_lazily(l->settings->good_file, 0640, &part, 1, &why) < 0;
+    l->good_unsaved =
+        summed_replace_lazily(l->settings->good_file, 0640, buf_view(&l->good), &why) < 0;
     atomic_store(&l->unkept, l->good_unsaved);
     if (!l->good_unsaved && unkept)
         log_notice(SUBJECT(l), "the copy for the next start is kept again");
@@ -86,7 +87,7 @@ struct local_table *local_take_text(struct local *l, struct buf *text, bool edit
     if (l->state.missing)
         log_notice(SUBJECT(l), "%s is back", l->settings->file);
     l->state = (struct local_state){.loaded_at = clock_now()};
-    l->never = false;
+    l->never = l->good_damaged = false;
     local_log_errors(l, table);
     if (!edited)
         local_log_losses(l, l->in_force, table);
@@ -197,6 +198,18 @@ static struct local_table *read_now(struct local *l, bool always)
 
 /* ---- start ---- */
 
+/* How many lines count of the last good copy. Of a damaged one nothing where it blocks: what is
+ * left of a line may be another one's. */
+static size_t count_good(struct local *l)
+{
+    if (l->good_damaged && l->settings->kind == LOCAL_BLOCKS)
+        buf_clear(&l->good);
+    struct local_table *good = parse(l, &l->good);
+    size_t count = local_table_count(good);
+    local_table_free(good);
+    return count;
+}
+
 /*
  * The last good copy: what counts while the file cannot be read, what its losses are measured
  * against, and what need not be written again if it is equal. False: there is one, and it cannot be
@@ -205,18 +218,19 @@ static struct local_table *read_now(struct local *l, bool always)
 static bool read_good(struct local *l)
 {
     struct error why;
+    bool is_summed = false;
+    int rc = summed_read(l->settings->good_file, LOCAL_MAX_FILE_BYTES, &l->good, &is_summed, &why);
 
-    if (file_read(l->settings->good_file, LOCAL_MAX_FILE_BYTES, &l->good, &why) == 0) {
-        struct local_table *good = parse(l, &l->good);
-        l->in_force = local_table_count(good);
-        local_table_free(good);
-        return true;
+    l->good_damaged = rc == ERR_DAMAGED;
+    l->good_unsaved = !is_summed;
+    if (rc == 0 || l->good_damaged) {
+        l->in_force = count_good(l);
+        return rc == 0 || l->in_force > 0;
     }
-    l->never = why.code == ERR_ABSENT;
+    l->never = rc == ERR_ABSENT;
     if (!l->never)
         log_warning(SUBJECT(l), "%s", why.text);
     buf_clear(&l->good);
-    l->good_unsaved = true;
     return l->never;
 }
 

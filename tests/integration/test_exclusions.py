@@ -280,6 +280,26 @@ def test_lines_whose_time_is_over_are_not_in_force(server):
     server.wait_log(r"exclusions: 1 in force from ", since=mark)
 
 
+def test_deleted_while_the_good_copy_is_damaged(server):
+    """What can be read of it lets mail pass, and that this may not be all is said."""
+    good = server.state / "exclusions.good"
+    write_by_rename(server.exclusions, f"{LISTED}\n{OTHER}\n")
+    wait_until("the good copy", lambda: good.exists() and OTHER in good.read_text())
+    server.kill()
+    server.exclusions.unlink()
+    good.write_bytes(good.read_bytes()[: -len(OTHER)] + bytes(len(OTHER)))
+    server.start()
+    server.wait_blocked(OTHER)
+    assert not server.blocks(LISTED)
+    words = "exclusions.good is damaged and counts as far as it can be read"
+    server.wait_log(f"warning: exclusions: .*{words}")
+    status = server.command("status")
+    assert status.returncode == 1 and "is damaged" in status.stdout
+    write_by_rename(server.exclusions, f"{LISTED}\n{OTHER}\n")
+    server.wait_free(OTHER)
+    wait_until("it is mended", lambda: server.command("status").returncode == 0)
+
+
 @pytest.mark.parametrize(
     "text",
     [

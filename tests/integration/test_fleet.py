@@ -535,7 +535,7 @@ def test_nothing_is_asked_on_the_way_of_a_query(five, redis):
 # found by a review
 
 
-@pytest.mark.parametrize("good", [True, False])
+@pytest.mark.parametrize("good", ["whole", "gone", "damaged"])
 def test_a_file_that_is_gone_at_start(five, redis, good):
     """It is no word that anything was taken out; not even of what nobody was told yet, where the copy of what
     was in force is there."""
@@ -548,15 +548,20 @@ def test_a_file_that_is_gone_at_start(five, redis, good):
     five[0].stop()
     redis.start()
     (five[0].state / "fleet" / "exclusions").unlink()
-    if not good:
-        (five[0].state / "fleet" / "exclusions.good").unlink()
+    copy = five[0].state / "fleet" / "exclusions.good"
+    if good == "gone":
+        copy.unlink()
+    elif good == "damaged":
+        copy.write_bytes(copy.read_bytes().replace(b"@", b"\0"))
     five[0].start()
     wait_up(five[0])
+    if good == "damaged":
+        five[0].wait_log(r"warning: fleet: \S+exclusions.good is damaged: \S+exclusions is made anew")
     assert not five[0].blocks(LISTED[1])
     exclude(five[2], LISTED[2])
     for relay in five:
         relay.wait_free(LISTED[2])
-        if good:
+        if good == "whole":
             relay.wait_free(LISTED[3])
     assert not any(relay.blocks(LISTED[1]) for relay in five)
 

@@ -23,6 +23,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/summed.h"
 #include "rcptguard/local.h"
 #include "warnings.h"
 
@@ -145,6 +146,7 @@ static int setup(void **state)
     snprintf(file, sizeof file, "%s/exclusions", dir);
     snprintf(good_file, sizeof good_file, "%s/exclusions.good", dir);
     config.file = file;
+    config.kind = LOCAL_EXCLUSIONS;
     take_warnings();
     n_changes = 0;
     log_set_sink(keep_warnings, NULL);
@@ -172,8 +174,105 @@ static void test_start(void **state)
     assert_int_equal(local_table_count(in_force), 2);
     assert_false(state_now.missing);
     assert_in_range(state_now.loaded_at, clock_now() - 10, clock_now());
-    assert_int_equal(file_read(good_file, 1000, &good, NULL), 0);
+    bool is_summed = false;
+    assert_int_equal(summed_read(good_file, 1000, &good, &is_summed, NULL), 0);
     assert_string_equal(good.data, "a@example.org\nb@example.org\n");
+    assert_true(is_summed);
+    buf_free(&good);
+}
+
+/* The copy, from byte FROM of its end on, becomes NUL bytes. */
+static void tear_copy(long from)
+{
+    static const char zeros[4096];
+    FILE *f = fopen(good_file, "r+e");
+
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -from, SEEK_END), 0);
+    assert_int_equal(fwrite(zeros, 1, (size_t)from, f), from);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* What is left of it lets mail pass, and that it is not all is said. */
+static void test_damaged_copy(void **state)
+{
+    (void)state;
+    put("a@example.org\nb@example.org\n");
+    start();
+    stop();
+    tear_copy(10);
+    unlink(file);
+    start();
+    assert_int_equal(local_table_count(in_force), 1);
+    assert_non_null(strstr(state_now.problem, "exclusions.good is damaged and counts as far"));
+    assert_warned("exclusions.good is damaged and counts as far as it can be read; the");
+    stop();
+    put("a@example.org\nb@example.org\n"); /* it is written anew, where it is not needed */
+    start();
+    stop();
+    unlink(file);
+    start();
+    assert_int_equal(local_table_count(in_force), 2);
+    assert_null(strstr(state_now.problem, "damaged"));
+    assert_warned("stay in force (2)");
+}
+
+/* There were exclusions, and nobody knows which. */
+static void test_nothing_is_left_of_the_copy(void **state)
+{
+    (void)state;
+    struct error why;
+
+    for (int hollow = 0; hollow < 2; hollow++) {
+        put("a@example.org\nb@example.org\n");
+        start();
+        stop();
+        if (hollow)
+            assert_int_equal(truncate(good_file, 0), 0);
+        else
+            tear_copy(28);
+        unlink(file);
+        assert_null(local_new(&config, &options, NULL, 0, &in_force, &state_now, &why));
+        assert_int_equal(why.code, ERR_IO);
+        assert_warned("exclusions.good is damaged");
+    }
+}
+
+/* It blocks nobody: what is left may be another line than it was. */
+static void test_damaged_copy_of_blocks(void **state)
+{
+    (void)state;
+    config.kind = LOCAL_BLOCKS;
+    put("a@example.org\nb@example.org\n");
+    start();
+    stop();
+    snprintf(good_file, sizeof good_file, "%s/blocks.good", dir);
+    tear_copy(10);
+    unlink(file);
+    start();
+    assert_int_equal(local_table_count(in_force), 0);
+    assert_true(state_now.missing);
+    assert_warned("blocks.good is damaged and counts for nothing; the blocks read before stay");
+}
+
+static void test_copy_of_an_older_version(void **state)
+{
+    (void)state;
+    struct buf good = BUF_INIT(0);
+    bool is_summed = false;
+    FILE *f = fopen(good_file, "we");
+
+    assert_non_null(f);
+    fputs("a@example.org\n", f);
+    fclose(f);
+    start();
+    assert_int_equal(local_table_count(in_force), 1);
+    assert_warned("No such file or directory; the exclusions read before stay in force (1)");
+    stop();
+    put("a@example.org\n");
+    start();
+    assert_int_equal(summed_read(good_file, 1000, &good, &is_summed, NULL), 0);
+    assert_true(is_summed);
     buf_free(&good);
 }
 
@@ -487,6 +586,10 @@ int main(void)
 #define LOCAL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         LOCAL_TEST(test_start),
+        LOCAL_TEST(test_damaged_copy),
+        LOCAL_TEST(test_nothing_is_left_of_the_copy),
+        LOCAL_TEST(test_damaged_copy_of_blocks),
+        LOCAL_TEST(test_copy_of_an_older_version),
         LOCAL_TEST(test_missing_at_start),
         LOCAL_TEST(test_file_and_copy_cannot_be_read),
         LOCAL_TEST(test_missing_at_the_first_start),
