@@ -46,6 +46,8 @@ struct protect;
  * start and disk thread. NULL: no memory. Immutable and counted afterwards; any thread.
  */
 struct protect *protect_load(const char *path, struct error *why);
+/* The same of what was read already; NAME is for *why, which is as it was where nothing is bad. */
+struct protect *protect_parse(const char *name, struct view text, struct error *why);
 struct protect *protect_hold(struct protect *p);
 void protect_release(struct protect *p);           /* NULL is fine */
 bool protect_is_built_in(const struct protect *p); /* the file named no other domain */

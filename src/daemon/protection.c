@@ -6,6 +6,7 @@
 
 #include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/summed.h"
 
 static void good_path(const struct config *c, char path[1024])
 {
@@ -14,10 +15,11 @@ static void good_path(const struct config *c, char path[1024])
 
 static bool is_same(const char *path, struct view text)
 {
-    struct buf there = BUF_INIT(PROTECT_FILE_MAX);
+    struct buf there = BUF_INIT(0);
     struct error why;
-    bool same =
-        file_read(path, PROTECT_FILE_MAX, &there, &why) == 0 && view_eq(buf_view(&there), text);
+    bool is_summed = false;
+    bool same = summed_read(path, PROTECT_FILE_MAX, &there, &is_summed, &why) == 0 && is_summed &&
+                view_eq(buf_view(&there), text);
 
     buf_free(&there);
     return same;
@@ -32,14 +34,12 @@ static void keep_good(const struct config *c)
 
     good_path(c, path);
     if (file_read(c->protect_file, PROTECT_FILE_MAX, &text, &why) == 0 &&
-        !is_same(path, buf_view(&text))) {
-        struct file_part part = {text.data, text.len};
-        if (file_replace_lazily(path, 0640, &part, 1, &why) < 0)
-            log_warning("protect",
-                        "%s; should %s be missing at the next start, an older copy of it counts, "
-                        "or none; check the directory's owner and space",
-                        why.text, c->protect_file);
-    }
+        !is_same(path, buf_view(&text)) &&
+        summed_replace_lazily(path, 0640, buf_view(&text), &why) < 0)
+        log_warning("protect",
+                    "%s; should %s be missing at the next start, an older copy of it counts, "
+                    "or none; check the directory's owner and space",
+                    why.text, c->protect_file);
     buf_free(&text);
 }
 
@@ -62,20 +62,39 @@ static void warn_of_emptied(const struct config *c, const struct protect *p,
                     c->protect_file);
 }
 
-/* Of the last good copy: what was protected until the last stop. NULL: nothing is known. */
-static struct protect *load_good(const struct config *c)
+/* What is left of a damaged copy protects too much at the worst: it counts, where it names
+ * anything.
+ */
+static struct protect *take_good(const char *path, struct buf *text, int rc, struct error *why)
 {
-    char path[1024];
-    struct error why;
+    struct error bad_lines = {0};
+    struct protect *good = protect_parse(path, buf_view(text), &bad_lines);
 
-    good_path(c, path);
-    struct protect *good = protect_load(path, &why);
-    if (good != NULL && (why.code == ERR_OK || why.code == ERR_SYNTAX))
+    if (good != NULL && (rc == 0 || !protect_is_built_in(good)))
         return good;
-    if (why.code != ERR_ABSENT)
-        log_warning("protect", "%s; what was protected before is not known", why.text);
+    if (good == NULL)
+        *why = bad_lines;
     protect_release(good);
     return NULL;
+}
+
+/* Of the last good copy: what was protected until the last stop. NULL: nothing is known. */
+static struct protect *load_good(const struct config *c, bool *is_damaged)
+{
+    char path[1024];
+    struct buf text = BUF_INIT(0);
+    struct protect *good = NULL;
+    struct error why = {0};
+
+    good_path(c, path);
+    int rc = summed_read(path, PROTECT_FILE_MAX, &text, NULL, &why);
+    *is_damaged = rc == ERR_DAMAGED;
+    if (rc == 0 || *is_damaged)
+        good = take_good(path, &text, rc, &why);
+    if (good == NULL && why.code != ERR_ABSENT)
+        log_warning("protect", "%s; what was protected before is not known", why.text);
+    buf_free(&text);
+    return good;
 }
 
 /* P is of the built-in domains, for the reason WHY; BEFORE may be NULL. */
@@ -111,6 +130,18 @@ static struct protect *take(const struct config *c, struct protect *p, struct pr
     return p;
 }
 
+/* What counts was read from what is left of the copy. */
+static void tell_damage(const struct config *c, struct error *problem)
+{
+    char path[1024];
+    size_t len = strlen(problem->text);
+
+    good_path(c, path);
+    log_warning("protect", "%s is damaged and counts as far as it can be read", path);
+    snprintf(problem->text + len, sizeof problem->text - len,
+             "; the copy of it in state_dir is damaged and counts as far as it can be read");
+}
+
 struct protect *protection_load(const struct config *c, struct protect *running,
                                 struct error *problem)
 {
@@ -122,13 +153,15 @@ struct protect *protection_load(const struct config *c, struct protect *running,
     if (p == NULL)
         return NULL;
     /* Where nothing is protected by now the copy may tell: it could not be read at the start. */
-    bool is_bare = running == NULL || protect_is_built_in(running);
-    struct protect *before = is_bare ? load_good(c) : protect_hold(running);
+    bool is_bare = running == NULL || protect_is_built_in(running), is_damaged = false;
+    struct protect *before = is_bare ? load_good(c, &is_damaged) : protect_hold(running);
     /* Emptied while all was well, and then a reload: somebody means it. */
     if (was_trouble && why.code == ERR_OK && is_hollow(c) && before != NULL &&
         !protect_is_built_in(before))
         error_set(&why, ERR_SYNTAX, "%s has no byte", c->protect_file);
     p = take(c, p, before, &why, problem);
+    if (is_damaged && p == before)
+        tell_damage(c, problem);
     protect_release(before);
     return p;
 }

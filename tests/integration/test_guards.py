@@ -508,13 +508,39 @@ def test_protected_domains_outlive_their_file(partner):
     partner.reload()
     partner.wait_log("needs a restart.*nothing was changed")
     partner.config["policy"]["listen"] = listen
-    assert (partner.state / "protected.good").read_text() == "other.example\n"
+    assert (partner.state / "protected.good").read_text().partition("\n")[2] == "other.example\n"
     path.write_text("other.example\n")
     # Emptied while it was stopped: that counts, and is told.
     partner.stop()
     path.write_text("# none\n")
     partner.start()
     partner.wait_log(r"warning: protect: \S+protected names no domain any more")
+
+
+def test_a_good_copy_of_the_protected_that_is_damaged(partner):
+    """What can be read of it is protected, and that this is not all is said."""
+    good = partner.state / "protected.good"
+    partner.protected.write_text("partner.example\nother.example\n")
+    partner.reload()
+    wait_until("it is kept", lambda: "other.example" in good.read_text())
+    partner.stop()
+    partner.protected.unlink()
+    good.write_bytes(good.read_bytes()[:-10] + bytes(10))
+    partner.start()
+    partner.wait_log(r"warning: protect: \S+protected.good is damaged and counts as far as it can be read")
+    partner.wait_blocked("x@evil.example")
+    assert not partner.blocks("x@partner.example")
+    assert "in state_dir is damaged" in partner.command("status").stdout
+    partner.stop()
+    good.write_bytes(bytes(4096))
+    partner.start()
+    partner.wait_log("protect: .*protected.good is damaged; what was protected before is not known")
+    # As an older version wrote it.
+    partner.stop()
+    good.write_text("partner.example\n")
+    partner.start()
+    partner.wait_blocked("x@evil.example")
+    assert not partner.blocks("x@partner.example") and "damaged" not in partner.log(since_start=True)
 
 
 def test_a_good_copy_of_the_protected_that_cannot_be_read(partner):

@@ -163,17 +163,6 @@ static int add_text(struct protect *p, const char *path, struct view rest, struc
     return 0;
 }
 
-static int add_file(struct protect *p, const char *path, struct error *why)
-{
-    struct buf bytes = BUF_INIT(PROTECT_FILE_MAX);
-    int rc = file_read(path, PROTECT_FILE_MAX, &bytes, why);
-
-    if (rc == 0)
-        rc = add_text(p, path, buf_view(&bytes), why);
-    buf_free(&bytes);
-    return rc == ERR_NOMEM ? rc : 0;
-}
-
 static int compare_names(const void *a, const void *b)
 {
     const struct view *x = a, *y = b;
@@ -213,7 +202,7 @@ static void protect_free(struct shared *shared)
     free(p);
 }
 
-static bool fill(struct protect *p, const char *path, struct error *why)
+static bool fill(struct protect *p, const char *name, struct view text, struct error *why)
 {
     p->names = map_new();
     if (p->names == NULL)
@@ -222,28 +211,38 @@ static bool fill(struct protect *p, const char *path, struct error *why)
         if (!add_name(p, view_of(built_in[i]), false))
             return false;
     size_t n = map_count(p->names);
-    if (path != NULL && add_file(p, path, why) < 0)
+    if (add_text(p, name, text, why) < 0)
         return false;
     p->named = map_count(p->names) > n;
     return make_digest(p);
 }
 
-struct protect *protect_load(const char *path, struct error *why)
+struct protect *protect_parse(const char *name, struct view text, struct error *why)
 {
     struct protect *p = calloc(1, sizeof *p);
 
-    if (why != NULL)
-        *why = (struct error){0};
-    if (p == NULL) {
-        error_set(why, ERR_NOMEM, "no memory for protected domains");
-        return NULL;
+    if (p != NULL) {
+        shared_init(&p->shared, protect_free);
+        if (fill(p, name, text, why))
+            return p;
+        protect_release(p);
     }
-    shared_init(&p->shared, protect_free);
-    if (fill(p, path, why))
-        return p;
-    protect_release(p);
     error_set(why, ERR_NOMEM, "no memory for protected domains");
     return NULL;
+}
+
+struct protect *protect_load(const char *path, struct error *why)
+{
+    struct buf bytes = BUF_INIT(PROTECT_FILE_MAX);
+
+    if (why != NULL)
+        *why = (struct error){0};
+    int rc = path == NULL ? 0 : file_read(path, PROTECT_FILE_MAX, &bytes, why);
+    if (rc < 0)
+        buf_clear(&bytes);
+    struct protect *p = rc == ERR_NOMEM ? NULL : protect_parse(path, buf_view(&bytes), why);
+    buf_free(&bytes);
+    return p;
 }
 
 struct protect *protect_hold(struct protect *p)
