@@ -84,8 +84,18 @@ struct doubt *doubts_of(struct doubts *all, const unsigned char name[SHA256_BYTE
             goes = d;
     }
     *goes = (struct doubt){.end_ms = INT64_MIN};
+    if (all->lost) {
+        goes->end_ms = all->lost_ms;
+        goes->ttl_s = DOUBT_LOST_S;
+    }
     memcpy(goes->name, name, SHA256_BYTES);
     return goes;
+}
+
+void doubts_lose(struct doubts *all, int64_t now_ms)
+{
+    all->lost = true;
+    all->lost_ms = now_ms;
 }
 
 void doubts_write(const struct doubts *all, struct buf *out, int64_t now_s, int64_t now_ms)

@@ -53,12 +53,21 @@ bool doubt_is_over(const struct doubt *d, int64_t now_ms);
 
 struct doubts {
     struct doubt list[DOUBTS_MAX];
+    bool lost; /* those of earlier processes are not known */
+    int64_t lost_ms;
 };
 
 /* That of the zone with NAME (a digest), made when there is none: then the one goes that is over or
  * was over first, but none that IS_USED says yes to, at most DOUBTS_MAX - 1. Stays where it is. */
 struct doubt *doubts_of(struct doubts *all, const unsigned char name[SHA256_BYTES],
                         bool (*is_used)(const struct doubt *d, const void *arg), const void *arg);
+
+/*
+ * What was known of earlier processes is lost. Resolvers may remember what any zone said until now:
+ * each that is not among *ALL was not to be believed until NOW_MS, by a TTL of DOUBT_LOST_S.
+ */
+#define DOUBT_LOST_S 86400 /* the most that unbound keeps; no list's TTL is known to be longer */
+void doubts_lose(struct doubts *all, int64_t now_ms);
 
 /* As text, a line each that is not over; the wall clock is NOW_S at NOW_MS. */
 void doubts_write(const struct doubts *all, struct buf *out, int64_t now_s, int64_t now_ms);

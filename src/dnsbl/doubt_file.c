@@ -7,8 +7,8 @@
 
 #include "parts.h"
 #include "rcptguard/base/clock.h"
-#include "rcptguard/base/file.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/summed.h"
 
 #define MAX_BYTES 65536
 #define AGAIN_MS  1000 /* between two writes: a zone may lose probe after probe */
@@ -34,13 +34,18 @@ void doubt_load(struct dnsbl *d)
     struct buf bytes = BUF_INIT(MAX_BYTES);
     struct error why = {0};
 
-    int rc = file_read(d->doubt_file, MAX_BYTES, &bytes, &why);
+    int rc = summed_read(d->doubt_file, MAX_BYTES, &bytes, NULL, &why);
     if (rc == 0 &&
         (rc = doubts_read(&d->doubts, buf_view(&bytes), clock_now(), clock_mono_ms(), &why)) < 0)
         error_prefix(&why, "%s", d->doubt_file);
-    if (rc < 0 && rc != ERR_ABSENT)
-        log_warning("dnsbl", "%s; what resolvers remember of a zone's mad time is not known",
-                    why.text);
+    if (rc < 0 && rc != ERR_ABSENT) {
+        log_warning("dnsbl",
+                    "%s; a resolver may remember what a zone listed in a mad time: for %d h zones "
+                    "refuse nobody by answers that may be from before; if none was mad, stop "
+                    "rcptguardd, remove the file and start it",
+                    why.text, DOUBT_LOST_S / 3600);
+        doubts_lose(&d->doubts, clock_mono_ms());
+    }
     buf_free(&bytes);
 }
 
@@ -63,9 +68,9 @@ static void written(struct task *task)
 static void write_file(struct task *task)
 {
     struct doubt_job *job = (struct doubt_job *)task;
-    const struct file_part part = {job->bytes.data, job->bytes.len};
 
-    job->rc = file_replace_lazily(job->save->dnsbl->doubt_file, 0600, &part, 1, &job->why);
+    job->rc =
+        summed_replace_lazily(job->save->dnsbl->doubt_file, 0600, buf_view(&job->bytes), &job->why);
     task->run = written;
     queue_post(job->save->loop, task);
 }
@@ -126,7 +131,12 @@ int doubt_start(struct dnsbl *d, struct disk *disk, struct queue *loop, struct e
     *s = (struct doubt_save){.dnsbl = d, .disk = disk, .loop = loop};
     d->doubt_save = s;
     s->again = timer_new(d, on_again, s);
-    return s->again == NULL ? error_set(why, ERR_NOMEM, "no memory") : 0;
+    if (s->again == NULL)
+        return error_set(why, ERR_NOMEM, "no memory");
+    /* Else the next start would lose them once more, and count its day from then. */
+    if (d->doubts.lost)
+        doubt_changed(d);
+    return 0;
 }
 
 void doubt_stop(struct dnsbl *d)

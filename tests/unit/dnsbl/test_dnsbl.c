@@ -584,14 +584,53 @@ static void test_files_that_are_not_ours(void **state)
     (void)state;
     new_state_dir(&p);
     write_file(path_of(&p, "dnsbl.cache"), "", 3 << 20);
-    write_file(path_of(&p, "dnsbl.doubts"), "# fine\nnot at all\n", 0);
     begin_process(&p, 1);
     assert_non_null(strstr(h->log, "more than 2097152 bytes"));
-    assert_non_null(strstr(h->log, "dnsbl.doubts: line 2 "));
     answer_probes(&absent);
     list_it("listed.example");
     end_process(&p, true);
     remove_state_dir(&p);
+}
+
+/* Nobody knows which zone was mad: for as long as a resolver may remember it, none is believed.
+ * That time does not begin anew with each start. */
+static void test_doubts_that_are_damaged(void **state)
+{
+    static const char *const texts[] = {"# fine\nnot at all\n", "",
+                                        "# sum of what follows: 0123\n# zones\n"};
+    static const char *const words[] = {"line 2 ", "is damaged; ", "is damaged; "};
+    struct dns_answer old = listed;
+    struct process p;
+
+    (void)state;
+    old.ttl_s = 290;
+    for (int i = 0; i < 3; i++) {
+        new_state_dir(&p);
+        write_file(path_of(&p, "dnsbl.doubts"), texts[i], 0);
+        *h->log = '\0';
+        begin_process(&p, 1);
+        assert_non_null(strstr(h->log, words[i]));
+        assert_non_null(strstr(h->log, "for 24 h zones refuse nobody"));
+        answer_probes(&absent);
+        assert_int_equal(of("n1.example"), DNSBL_WAITS);
+        one_says("n1.example", &old);
+        assert_int_equal(of("n1.example"), DNSBL_UNPROVEN);
+        end_process(&p, false);
+
+        advance(23 * HOUR_MS);
+        *h->log = '\0';
+        begin_process(&p, 1);
+        assert_string_equal(h->log, "");
+        answer_probes(&absent);
+        assert_int_equal(of("n2.example"), DNSBL_WAITS);
+        one_says("n2.example", &old);
+        assert_int_equal(of("n2.example"), DNSBL_UNPROVEN);
+        advance(HOUR_MS);
+        answer_probes(&absent);
+        list_it("listed.example");
+        end_process(&p, false);
+        remove_state_dir(&p);
+    }
 }
 
 int main(void)
@@ -615,6 +654,7 @@ int main(void)
         TEST(test_what_was_forgotten_stays_forgotten),
         TEST(test_doubt_that_could_not_be_written),
         TEST(test_files_that_are_not_ours),
+        TEST(test_doubts_that_are_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

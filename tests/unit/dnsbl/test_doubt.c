@@ -158,6 +158,29 @@ static void test_over_a_restart(void **state)
     buf_free(&text);
 }
 
+/* Any zone may have been mad until then, and for a day a resolver may remember it. */
+static void test_what_is_lost(void **state)
+{
+    struct buf text = BUF_INIT(0);
+    struct error why;
+
+    (void)state;
+    doubts_lose(&all, NOW_MS);
+    struct doubt *d = doubt_named(1, NULL);
+    assert_false(d->open);
+    assert_true(doubt_covers(d, 300, NOW_MS + 86000 * S));
+    assert_false(doubt_covers(d, 86400, NOW_MS + 2 * S));
+    assert_false(doubt_is_over(d, NOW_MS + 86400 * S));
+    assert_true(doubt_is_over(d, NOW_MS + 86402 * S));
+    doubts_write(&all, &text, NOW_S, NOW_MS);
+    memset(&all, 0, sizeof all);
+    assert_int_equal(doubts_read(&all, buf_view(&text), NOW_S, NOW_MS, &why), 0);
+    assert_int_equal(all.list[0].end_ms, NOW_MS);
+    assert_int_equal(all.list[0].ttl_s, 86400);
+    assert_int_equal(doubt_named(2, NULL)->ttl_s, 0);
+    buf_free(&text);
+}
+
 /* A machine without a clock of its own begins in 1970. */
 static void test_over_a_restart_in_1970(void **state)
 {
@@ -239,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(test_zones_have_their_own, set_up),
         cmocka_unit_test_setup(test_over_a_restart, set_up),
         cmocka_unit_test_setup(test_over_a_restart_in_1970, set_up),
+        cmocka_unit_test_setup(test_what_is_lost, set_up),
         cmocka_unit_test_setup(test_lines, set_up),
         cmocka_unit_test_setup(test_more_lines_than_any, set_up),
     };
