@@ -211,6 +211,11 @@ size_t local_table_count(const struct local_table *ex)
     return ex == fake_shared() ? fake.n_shared : fake.n_lines;
 }
 
+size_t local_table_in_force(const struct local_table *ex, int64_t now)
+{
+    return local_table_count(ex) - local_table_expired(ex, now);
+}
+
 size_t local_table_expired(const struct local_table *ex, int64_t now)
 {
     (void)ex, (void)now;

@@ -155,8 +155,10 @@ static void test_expired_lines_are_counted(void **state)
     assert_int_equal(local_table_expired(ex, 20), 1);
     assert_int_equal(local_table_expired(ex, 21), 3);
     assert_int_equal(local_table_expired(ex, INT64_MAX), 3);
+    assert_int_equal(local_table_in_force(ex, 11), 3);
     local_table_free(ex);
     assert_int_equal(local_table_expired(NULL, 0), 0);
+    assert_int_equal(local_table_in_force(NULL, 0), 0);
 }
 
 static void test_an_expired_line_hides_no_other(void **state)
