@@ -73,6 +73,43 @@ bool clock_is_day(int year, int month, int day)
     return y == year && m == month && d == day;
 }
 
+int64_t clock_end_of_local_day(int year, int month, int day)
+{
+    int64_t end = 0;
+
+    for (int dst = 0; dst <= 1; dst++) {
+        struct tm tm = {.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+        tm.tm_hour = 23;
+        tm.tm_min = tm.tm_sec = 59;
+        tm.tm_isdst = dst;
+        int64_t at = (int64_t)mktime(&tm); /* makes TM what the clock shows then */
+        if (tm.tm_mday == day && at > end)
+            end = at;
+    }
+    return end;
+}
+
+bool clock_date_read(struct view text, int32_t *days)
+{
+    static const char form[] = "9999-99-99";
+    int part[3] = {0}, n = 0;
+
+    if (text.len != sizeof form - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (form[i] == '-' ? text.ptr[i] != '-' : !ascii_digit(text.ptr[i]))
+            return false;
+        if (form[i] == '-')
+            n++;
+        else
+            part[n] = part[n] * 10 + (text.ptr[i] - '0');
+    }
+    if (!clock_is_day(part[0], part[1], part[2]))
+        return false;
+    *days = clock_days(part[0], part[1], part[2]);
+    return true;
+}
+
 const char *clock_date_text(int32_t days, char dst[11])
 {
     int year, month, day;

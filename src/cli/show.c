@@ -214,21 +214,13 @@ const char *show_local_clock(struct view text, char dst[SHOW_SPAN_MAX])
 /* The last second of a day, local time; 0: V is no day. */
 static int64_t end_of_day(struct view v)
 {
-    char time[] = "YYYY-MM-DDT12:00:00Z";
-    struct tm local = {.tm_hour = 23, .tm_min = 59, .tm_sec = 59, .tm_isdst = -1};
     int year, month, day;
+    int32_t days;
 
-    if (v.len != 10)
+    if (!clock_date_read(v, &days))
         return 0;
-    memcpy(time, v.ptr, v.len);
-    int64_t noon = show_time(view_of(time));
-    if (noon == 0)
-        return 0;
-    clock_date((int32_t)(noon / 86400), &year, &month, &day);
-    local.tm_year = year - 1900;
-    local.tm_mon = month - 1;
-    local.tm_mday = day;
-    return (int64_t)mktime(&local);
+    clock_date(days, &year, &month, &day);
+    return clock_end_of_local_day(year, month, day);
 }
 
 int64_t show_until_time(struct view until)

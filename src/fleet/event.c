@@ -37,25 +37,13 @@ static int digits(struct view text, size_t at, size_t n)
     return number;
 }
 
-/* YYYY-MM-DD */
-static bool read_date(struct view text, int32_t *days)
-{
-    if (text.len != 10 || text.ptr[4] != '-' || text.ptr[7] != '-')
-        return false;
-    int year = digits(text, 0, 4), month = digits(text, 5, 2), day = digits(text, 8, 2);
-    if (year < 0 || month < 0 || day < 0 || !clock_is_day(year, month, day))
-        return false;
-    *days = clock_days(year, month, day);
-    return true;
-}
-
 /* YYYY-MM-DDTHH:MM:SSZ, and one that is shown again: behind 1970. */
 static bool read_time(struct view text, int64_t *seconds)
 {
     int32_t days;
 
     if (text.len != 20 || text.ptr[10] != 'T' || text.ptr[13] != ':' || text.ptr[16] != ':' ||
-        text.ptr[19] != 'Z' || !read_date(view_first(text, 10), &days))
+        text.ptr[19] != 'Z' || !clock_date_read(view_first(text, 10), &days))
         return false;
     int hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
@@ -124,7 +112,7 @@ static bool read_field(const struct record_field *field, const json_t *value, ch
     case FIELD_TIME:
         return read_time(text, at);
     case FIELD_DATE:
-        return read_date(text, at);
+        return clock_date_read(text, at);
     case FIELD_LABEL:
         return read_label(text, at);
     case FIELD_TEXT:

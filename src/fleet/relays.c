@@ -26,9 +26,11 @@
  * times by Redis' clock, since one of theirs may be wrong.) Nothing is later than now; 0: never. */
 static int64_t by_other_clock(int64_t at, int64_t from_now, int64_t to_now)
 {
+    if (at <= 0)
+        return 0;
     int64_t age = at > from_now ? 0 : from_now - at;
 
-    return at <= 0 || age > to_now ? 0 : to_now - age;
+    return age > to_now ? 0 : to_now - age;
 }
 
 /* What a relay says of itself, and when it did by Redis' clock. */

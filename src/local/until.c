@@ -63,20 +63,6 @@ static bool take_time(struct view *rest, struct moment *m)
     return m->hour < 24 && m->minute < 60 && m->second < 60;
 }
 
-static int64_t end_of_local_day(const struct moment *m)
-{
-    struct tm tm = {
-        .tm_year = m->year - 1900,
-        .tm_mon = m->month - 1,
-        .tm_mday = m->day,
-        .tm_hour = 23,
-        .tm_min = 59,
-        .tm_sec = 59,
-        .tm_isdst = -1,
-    };
-    return mktime(&tm);
-}
-
 int until_parse(struct view text, int64_t *until, struct error *why)
 {
     struct moment m = {0};
@@ -91,7 +77,7 @@ int until_parse(struct view text, int64_t *until, struct error *why)
     if (!clock_is_day(m.year, m.month, m.day) || m.year < 1970)
         return error_set(why, ERR_SYNTAX, "until=%.*s: there is no such day", shown, text.ptr);
     if (rest.len == 0) {
-        *until = end_of_local_day(&m);
+        *until = clock_end_of_local_day(m.year, m.month, m.day);
         return 0;
     }
     if ((!sign(&rest, 'T') && !sign(&rest, 't')) || !take_time(&rest, &m))

@@ -245,19 +245,9 @@ static void take_exceptions(struct verdict *v)
 /* The day of "2026-11-24T10:02:00Z" or "2026-11-24"; 0: somebody wrote something else. */
 static int32_t day_of(struct view at)
 {
-    int part[3] = {0};
-    unsigned n = 0;
+    int32_t days;
 
-    for (size_t i = 0; i < at.len && i < 10 && n < 3; i++) {
-        if (ascii_digit(at.ptr[i]))
-            part[n] = part[n] * 10 + (at.ptr[i] - '0');
-        else if (at.ptr[i] == '-')
-            n++;
-        else
-            return 0;
-    }
-    return n == 2 && clock_is_day(part[0], part[1], part[2]) ? clock_days(part[0], part[1], part[2])
-                                                             : 0;
+    return clock_date_read(view_first(at, 10), &days) ? days : 0;
 }
 
 /* Of what several relays agree on, each leaves out what it protects itself. (What is less specific

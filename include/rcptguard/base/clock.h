@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rcptguard/base/view.h"
+
 /* Seconds since 1970, UTC. Jumps when the administrator sets it. */
 int64_t clock_now(void);
 
@@ -27,6 +29,13 @@ void clock_date(int32_t days, int *year, int *month, int *day);
 
 /* Is it a day of the calendar? The 30th of February is none. */
 bool clock_is_day(int year, int month, int day);
+
+/* The last second of a calendar day in local time (TZ), in seconds since 1970: where clocks go back
+ * over midnight, the later one of two. */
+int64_t clock_end_of_local_day(int year, int month, int day);
+
+/* Reads "YYYY-MM-DD", a day of the calendar and nothing else. */
+bool clock_date_read(struct view text, int32_t *days);
 
 /* "YYYY-MM-DD" into 11 bytes; "-" when DAYS is 0 (no date known) or beyond
  * the years 0 to 9999. Returns DST. */

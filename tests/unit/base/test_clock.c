@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "rcptguard/base/clock.h"
@@ -47,6 +48,58 @@ static void test_days_there_are(void **state)
         assert_int_equal(clock_is_day(rows[i].year, rows[i].month, rows[i].day), rows[i].is);
 }
 
+static void test_read_dates(void **state)
+{
+    static const char *const none[] = {"",           "2026-11-2",   "2026-11-244", "2026-13-01",
+                                       "2026-02-29", "9999999999",  "2026-11 24",  "2026/11/24",
+                                       "-026-11-24", "2026-11-24Z", "20261-1-24"};
+    int32_t days = 7;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (clock_date_read(view_of(none[i]), &days))
+            fail_msg("%s", none[i]);
+    assert_int_equal(days, 7);
+    assert_true(clock_date_read(view_of("2026-11-24"), &days));
+    assert_int_equal(days, clock_days(2026, 11, 24));
+    assert_true(clock_date_read(view_of("1970-01-01"), &days));
+    assert_int_equal(days, 0);
+}
+
+/* In seconds of UTC, by a TZ of its own. */
+static int64_t end_of(const char *zone, int year, int month, int day)
+{
+    setenv("TZ", zone, 1);
+    tzset();
+    int64_t end = clock_end_of_local_day(year, month, day);
+    unsetenv("TZ");
+    tzset();
+    return end;
+}
+
+static void test_ends_of_days(void **state)
+{
+    static const char europe[] = "CET-1CEST,M3.5.0,M10.5.0/3";
+    /* Asuncion until 2024, and a zone that skips the last hour of a day. */
+    static const char back_at_midnight[] = "<-04>4<-03>,M10.1.0/0,M3.4.0/0";
+    static const char on_at_eleven[] = "XST0XDT,M3.4.6/23,M10.1.0/0";
+    char text[21];
+    (void)state;
+
+#define ENDS(zone, year, month, day, expected)                                                     \
+    assert_string_equal(clock_time_text(end_of(zone, year, month, day), text), expected)
+    ENDS("UTC0", 2026, 12, 31, "2026-12-31T23:59:59Z");
+    ENDS(europe, 2026, 12, 31, "2026-12-31T22:59:59Z");
+    ENDS(europe, 2026, 7, 1, "2026-07-01T21:59:59Z");
+    ENDS(europe, 2026, 10, 25, "2026-10-25T22:59:59Z");
+    ENDS(europe, 2026, 3, 29, "2026-03-29T21:59:59Z");
+    ENDS(back_at_midnight, 2024, 3, 22, "2024-03-23T02:59:59Z");
+    ENDS(back_at_midnight, 2024, 3, 23, "2024-03-24T03:59:59Z");
+    ENDS(back_at_midnight, 2024, 3, 24, "2024-03-25T03:59:59Z");
+    ENDS(on_at_eleven, 2026, 3, 28, "2026-03-28T22:59:59Z");
+#undef ENDS
+}
+
 static void test_texts(void **state)
 {
     (void)state;
@@ -83,6 +136,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_days_agree_with_gmtime),
         cmocka_unit_test(test_days_there_are),
+        cmocka_unit_test(test_read_dates),
+        cmocka_unit_test(test_ends_of_days),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_set_clocks),
     };

@@ -402,6 +402,7 @@ static void test_local_blocks(void **state)
     static const char text[] = "pays@example.com at=2024-10-05T10:00:00Z\n"
                                "example.org\n"
                                ".bad.example\n"
+                               "odd@example.com at=9999999999\n"
                                "over@example.com until=2024-10-01\n";
     static const struct {
         const char *recipient, *action;
@@ -409,6 +410,7 @@ static void test_local_blocks(void **state)
         {"Pays+now@example.com", "550 5.7.1 on local as pays@example.com since 2024-10-05"},
         {"john@example.org", "550 5.7.1 on local as example.org since -"},
         {"x@deep.bad.example", "550 5.7.1 on local as .bad.example since -"},
+        {"odd@example.com", "550 5.7.1 on local as odd@example.com since -"},
         {"over@example.com", "DUNNO"},
         {"other@example.com", "DUNNO"},
     };
