@@ -102,11 +102,20 @@ void edit_line_from(struct edit_line *e, const struct grammar_line *l)
     join_note(e, l);
 }
 
-void edit_line_merge(struct edit_line *e, const struct grammar_line *l)
+void edit_line_begin(struct edit_line *e)
 {
-    e->whole |= l->lists.len == 0;
-    add_lists(e, l->lists);
-    if (l->until > e->until) {
+    clear(e);
+    e->whole = false;
+    e->until = INT64_MIN;
+}
+
+void edit_line_merge(struct edit_line *e, const struct grammar_line *l, int64_t now)
+{
+    bool counts = l->until >= now;
+
+    e->whole |= counts && l->lists.len == 0;
+    add_lists(e, counts ? l->lists : VIEW_NONE);
+    if (counts && l->until > e->until) {
         e->until = l->until;
         e->until_text = l->until_text;
     }
@@ -196,31 +205,29 @@ static void sign(struct edit_line *e, const struct local_edit *edit)
     e->at = view_of(clock_time_text(edit->now, e->at_bytes));
 }
 
-static bool add_scope(struct edit_line *e, struct view lists, bool first)
+static bool add_scope(struct edit_line *e, struct view lists)
 {
-    bool was_whole = !first && e->whole;
+    bool was_whole = e->whole;
     size_t before = e->lists.len;
 
-    e->whole = was_whole || lists.len == 0;
+    e->whole |= lists.len == 0;
     add_lists(e, lists);
     return e->whole ? !was_whole : e->lists.len != before;
 }
 
-static bool add_until(struct edit_line *e, struct view text, int64_t until, bool first)
+static bool add_until(struct edit_line *e, struct view text, int64_t until)
 {
-    if (!first && until <= e->until)
+    if (until <= e->until)
         return false;
     e->until = until;
     e->until_text = text;
     return true;
 }
 
-bool edit_line_add(struct edit_line *e, const struct local_edit *edit, int64_t until, bool first)
+bool edit_line_add(struct edit_line *e, const struct local_edit *edit, int64_t until)
 {
-    if (first)
-        clear(e);
-    bool changed = add_scope(e, edit->lists, first);
-    changed |= add_until(e, edit->until, until, first);
+    bool changed = add_scope(e, edit->lists);
+    changed |= add_until(e, edit->until, until);
     changed |= !says(text_view(&e->ticket), view_trim(edit->ticket), ",");
     changed |= !says(text_view(&e->note), view_trim(edit->note), "; ");
     join(&e->ticket, view_trim(edit->ticket), ",", true);

@@ -31,17 +31,19 @@ struct edit_line {
 /* Says what L says. */
 void edit_line_from(struct edit_line *e, const struct grammar_line *l);
 
-/* Says what E and L say together: the later until, the wider list (rule 13). */
-void edit_line_merge(struct edit_line *e, const struct grammar_line *l);
+/* Says nothing yet. */
+void edit_line_begin(struct edit_line *e);
+
+/* Says what E and L say together: the later until, the wider list (rule 13). What is over at NOW
+ * adds its ticket and note alone: it frees nobody any more, and is not to free by what comes now.
+ */
+void edit_line_merge(struct edit_line *e, const struct grammar_line *l, int64_t now);
 
 /* Only an edit can be refused: ERR_SYNTAX with *why, which names the field. */
 int edit_line_check(enum local_kind kind, const struct local_edit *edit, struct error *why);
 
-/*
- * Says what a checked EDIT adds; FIRST: there is nothing yet to add to. True when something is
- * different now.
- */
-bool edit_line_add(struct edit_line *e, const struct local_edit *edit, int64_t until, bool first);
+/* Says what a checked EDIT adds. True when something is different now. */
+bool edit_line_add(struct edit_line *e, const struct local_edit *edit, int64_t until);
 
 /* Takes the lists of NAMES out; true when one of them was named. */
 bool edit_line_take_out(struct edit_line *e, struct view names);

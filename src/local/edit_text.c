@@ -267,21 +267,20 @@ static int merge(struct work *w, struct view rest)
     int64_t until = INT64_MAX;
     unsigned number = 0;
 
+    edit_line_begin(&w->merged);
     while (next_line(&rest, &line)) {
         number++;
         if (!is_good(w, line.words) || !is_same(w))
             continue;
+        edit_line_merge(&w->merged, &w->line, w->edit->now);
         if (w->same++ == 0) {
-            edit_line_from(&w->merged, &w->line);
             out->line = number;
             add_to(&out->after, line.words);
-        } else {
-            edit_line_merge(&w->merged, &w->line);
         }
     }
     if (w->edit->until.len > 0)
         until_parse(w->edit->until, &until, NULL);
-    bool changed = edit_line_add(&w->merged, w->edit, until, w->same == 0);
+    bool changed = edit_line_add(&w->merged, w->edit, until);
     w->merged.subject = w->what.subject;
     w->merged.kind = w->what.kind;
     w->merged.key = w->what.key;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fetch_parts.h"
+#include "schedule.h"
 #include "url.h"
 
 #define CONNECT_S     10L
@@ -165,7 +166,8 @@ static void judge_response(struct fetch *f, struct fetch_result *result)
     } else {
         error_set(&result->why, ERR_IO, "the server answered HTTP %ld", code);
         if (curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
-            result->retry_after_s = (int64_t)retry_after;
+            result->retry_after_s = retry_after < SCHEDULE_MAX_BACKOFF_S ? (int64_t)retry_after
+                                                                         : SCHEDULE_MAX_BACKOFF_S;
     }
 }
 

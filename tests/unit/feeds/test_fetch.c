@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "feeds/fetch/fetch.h"
+#include "feeds/fetch/schedule.h"
 #include "rcptguard/base/clock.h"
 
 #define TIMEOUT_S 10
@@ -170,6 +171,30 @@ static void test_kinds(void **state)
     }
 }
 
+/* A server says nothing about years to come. */
+static void test_retry_after(void **state)
+{
+    static const struct {
+        const char *header;
+        int64_t seconds;
+    } table[] = {{"", 0},
+                 {"Retry-After: 600\r\n", 600},
+                 {"Retry-After: 999999999\r\n", SCHEDULE_MAX_BACKOFF_S},
+                 {"Retry-After: 9223372036854775807\r\n", SCHEDULE_MAX_BACKOFF_S}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char answer[200];
+        struct server server;
+        snprintf(answer, sizeof answer, "HTTP/1.1 503 X\r\n%sContent-Length: 0\r\n\r\n",
+                 table[i].header);
+        server_start(&server, answer);
+        struct fetch_result r = fetch(&server, "/", (struct feed_config){0}, "");
+        server_end(&server);
+        assert_int_equal(r.retry_after_s, table[i].seconds);
+    }
+}
+
 static void test_what_is_sent(void **state)
 {
     static const char *const headers[] = {"X-Key: k-${secret}", "Accept: text/plain"};
@@ -228,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expires),
         cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_what_is_sent),
         cmocka_unit_test(test_no_header_can_be_smuggled_in),
         cmocka_unit_test(test_errors_without_secrets),

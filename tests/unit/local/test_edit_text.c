@@ -101,11 +101,22 @@ static void test_add(void **state)
          LOCAL_EDIT_CHANGED, "a@example.org" AT "\n", 1, 1},
         {"a@example.org note=\"say # so\" # behind\n", LOCAL_ADD, "a@example.org", "", "", "T", "",
          "", LOCAL_EDIT_CHANGED, "a@example.org ticket=T" AT "  # say # so; behind\n", 1, 1},
+        /* What is over adds its ticket and note, but no scope and no time. */
+        {"a@example.org until=2020-01-01 ticket=S # old\n", LOCAL_ADD, "a@example.org", "a",
+         "2026-02-01", "", "", "", LOCAL_EDIT_CHANGED,
+         "a@example.org list=a until=2026-02-01 ticket=S" AT "  # old\n", 1, 1},
+        {"a@example.org list=a until=2020-01-01\n", LOCAL_ADD, "a@example.org", "b", "", "", "", "",
+         LOCAL_EDIT_CHANGED, "a@example.org list=b" AT "\n", 1, 1},
+        {"a@example.org list=a until=2020-01-01\n", LOCAL_ADD, "a@example.org", "a", "", "", "", "",
+         LOCAL_EDIT_CHANGED, "a@example.org list=a" AT "\n", 1, 1},
+        {"a@example.org list=a until=2026-03-01\na@example.org until=2020-01-01\n", LOCAL_ADD,
+         "a@example.org", "b", "2026-02-01", "", "", "", LOCAL_EDIT_CHANGED,
+         "a@example.org list=a,b until=2026-03-01" AT "\n", 1, 2},
         /* Several lines of one name, expired or not, become one in the place of the first. */
         {"a@example.org until=2020-01-01 # old\n# c\na@example.org list=b ticket=S\nz@example.org\n"
          "A@example.org list=c ticket=S",
          LOCAL_ADD, "a@example.org", "d", "2027-01-01", "", "", "", LOCAL_EDIT_CHANGED,
-         "a@example.org ticket=S" AT "  # old\n# c\nz@example.org\n", 1, 3},
+         "a@example.org list=b,c,d ticket=S" AT "  # old\n# c\nz@example.org\n", 1, 3},
         {"a@example.org list=x\na@example.org list=y\n", LOCAL_ADD, "a@example.org", "x", "", "",
          "", "", LOCAL_EDIT_CHANGED, "a@example.org list=x,y" AT "\n", 1, 2},
         /* Another kind, subject or tag is another line. */
