@@ -68,6 +68,16 @@ struct question {
 /* Exceptions of lists against themselves that are shown; all of them count. */
 #define ANSWER_EXCEPTIONS 16
 
+/* A list that has an entry which counts for nothing, and why: the last of them. */
+struct verdict_idle {
+    const char *list; /* NULL: there is none */
+    enum {
+        IDLE_COVERS,    /* the digest of a domain that is protected, or a public suffix */
+        IDLE_ENTRY_OLD, /* its date is longer ago than entry_max_age */
+        IDLE_LIST_OLD,  /* max_age is over, and nothing of the list counts */
+    } why;
+};
+
 /* Valid during the callback only. */
 struct answer {
     const char *action; /* "DUNNO" or "550 5.7.1 ...", NUL-terminated, for `action=` */
@@ -81,8 +91,7 @@ struct answer {
     const struct local_line *block;            /* the local block among the listings, or NULL */
     const struct decision_listing *exceptions; /* entries by which lists free from themselves */
     unsigned n_exceptions;
-    const char *hidden_by; /* a list that has the domain as a digest, which counts for nothing: it
-                              is protected, or a public suffix; or NULL */
+    struct verdict_idle idle;
     const struct dnsbl_answer *zones; /* what DNS zones said; NULL: none was asked */
     const char *ref;                  /* "" without refusal */
     enum decision_mode mode;

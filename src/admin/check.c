@@ -135,6 +135,16 @@ static json_t *exception_json(const struct decision_listing *exception)
     return object;
 }
 
+static const char *const idle_words[] = {
+    [IDLE_COVERS] =
+        "has the digest of this domain, which counts for nothing: it is protected, or a "
+        "public suffix",
+    [IDLE_ENTRY_OLD] = "holds it, which counts for nothing: its date is longer ago than "
+                       "entry_max_age",
+    [IDLE_LIST_OLD] = "holds it, which counts for nothing: max_age is over, until its publisher is "
+                      "reached",
+};
+
 /* Postfix may ask for `<a@b>@c` or `mailto:a@b`, and it is answered as it stands; a person who asks
  * for that has pasted more than the address. */
 static void put_note(json_t *object, const struct check_view *view)
@@ -147,12 +157,8 @@ static void put_note(json_t *object, const struct check_view *view)
 
     if (state != ADDRESS_OK)
         text_add(&note, address_state_text(state));
-    else if (view->answer->hidden_by != NULL)
-        text_addf(
-            &note,
-            "list %s has the digest of this domain, which counts for nothing: it is protected, "
-            "or a public suffix",
-            view->answer->hidden_by);
+    else if (view->answer->idle.list != NULL)
+        text_addf(&note, "list %s %s", view->answer->idle.list, idle_words[view->answer->idle.why]);
     else if (view->addresses != NULL && view->answer->n_listings == 0 &&
              local_what_parse(LOCAL_BLOCKS, view->recipient, view->addresses, &what, &why) < 0)
         text_addf(&note, "is that the whole address, and nothing else? %s", why.text);

@@ -343,7 +343,7 @@ void check_show(const struct show *s, const json_t *answer)
     json_array_foreach(listings, i, listing) show_listing(s, listing);
     if (i == 0) {
         show_label(s, "list");
-        fputs("none holds it\n", s->to);
+        fputs("none holds it in force\n", s->to);
     }
     json_array_foreach(json_object_get(answer, "exceptions"), i, listing)
         show_exception(s, listing);

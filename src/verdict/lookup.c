@@ -31,15 +31,20 @@ void lookup_rules(struct verdict *v)
 }
 
 /* Ages are judged here and not when the index is built: they change while it stands still. */
-static bool is_too_old(const struct verdict_list *rule, const struct blocklist_list *list,
-                       int32_t date, int64_t now)
+static bool is_too_old(struct verdict *v, const struct verdict_list *rule,
+                       const struct blocklist_list *list, int32_t date, int64_t now)
 {
     if (rule->entry_max_age_s > 0 && date != 0 &&
-        now - (int64_t)date * SECONDS_A_DAY > rule->entry_max_age_s)
+        now - (int64_t)date * SECONDS_A_DAY > rule->entry_max_age_s) {
+        v->idle = (struct verdict_idle){rule->name, IDLE_ENTRY_OLD};
         return true;
+    }
     int64_t confirmed =
         rule->confirmed_at > list->accepted_at ? rule->confirmed_at : list->accepted_at;
-    return rule->max_age_s > 0 && now - confirmed > rule->max_age_s;
+    if (rule->max_age_s == 0 || now - confirmed <= rule->max_age_s)
+        return false;
+    v->idle = (struct verdict_idle){rule->name, IDLE_LIST_OLD};
+    return true;
 }
 
 bool lookup_is_freed(const struct verdict *v, struct view list)
@@ -107,7 +112,7 @@ static bool hides_too_much(struct verdict *v, const struct look *look, const str
         !rules->covers_too_much(ENTRY_DOMAIN, v->recipient.keys[look->number].name,
                                 rules->covers_arg))
         return false;
-    v->hidden_by = rule->name;
+    v->idle = (struct verdict_idle){rule->name, IDLE_COVERS};
     return true;
 }
 
@@ -124,7 +129,7 @@ static void take(struct verdict *v, const struct look *look, const struct listin
         return;
     }
     if (v->n_listings == ANSWER_LISTINGS ||
-        is_too_old(rule, blocklist_list(v->blocklist, found->list), found->date, now) ||
+        is_too_old(v, rule, blocklist_list(v->blocklist, found->list), found->date, now) ||
         hides_too_much(v, look, found, rule))
         return;
     v->listed_by[v->n_listings] = found->list;
@@ -325,7 +330,7 @@ void look_up_expect(struct verdict *v)
 void look_up(struct verdict *v, struct view seen, int64_t now)
 {
     v->n_listings = v->n_exceptions = v->n_digests = 0;
-    v->hidden_by = NULL;
+    v->idle.list = NULL;
     if (v->blocklist != NULL)
         look_up_lists(v, seen, now);
     add_local_block(v, now);

@@ -38,7 +38,7 @@ struct verdict {
      * those that are not 0 stand in EXCEPTING. */
     uint16_t excepted_at[BLOCKLIST_MAX_LISTS], excepting[BLOCKLIST_MAX_LISTS];
     unsigned n_excepting;
-    const char *hidden_by; /* a list with a digest that counts for nothing (rule 16), or NULL */
+    struct verdict_idle idle;
     unsigned char digests[LOOKUP_DIGESTS][HASH_MAX_BYTES];
     unsigned n_digests;
     struct dnsbl_answer zones;

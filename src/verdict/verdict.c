@@ -392,7 +392,7 @@ static void give_answer(struct verdict *v, const struct decision *decision, verd
         .block = v->block,
         .exceptions = v->exceptions,
         .n_exceptions = v->n_exceptions,
-        .hidden_by = v->hidden_by,
+        .idle = v->idle,
         .zones = v->zones_asked ? &v->zones : NULL,
         .ref = v->ref,
         .mode = v->rules->mode,

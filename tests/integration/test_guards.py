@@ -404,6 +404,9 @@ def test_old_entries_are_inactive(daemon):
     daemon.start()
     daemon.wait_blocked("new@example.org")
     assert not daemon.blocks("old@example.org")
+    shown = daemon.command("check", "old@example.org").stdout
+    assert re.search("note +list aper holds it, which counts for nothing: its date is longer ago", shown), shown
+    assert re.search("list +none holds it in force", shown), shown
     daemon.config["feed aper"]["entry_max_age"] = "0"
     daemon.reload()
     daemon.wait_blocked("old@example.org")
@@ -414,6 +417,7 @@ def test_the_end_of_max_age_is_told(daemon):
     daemon.start()
     daemon.wait_log("main: max_age is over, nothing of it blocks", 45)
     daemon.wait_free("a@example.org")
+    assert "list main holds it, which counts for nothing: max_age is over" in daemon.command("check", "a@example.org").stdout
     assert daemon.refresh("main")[0] == 200
     daemon.wait_log("main: max_age is not over any more", 45)
 

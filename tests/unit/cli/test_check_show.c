@@ -58,8 +58,12 @@ static void test_check(void **state)
         {"{" PASSES ",'would':'reject','listings':[{" APER "}]}",
          {"because mode is observe; enforced it would reject", "rcptguard exclude jane@"},
          "unexclude"},
-        {"{" PASSES ",'exclusion':null,'listings':[]}", {"  list        none holds it\n"}, "next"},
-        {"{" PASSES ",'listings':[],'zones':null}", {"  list        none holds it\n"}, "dns zones"},
+        {"{" PASSES ",'exclusion':null,'listings':[]}",
+         {"  list        none holds it in force\n"},
+         "next"},
+        {"{" PASSES ",'listings':[],'zones':null}",
+         {"  list        none holds it in force\n"},
+         "dns zones"},
         /* A DNS zone: its answer, what it says of it, since when; and what the others said. */
         {"{'recipient':'a@example.org','canonical':'a@example.org','verdict':'reject',"
          "'action':'550 5.7.1 x','listings':[{'list':'ebl','entry':'a@example.org','date':null,"
