@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import time
 
 import pytest
@@ -122,11 +123,16 @@ def test_the_command(three):
     process = start_process(
         [COMMAND, "-s", three[1].admin, "events", "--fleet", "--follow"], stdout=subprocess.PIPE, text=True
     )
-    time.sleep(0.5)
-    refuse(three[0], LISTED[9], sender="bob@example.edu")
-    line = process.stdout.readline()
-    process.kill()
-    process.wait()
+    def shown():
+        refuse(three[0], LISTED[9], sender="bob@example.edu")
+        return select.select([process.stdout], [], [], 0.1)[0]
+
+    try:
+        wait_until("it follows, and shows one", shown)
+        line = process.stdout.readline()
+    finally:
+        process.kill()
+        process.wait()
     assert LISTED[9] in line and "bob@example.edu" in line and status(three[0])["relay"] in line
 
 
