@@ -193,7 +193,8 @@ void metrics_put(struct metrics_page *page, const char *first, const char *secon
     end_line(page, value);
 }
 
-void metrics_put_ns(struct metrics_page *page, const char *first, const char *second, int64_t ns)
+static void metrics_put_ns(struct metrics_page *page, const char *first, const char *second,
+                           int64_t ns)
 {
     begin_line(page, "", first, second);
     end_line_ns(page, ns);

@@ -28,7 +28,6 @@ void metrics_begin(struct metrics_page *page, size_t size);
 void metrics_open(struct metrics_page *page, enum metric_id id);
 
 void metrics_put(struct metrics_page *page, const char *first, const char *second, uint64_t value);
-void metrics_put_ns(struct metrics_page *page, const char *first, const char *second, int64_t ns);
 void metrics_put_histogram(struct metrics_page *page, const char *first, const struct histogram *h);
 void metrics_put_summary(struct metrics_page *page, const char *first, uint64_t count, int64_t ns);
 

@@ -16,7 +16,7 @@ const struct dnsbl_status *zones_named(struct dnsbl *dnsbl, struct view name)
     return dnsbl == NULL ? NULL : dnsbl_status_of(dnsbl, name);
 }
 
-json_t *json_zone(const struct dnsbl_status *zone)
+static json_t *json_zone(const struct dnsbl_status *zone)
 {
     json_t *object = json_object();
 

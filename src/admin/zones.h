@@ -10,8 +10,6 @@
 #include "rcptguard/dnsbl.h"
 #include "request.h"
 
-json_t *json_zone(const struct dnsbl_status *zone);
-
 /* Appends every zone to ARRAY. */
 void zones_append(json_t *array, struct dnsbl *dnsbl);
 

@@ -178,8 +178,9 @@ static void format_journal(struct text *t, const struct log_record *r)
     text_add_view(t, r->fields);
 }
 
-size_t log_sink_format(enum log_target target, const struct log_record *record, char *dst,
-                       size_t size)
+/* The record as TARGET (not auto) wants it; returns its length. */
+static size_t log_sink_format(enum log_target target, const struct log_record *record, char *dst,
+                              size_t size)
 {
     struct text t = text_on(dst, size);
 

@@ -44,10 +44,6 @@ enum log_sink_result log_sink_write(enum log_target target, const struct log_rec
  * target changed, or the log stops. */
 void log_sink_close(void);
 
-/* The record as TARGET (not auto) wants it; returns its length. */
-size_t log_sink_format(enum log_target target, const struct log_record *record, char *dst,
-                       size_t size);
-
 /* For tests: other sockets than /dev/log and the journal's; NULL: those. */
 void log_sink_paths(const char *syslog, const char *journal);
 

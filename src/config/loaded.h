@@ -114,9 +114,6 @@ const char *secret_resolve(struct arena *arena, const char *secret, const struct
  */
 int secret_file_check(const char *path, struct error *why);
 
-/* The same, and appends what it holds without the line end. */
-int secret_file_read(const char *path, struct buf *out, struct error *why);
-
 /* Is FILE one with something in PEM? One that holds a PRIVATE key must not be open to others. */
 int pem_file_check(const char *path, bool private, struct error *why);
 

@@ -21,7 +21,8 @@ static int check_mode(const char *path, struct error *why)
     return 0;
 }
 
-int secret_file_read(const char *path, struct buf *out, struct error *why)
+/* Appends what a file that is fit to hold a secret holds, without the line end. */
+static int secret_file_read(const char *path, struct buf *out, struct error *why)
 {
     struct buf text = BUF_INIT(SECRET_MAX_BYTES);
     int rc = check_mode(path, why);

@@ -46,7 +46,7 @@ struct history_search {
     int64_t oldest, whole_since; /* of all; of the lists that have lost segments, the latest */
 };
 
-void history_search_free(struct history_search *s)
+static void history_search_free(struct history_search *s)
 {
     *s->prev = s->next;
     if (s->next != NULL)

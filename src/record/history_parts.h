@@ -65,7 +65,7 @@ void history_tell(bool failed, bool *failing, const struct error *why);
 
 void history_notes_flush(struct history *h); /* disk thread, or after it ended */
 
-void history_search_free(struct history_search *s); /* takes it off the list */
-void history_search_end(struct history_search *s);  /* the same, told that nothing was found */
+/* Takes it off the list, told that nothing was found. */
+void history_search_end(struct history_search *s);
 
 #endif

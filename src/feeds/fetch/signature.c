@@ -80,7 +80,8 @@ static struct view without_line_end(struct view v)
     return v;
 }
 
-bool signature_parse(struct view text, unsigned char signature[SIGNATURE_BYTES])
+/* The 64 bytes themselves, or base64 or hex of them and one line end. */
+static bool signature_parse(struct view text, unsigned char signature[SIGNATURE_BYTES])
 {
     if (text.len == SIGNATURE_BYTES) {
         memcpy(signature, text.ptr, SIGNATURE_BYTES);

@@ -16,9 +16,6 @@
 #define SIGNATURE_BYTES      64
 #define SIGNATURE_FILE_BYTES 4096 /* most that a file with one may hold */
 
-/* The 64 bytes themselves, or base64 or hex of them and one line end. */
-bool signature_parse(struct view text, unsigned char signature[SIGNATURE_BYTES]);
-
 /*
  * Is SIGNATURE, the contents of its file, one of MESSAGE by KEY? 0; ERR_SYNTAX: it is no signature;
  * ERR_REFUSED: it is another one; ERR_NOMEM.

@@ -33,7 +33,8 @@ static bool is_skipped(struct view head)
            memcmp(head.ptr + 1, "\x2a\x4d\x18", 3) == 0;
 }
 
-enum packing packing_of(struct view head)
+/* HEAD: the first bytes, PACKING_HEAD of them when there are so many. */
+static enum packing packing_of(struct view head)
 {
     static const struct {
         const char *magic;
@@ -142,7 +143,7 @@ static int fill(struct unpacking *u, struct gunzip *g, struct view *packed, char
     return 0;
 }
 
-int unpack_gz(struct unpacking *u, struct error *why)
+static int unpack_gz(struct unpacking *u, struct error *why)
 {
     struct gunzip *g = gunzip_new();
     char *out = malloc(BODY_CHUNK_BYTES);

@@ -9,9 +9,6 @@ enum packing { PACK_NONE, PACK_GZ, PACK_XZ, PACK_ZST, PACK_BZ2, PACK_ZIP };
 
 #define PACKING_HEAD 10 /* the longest magic: bz2's, with that of its first block */
 
-/* HEAD: the first bytes, PACKING_HEAD of them when there are so many. */
-enum packing packing_of(struct view head);
-
 struct unpacking {
     struct body_reader *reader;
     struct view first; /* what the packing was told by: still to be read */
@@ -29,7 +26,6 @@ int unpacking_next(struct unpacking *u, struct view *packed, struct error *why);
 /* Hands PLAIN over, within the caps. */
 int unpacking_tell(struct unpacking *u, struct view plain, struct error *why);
 
-int unpack_gz(struct unpacking *u, struct error *why);
 int unpack_archive(struct unpacking *u, enum packing packing, struct error *why);
 
 #endif
