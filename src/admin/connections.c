@@ -14,8 +14,10 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/log.h"
 #include "rcptguard/base/reserve.h"
+#include "rcptguard/base/seldom.h"
 
-#define INPUT_MAX (ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096)
+#define SAY_AGAIN_MS 60000
+#define INPUT_MAX    (ADMIN_MAX_HEADERS + ADMIN_MAX_BODY + 4096)
 
 enum phase {
     PHASE_READING,   /* the request is not whole yet */
@@ -45,8 +47,8 @@ struct connections {
     unsigned accepts;  /* since the last sweep */
     int64_t resume_ms; /* not before: accept failed */
     bool started;
-    int64_t complained_ms; /* last warning */
-    unsigned dropped;      /* shut down for being late, since then */
+    struct seldom unaccepted, unfinished; /* warnings */
+    unsigned dropped;                     /* shut down for being late, since then */
 };
 
 /* The error callback gets what evhttp gave the listener, the evhttp: ours are found by it. */
@@ -118,10 +120,8 @@ static void accept_failed(struct evconnlistener *listener, void *arg)
         c->resume_ms = now + ADMIN_PAUSE_MS;
         sweep_later(c);
     }
-    if (c->complained_ms == 0 || now - c->complained_ms > 60000) {
+    if (seldom_say(&c->unaccepted, now, SAY_AGAIN_MS))
         log_warning("admin", "cannot accept: %s", strerror(errno));
-        c->complained_ms = now;
-    }
 }
 
 /* evhttp frees a bufferevent by taking its callbacks away and dropping its own reference. */
@@ -182,11 +182,10 @@ static void look_at_handled(struct connections *c, struct connection *x, int64_t
 
 static void complain(struct connections *c, int64_t now)
 {
-    if (c->dropped == 0 || (c->complained_ms != 0 && now - c->complained_ms < 60000))
+    if (c->dropped == 0 || !seldom_say(&c->unfinished, now, SAY_AGAIN_MS))
         return;
     log_warning("admin", "closed %u connections that did not finish in time", c->dropped);
     c->dropped = 0;
-    c->complained_ms = now;
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)

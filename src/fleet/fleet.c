@@ -37,15 +37,9 @@ void rooms_leave(struct fleet *f)
 
 /* ---- comparing ------------------------------------------------------------------------------ */
 
-/* Whoever makes trouble again and again must not fill the log. */
-static bool may_say(int64_t *said_ms)
+static bool may_say(struct seldom *s)
 {
-    int64_t now = clock_mono_ms();
-
-    if (*said_ms != 0 && now - *said_ms < SAY_AGAIN_MS)
-        return false;
-    *said_ms = now;
-    return true;
+    return seldom_say(s, clock_mono_ms(), SAY_AGAIN_MS);
 }
 
 /* Redis is up and does not take it: what was changed here waits, and is in force all the same. */
@@ -55,7 +49,7 @@ static void not_taken(struct fleet *f, struct kept *k, const struct error *why)
     k->not_taken = true;
     status_set_shared(f, false);
     status_set_why(f, why);
-    if (may_say(&k->said_ms))
+    if (may_say(&k->untold))
         log_warning("fleet", "%s: not told to the other relays: %s; tried again every %d s",
                     local_kind_text(k->kind), why->text, AGAIN_MS / 1000);
 }
@@ -73,7 +67,7 @@ static void warn_of_room(struct fleet *f, struct kept *k)
         "out what is over",
         local_kind_text(k->kind), k->no_room, RECORDS_MAX, RECORD_TEXT_MAX);
     status_set_why(f, &why);
-    if (may_say(&k->said_ms))
+    if (may_say(&k->crowded))
         log_warning("fleet", "%s", why.text);
 }
 
@@ -113,13 +107,13 @@ static void taken(struct fleet *f, struct kept *k)
     k->not_taken = false;
     goes_well(f);
     clear_why(f);
-    if (was_bad && clock_mono_ms() - k->said_ms < SAY_AGAIN_MS)
+    if (was_bad && seldom_is_quiet(&k->untold, clock_mono_ms()))
         log_notice("fleet", "%s: the other relays are told again", local_kind_text(k->kind));
 }
 
 static void warn_of_refused(struct kept *k)
 {
-    if (k->refused > 0 && may_say(&k->warned_ms))
+    if (k->refused > 0 && may_say(&k->unbelieved))
         log_warning(
             "fleet",
             "%s: %llu objects in Redis cannot be believed (another [redis] secret, damage, "
@@ -194,7 +188,7 @@ static void relays_not_compared(struct fleet *f, const struct error *why)
     if (!f->kept[LOCAL_EXCLUSIONS].shared && !f->kept[LOCAL_BLOCKS].shared)
         status_set_shared(f, false);
     status_set_why(f, why);
-    if (may_say(&f->relays_said_ms))
+    if (may_say(&f->uncompared))
         log_warning("fleet", "the relays cannot be compared: %s; tried again every %d s", why->text,
                     REPORT_MS / 1000);
 }

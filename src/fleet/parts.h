@@ -14,6 +14,7 @@
 #include "lists.h"
 #include "rcptguard/base/buf.h"
 #include "rcptguard/base/map.h"
+#include "rcptguard/base/seldom.h"
 #include "rcptguard/fleet.h"
 #include "records.h"
 #include "redis.h"
@@ -54,9 +55,8 @@ struct kept {
     bool not_taken;     /* the last time: others' news do not make it due sooner */
     size_t no_room;     /* lines that cannot be shared: too many, too long */
     unsigned conflicts; /* in a row: somebody holds the file */
-    int64_t warned_ms;  /* of objects that cannot be believed; mono, 0: never */
-    int64_t said_ms;    /* that it is not taken */
-    uint64_t settled;   /* of local_removed: what is in it waits no more */
+    struct seldom unbelieved, untold, crowded; /* warnings */
+    uint64_t settled;                          /* of local_removed: what is in it waits no more */
     struct fleet *fleet;
 };
 
@@ -97,10 +97,10 @@ struct fleet {
     int64_t report_ms; /* the next look at the other relays; mono */
     int64_t drift_ms;  /* since when one of them says something else; mono, 0: none does */
     bool drift_warned;
-    bool relays_bad;        /* Redis did not let them be compared, the last time */
-    int64_t relays_said_ms; /* that; mono, 0: never */
-    int64_t reported_at;    /* this relay of itself, on this connection; Redis' clock, 0: never */
-    bool twin_warned;       /* of another relay of this name */
+    bool relays_bad;          /* Redis did not let them be compared, the last time */
+    struct seldom uncompared; /* warns of that */
+    int64_t reported_at;      /* this relay of itself, on this connection; Redis' clock, 0: never */
+    bool twin_warned;         /* of another relay of this name */
 
     pthread_mutex_t rooms; /* held by the thread for a call into another room; it never waits */
     bool left;             /* behind, at the end: there are no other rooms any more */

@@ -21,13 +21,9 @@
 #define FDS_KEPT       64    /* for lists, edits and the API, when clients take all others */
 #define PATIENCE_MS    500   /* at the end, with who connected and has not asked yet */
 
-static bool may_log(int64_t *logged_ms)
+static bool may_log(struct seldom *s)
 {
-    int64_t now = clock_mono_ms();
-    if (*logged_ms != 0 && now - *logged_ms < LOG_EVERY_MS)
-        return false;
-    *logged_ms = now;
-    return true;
+    return seldom_say(s, clock_mono_ms(), LOG_EVERY_MS);
 }
 
 /* Adding one that is there already does nothing. False: there was no memory for one of them. */
@@ -71,7 +67,7 @@ static void pause_accepting(struct policy *p)
 {
     const char *text = strerrordesc_np(errno);
 
-    if (may_log(&p->pause_logged_ms))
+    if (may_log(&p->unaccepted))
         log_warning("policy",
                     "cannot accept a connection: %s; waiting until one is free (%zu are open; "
                     "raise LimitNOFILE= or ulimit -n)",
@@ -85,12 +81,14 @@ static void pause_accepting(struct policy *p)
 
 static void refuse(struct policy *p, struct listener *l, int fd)
 {
+    bool beyond_fds = fd >= p->fd_limit;
+
     close(fd);
     l->refused++;
     p->refused++;
-    if (!may_log(&p->refusal_logged_ms))
+    if (!may_log(beyond_fds ? &p->beyond_fds : &p->beyond_max))
         return;
-    if (fd >= p->fd_limit)
+    if (beyond_fds)
         log_warning("policy",
                     "%s: refused %llu connections: all but %d of the %d descriptors are taken; "
                     "raise LimitNOFILE= or ulimit -n, or lower max_clients",

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "rcptguard/base/seldom.h"
 #include "rcptguard/base/socket.h"
 #include "rcptguard/policy.h"
 #include "turn.h"
@@ -58,13 +59,12 @@ struct policy {
     struct client *clients;
     size_t n_clients;
     bool draining;
-    bool impatient;          /* while draining: a question that did not come yet will not */
-    bool paused;             /* out of descriptors: nothing is accepted */
-    struct event *resume;    /* timer */
-    int64_t pause_logged_ms; /* 0: never */
-    int64_t refusal_logged_ms;
-    uint64_t refused;          /* since that line */
-    struct event *drain_limit; /* timer: patience first, then the rest */
+    bool impatient;       /* while draining: a question that did not come yet will not */
+    bool paused;          /* out of descriptors: nothing is accepted */
+    struct event *resume; /* timer */
+    struct seldom unaccepted, beyond_fds, beyond_max; /* warnings */
+    uint64_t refused;                                 /* since that line */
+    struct event *drain_limit;                        /* timer: patience first, then the rest */
     struct timeval drain_rest;
     void (*drained)(void *arg);
     void *drained_arg;

@@ -24,6 +24,7 @@
 #include "rcptguard/base/clock.h"
 #include "rcptguard/base/line_ring.h"
 #include "rcptguard/base/log.h"
+#include "rcptguard/base/seldom.h"
 #include "rcptguard/base/wake.h"
 
 #define SUBJECT     "decisions"
@@ -47,8 +48,7 @@ struct decision_log {
     char *file; /* NULL: none */
     uint64_t lines;
     uint64_t unspoken; /* lost, and no line says so yet */
-    int64_t complained_ms;
-    bool complained;
+    struct seldom complained;
     bool running; /* the thread; it stays so when it hangs at the end */
 
     /* Both threads'. */
@@ -345,18 +345,15 @@ static const char *problem_of(const struct decision_log *l)
 
 static void lose(struct decision_log *l)
 {
-    int64_t now = clock_mono_ms();
     const char *problem = problem_of(l);
 
     l->unspoken++;
     atomic_fetch_add(&l->lost, 1);
-    if (l->complained && now - l->complained_ms < COMPLAIN_MS)
+    if (!seldom_say(&l->complained, clock_mono_ms(), COMPLAIN_MS))
         return;
     log_warning(SUBJECT, "%s: lines are lost, %llu since the start: %s", l->file,
                 (unsigned long long)atomic_load(&l->lost),
                 problem != NULL ? problem : "they come faster than they are written");
-    l->complained = true;
-    l->complained_ms = now;
 }
 
 static bool put_note(struct decision_log *l, size_t spare)
