@@ -52,6 +52,7 @@ struct decision {
     const struct decision_listing *decided_by;  /* NULL unless the outcome is reject or defer */
     bool observed;                              /* mode observe: Postfix gets DUNNO all the same */
     const struct decision_listing *observed_by; /* an observing list that holds it, or NULL */
+    const struct decision_listing *overruled;   /* what had decided but for an exclusion, or NULL */
 };
 
 /* Rule 7: listings freed or only observed do not count; the most specific of the rest, then rank.

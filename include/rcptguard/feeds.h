@@ -141,7 +141,8 @@ struct feed_status {
     char url[512]; /* without userinfo and secrets */
     char format[16];
     char settings[FEED_SETTINGS_MAX]; /* keys that say how rows are read, where they are not as
-                           usual: "column=Domain", with a line end between two; escaped */
+                           usual, and the limit that was broken: "column=Domain", with a line end
+                           between two; escaped */
     enum feed_state state;
     int64_t state_since;                   /* when it came into this state */
     uint64_t rows, bad_rows, ignored_rows; /* of the accepted copy */

@@ -34,8 +34,8 @@ const struct metric metrics_table[METRICS] = {
             .labels = {"list", "action"},
             .values = "`list`: local (blocks), feeds and zones; `action`: reject, defer, observe, "
                       "excluded",
-            .help =
-                "Recipients that a list decided, without those asked for again within the minute.",
+            .help = "Recipients that a list decided; a refusal that is asked for again within the "
+                    "minute counts once.",
         },
     [METRIC_VERDICT_DURATION] =
         {

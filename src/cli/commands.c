@@ -157,8 +157,8 @@ static const struct command commands[] = {
      "Exit status: 0 ended by ^C, 2 could not ask, or the daemon went away.\n"
      "\nExamples:\n"
      "  rcptguard events --follow\n"
-     "  rcptguard events --fleet --json | jq -r .relay\n"
-     "  rcptguard events --all --json | jq -r .recipient\n"},
+     "  rcptguard events --fleet --json | jq -r '.relay // empty'\n"
+     "  rcptguard events --all --json | jq -r '.recipient // empty'\n"},
     {"lint", "[--format F] FILE...",
      "check an exclusion or block file, or a list, without a daemon",
      ARGS_FORMAT | ARGS_SET | ARGS_BLOCKS, 0, EVERY_OPERAND, cli_lint, true, "Files",

@@ -118,7 +118,7 @@ static int show_outcome(struct cli *cli, const char *name, const struct api_call
 {
     const struct show *s = &cli->show;
     struct view state = show_field(call->answer, "state");
-    bool stays = !show_is_set(call->answer, "problem");
+    bool stays = show_is_set(call->answer, "accepted") && !show_is_set(call->answer, "problem");
     int code;
 
     if (is_shown(cli, name, call, &code))

@@ -10,6 +10,8 @@
 #include "paste.h"
 #include "zones_show.h"
 
+#define DEFAULT_CONFIG "/etc/rcptguard/rcptguard.conf" /* as rcptguardd's */
+
 static enum show_colour state_colour(struct view state)
 {
     if (view_is(state, "accepted") || view_is(state, "unchanged"))
@@ -189,13 +191,24 @@ static void show_settings(const struct show *s, const json_t *feed)
     json_array_foreach(json_object_get(feed, "settings"), i, setting)
     {
         struct view text = view_make(json_string_value(setting), json_string_length(setting));
-        bool is_plain = all_of(text, "=-._,:");
+        bool is_plain = all_of(text, "=-._,:%");
         if (view_find(text, '\'') >= 0)
             continue;
         fprintf(s->to, "--set %s", is_plain ? "" : "'");
         show_view(s, text);
         fputs(is_plain ? " " : "' ", s->to);
     }
+}
+
+/* What the site protects stands in the daemon's configuration. */
+static void show_config(const struct show *s)
+{
+    fputs("-c ", s->to);
+    if (s->config != NULL && paste_can(view_of(s->config)))
+        paste_word(s->to, view_of(s->config));
+    else
+        fputs(s->config == NULL && s->socket == NULL ? DEFAULT_CONFIG : "FILE", s->to);
+    fputc(' ', s->to);
 }
 
 /* The command that shows the rows, as far as the source can be named as it is shown. */
@@ -215,6 +228,8 @@ static void show_lint(const struct show *s, const json_t *feed)
     show_view(s, show_field(feed, "format"));
     fputc(' ', s->to);
     show_settings(s, feed);
+    if (view_is(show_field(feed, "guard"), "protected"))
+        show_config(s);
     if (fetch)
         fputc('-', s->to);
     else
@@ -279,6 +294,8 @@ static void show_stale(const struct show *s, const json_t *feed)
 {
     show_head(s, feed, SHOW_RED, "too old", ", last confirmed ", show_field(feed, "last_success"));
     show_text(s, "in force", view_of("nothing: max_age is over, so it blocks nobody"));
+    show_text(s, "ends", view_of("when its publisher is reached"));
+    feeds_show_order(s, feed, "refresh", "looks now");
 }
 
 void feeds_show_attention(const struct show *s, const json_t *feed)

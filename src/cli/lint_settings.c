@@ -42,6 +42,12 @@ static bool is_key(const struct feed_format_info *format, struct view key)
     for (size_t i = 0; i < n; i++)
         if (view_is(key, keys[i]))
             return true;
+    for (size_t i = 0; format->keys != NULL && format->keys[i] != NULL; i++)
+        if (needs_daemon(format->keys[i]) && view_is(key, format->keys[i])) {
+            cli_trouble("--set: lint does not read %s: the daemon alone judges by it; leave it out",
+                        format->keys[i]);
+            return false;
+        }
     for (size_t i = 0; i < n; i++)
         text_addf(&t, "%s%s", i == 0 ? "" : ", ", keys[i]);
     cli_trouble("--set: %s has no key '%.*s' that lint reads; did you mean '%s'? (%s)",

@@ -136,7 +136,8 @@ static int add(struct cli *cli, const struct local_words *w)
         cli_print_json(cli, &call);
         code = json_is_true(json_object_get(call.answer, "changed")) ? CLI_OK : CLI_NO;
     } else {
-        code = local_show_added(&cli->show, w, call.answer) ? CLI_OK : CLI_NO;
+        bool ends = cli->args.until != NULL || cli->args.lasts != NULL;
+        code = local_show_added(&cli->show, w, call.answer, ends) ? CLI_OK : CLI_NO;
         show_now(cli, show_field(call.answer, "what"));
     }
     api_call_end(&call);

@@ -223,7 +223,19 @@ static void show_after(const struct show *s, const json_t *answer)
     fputc('\n', s->to);
 }
 
-bool local_show_added(const struct show *s, const struct local_words *w, const json_t *answer)
+/* Of two lines the later end counts, and that may be none: who typed --for 30d is told. */
+static void show_for_ever(const struct show *s, const json_t *answer)
+{
+    struct view after = show_field(answer, "after");
+
+    if (after.len == 0 || local_line_value(after, "until=").len > 0)
+        return;
+    show_label(s, "until");
+    fputs("for ever: of what was merged, the later end counts\n", s->to);
+}
+
+bool local_show_added(const struct show *s, const struct local_words *w, const json_t *answer,
+                      bool ends)
 {
     const json_t *before = json_object_get(answer, "before");
     bool merged = json_array_size(before) > 0;
@@ -241,6 +253,8 @@ bool local_show_added(const struct show *s, const struct local_words *w, const j
     }
     show_words(s, SHOW_GREEN, w->done);
     fputs(merged ? ", merged with what was there; in force now\n" : ", in force now\n", s->to);
+    if (merged && ends)
+        show_for_ever(s, answer);
     show_after(s, answer);
     show_texts(s, "before", before);
     show_label(s, "undo");

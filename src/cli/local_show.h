@@ -21,8 +21,9 @@ extern const struct local_words local_exclusions, local_blocks;
 /* The answer of GET. */
 void local_show_table(const struct show *s, const struct local_words *w, const json_t *answer);
 
-/* The answer of POST; true when something changed. */
-bool local_show_added(const struct show *s, const struct local_words *w, const json_t *answer);
+/* The answer of POST, of an edit that ENDS at some time or not; true when something changed. */
+bool local_show_added(const struct show *s, const struct local_words *w, const json_t *answer,
+                      bool ends);
 
 /* The answer of DELETE; WHAT empty: of --prune. Where it has an error, too, one of two files could
  * not be changed. True when something changed. */

@@ -3,8 +3,8 @@
 
 static void show_counts(const struct show *s, const json_t *counts)
 {
-    static const char *const names[] = {"passed",   "excluded", "rejected", "deferred",
-                                        "observed", "unparsed", "late",     "foreign"};
+    static const char *const names[] = {"passed",   "excluded", "rejected", "deferred", "observed",
+                                        "repeated", "unparsed", "late",     "foreign"};
 
     show_label(s, "queries");
     fprintf(s->to, "%lld", (long long)show_number(counts, "queries"));

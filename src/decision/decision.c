@@ -40,15 +40,26 @@ static bool goes_before(const struct decision_listing *a, const struct decision_
     return a->rank < b->rank;
 }
 
+/* Of what an exclusion frees from: what refuses first, as it had decided. */
+static bool is_overruled_before(const struct decision_listing *a, const struct decision_listing *b)
+{
+    if (b != NULL && (a->action == ACTION_OBSERVE) != (b->action == ACTION_OBSERVE))
+        return b->action == ACTION_OBSERVE;
+    return goes_before(a, b);
+}
+
 void decision_make(const struct evidence *evidence, struct decision *out)
 {
     *out = (struct decision){.outcome = OUTCOME_PASS};
-    if (!evidence->parsed || evidence->excluded)
+    if (!evidence->parsed)
         return;
     for (unsigned i = 0; i < evidence->n_listings; i++) {
         const struct decision_listing *l = &evidence->listings[i];
-        if (l->excluded)
+        if (l->excluded || evidence->excluded) {
+            if (is_overruled_before(l, out->overruled))
+                out->overruled = l;
             continue;
+        }
         if (l->action == ACTION_OBSERVE) {
             if (goes_before(l, out->observed_by))
                 out->observed_by = l;

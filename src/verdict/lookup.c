@@ -116,6 +116,21 @@ static bool hides_too_much(struct verdict *v, const struct look *look, const str
     return true;
 }
 
+/* Where there is no room, what decides nothing gives way to what may. ANSWER_LISTINGS: nowhere. */
+static unsigned place_for(struct verdict *v, const struct verdict_list *rule)
+{
+    unsigned place = 0;
+
+    if (v->n_listings < ANSWER_LISTINGS)
+        return v->n_listings++;
+    if (rule->action == ACTION_OBSERVE)
+        return ANSWER_LISTINGS;
+    while (place < ANSWER_LISTINGS && v->listings[place].action != ACTION_OBSERVE &&
+           !v->listings[place].excluded)
+        place++;
+    return place;
+}
+
 static void take(struct verdict *v, const struct look *look, const struct listing *found,
                  int64_t now)
 {
@@ -128,13 +143,15 @@ static void take(struct verdict *v, const struct look *look, const struct listin
         add_exception(v, look, found, rule);
         return;
     }
-    if (v->n_listings == ANSWER_LISTINGS ||
-        is_too_old(v, rule, blocklist_list(v->blocklist, found->list), found->date, now) ||
+    if (is_too_old(v, rule, blocklist_list(v->blocklist, found->list), found->date, now) ||
         hides_too_much(v, look, found, rule))
         return;
-    v->listed_by[v->n_listings] = found->list;
-    v->listed_at[v->n_listings] = (uint16_t)look->number;
-    add_listing(v, look, found, rule, &v->listings[v->n_listings++]);
+    unsigned place = place_for(v, rule);
+    if (place == ANSWER_LISTINGS)
+        return;
+    v->listed_by[place] = found->list;
+    v->listed_at[place] = (uint16_t)look->number;
+    add_listing(v, look, found, rule, &v->listings[place]);
 }
 
 /* All of them: behind what there is room for may be an exception. */

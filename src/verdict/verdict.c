@@ -247,9 +247,10 @@ static bool refer(struct verdict *v, const struct question *q, const struct deci
     return is_new;
 }
 
-/* Nothing is kept of a pass, so its reference must not be that of a bounce a moment later, when the
- * exclusion has gone: `why` would not find it. */
-static bool refer_freed(struct verdict *v, const struct question *q,
+/* The first time within a minute. Nothing is kept of a pass and it has no reference: the one that
+ * is given here for that must not be that of a bounce a moment later, when the exclusion has gone.
+ */
+static bool is_new_pass(struct verdict *v, const struct question *q,
                         const struct decision_listing *l)
 {
     char name[BLOCKLIST_NAME_MAX + 16];
@@ -267,19 +268,10 @@ static void pass(struct verdict *v)
     v->ref[0] = '\0';
 }
 
-/* The first listing that an exclusion frees, if any. */
-static const struct decision_listing *freed_listing(const struct verdict *v)
-{
-    for (unsigned i = 0; i < v->n_listings; i++)
-        if (v->listings[i].excluded || v->match.whole != NULL)
-            return &v->listings[i];
-    return NULL;
-}
-
 /* A list holds it and it passes all the same: said, so that nobody has to guess (rule 7). True:
  * those who watch were told. */
 static bool record_listed_pass(struct verdict *v, const struct question *q,
-                               const struct decision *d, const struct decision_listing *freed)
+                               const struct decision *d)
 {
     struct record_counts *counts = record_counts(v->record);
 
@@ -290,10 +282,10 @@ static bool record_listed_pass(struct verdict *v, const struct question *q,
         counts_of(v, d->observed_by)->observed++;
         build_reply(v, d->observed_by, OUTCOME_REJECT);
         record_refused(v, q, "observe", d->observed_by);
-    } else if (d->observed_by == NULL && freed != NULL && refer_freed(v, q, freed)) {
+    } else if (d->observed_by == NULL && d->overruled != NULL && is_new_pass(v, q, d->overruled)) {
         char entry[ENTRY_SHOWN];
-        build_reply(v, freed, OUTCOME_REJECT);
-        const struct record_decision passed = describe(v, q, "excluded", freed, entry);
+        pass(v);
+        const struct record_decision passed = describe(v, q, "excluded", d->overruled, entry);
         log_decision("excluded", &passed);
     }
     return d->observed_by != NULL;
@@ -302,7 +294,7 @@ static bool record_listed_pass(struct verdict *v, const struct question *q,
 static void record_pass(struct verdict *v, const struct question *q, const struct decision *d)
 {
     struct record_counts *counts = record_counts(v->record);
-    const struct decision_listing *freed = freed_listing(v);
+    const struct decision_listing *freed = d->overruled;
 
     if (v->recipient.state != ADDRESS_OK) {
         counts->unparsed++;
@@ -312,7 +304,7 @@ static void record_pass(struct verdict *v, const struct question *q, const struc
     } else if (d->observed_by == NULL) {
         counts->passed++;
     }
-    bool told = record_listed_pass(v, q, d, freed);
+    bool told = record_listed_pass(v, q, d);
     pass(v);
     if (told || !record_wants_passes(v->record))
         return;

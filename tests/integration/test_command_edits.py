@@ -234,6 +234,13 @@ def test_a_socket_that_cannot_be(socket):
     assert result.returncode == 2 and "1 to 107 bytes" in result.stderr
 
 
+def test_merged_with_a_line_without_end(server):
+    """The later end counts (rule 13): whoever asked for 30 days is told that it is for ever."""
+    assert server.command("exclude", LISTED, "--list", "aper").returncode == 0
+    shown = server.command("exclude", LISTED, "--for", "30d").stdout
+    assert re.search("until +for ever", shown), shown
+
+
 def test_a_tree_with_a_public_suffix_in_it(server):
     """Blocking it blocks strangers; freeing it frees a provider's own names, and mail flows."""
     refused = server.command("block", ".amazonaws.com")

@@ -304,6 +304,28 @@ def test_what_is_to_be_typed_for_a_refused_csv_list(daemon):
     assert daemon.command(*words).returncode == 0
 
 
+@pytest.mark.parametrize("limit, text, setting", [
+    ({"min_entries": 10}, "a@example.org\n", "min_entries=10"),
+    ({"max_bad": "0%"}, rows(100) + "!!!\n", "max_bad=0%"),
+    ({"max_protected": 0}, "gmail.com\nu@example.org\n", "max_protected=0"),
+])
+def test_what_is_to_be_typed_for_a_broken_limit(daemon, limit, text, setting):
+    """Lint judges by the limit that the daemon judged by."""
+    daemon.list_file("main", text, **limit)
+    daemon.start()
+    daemon.wait_feed("main", state="refused")
+    refreshed = daemon.command("refresh", "main").stdout
+    assert "refused: " in refreshed and "last good copy stays" not in refreshed
+    shown = daemon.command("feeds").stdout
+    line = next(line for line in shown.splitlines() if "rcptguard lint --format" in line)
+    words = shlex.split(line.split("rcptguard", 1)[1], comments=True)
+    assert setting in words
+    if "-c" in words:
+        words[words.index("-c") + 1] = str(daemon.config_file)
+    answer = daemon.command(*words)
+    assert answer.returncode == 1 and "would be refused" in answer.stdout, answer
+
+
 def test_a_wrong_format_is_not_well(daemon, server):
     """The copy in force says nothing any more in the new format; nobody may call that unchanged."""
     text = "".join(f"bad{i}.example.org\n" for i in range(150))

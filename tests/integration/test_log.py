@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from policyclient import REF
-from support import run, wait_until
+from support import run, wait_until, write_by_rename
 
 LISTED = "listed@example.org"
 
@@ -77,6 +77,15 @@ def test_observe_mode(server):
     assert server.ask("any@deep.example.edu", instance="a.1") == "DUNNO"
     line = refusals(server, "a.1")[0]
     assert (line["kind"], line["list"], line["entry"]) == ("observe", "main", ".example.edu")
+
+
+def test_what_an_exclusion_frees(server):
+    """What had decided is named, not the list that only watches; nothing was refused, so there is no reference."""
+    write_by_rename(server.exclusions, f"{LISTED} list=main\n")
+    server.wait_free(LISTED)
+    assert server.ask(LISTED, instance="a.1") == "DUNNO"
+    line = server.wait_log(r"excluded: .* instance=a\.1 .*").group()
+    assert line.startswith("excluded: ref= to=<") and line.endswith(f"list=main entry=<{LISTED}> action=<DUNNO>"), line
 
 
 def test_passes_are_not_logged(server):

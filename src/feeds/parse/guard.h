@@ -28,7 +28,9 @@ struct guard_memory {
     int64_t held_since; /* when the first copy outside on that side was seen */
 };
 
-#define GUARD_BAD "bad" /* more rows that do not parse than max_bad */
+#define GUARD_BAD         "bad" /* more rows that do not parse than max_bad */
+#define GUARD_MIN_ENTRIES "min_entries"
+#define GUARD_PROTECTED   "protected"
 
 struct guard_verdict {
     enum guard_says says;

@@ -17,12 +17,12 @@ static void blocks(const struct show *s, const json_t *answer)
 
 static void excluded(const struct show *s, const json_t *answer)
 {
-    changed = local_show_added(s, &local_exclusions, answer);
+    changed = local_show_added(s, &local_exclusions, answer, false);
 }
 
 static void blocked(const struct show *s, const json_t *answer)
 {
-    changed = local_show_added(s, &local_blocks, answer);
+    changed = local_show_added(s, &local_blocks, answer, false);
 }
 
 static void removed(const struct show *s, const json_t *answer)

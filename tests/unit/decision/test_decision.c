@@ -107,6 +107,33 @@ static void test_exclusion_and_bad_address_always_pass(void **state)
     assert_int_equal(d.outcome, OUTCOME_PASS);
 }
 
+/* What is said of a pass is what had decided: what refuses, then rule 7. */
+static void test_what_an_exclusion_overrules(void **state)
+{
+    const struct decision_listing some[] = {
+        LIST("watch", 0, 0, ACTION_OBSERVE, true), LIST("wide", 1, 3, ACTION_REJECT, true),
+        LIST("second", 3, 1, ACTION_REJECT, true), LIST("first", 2, 1, ACTION_DEFER, true),
+        LIST("free", 4, 0, ACTION_OBSERVE, false),
+    };
+    struct evidence e = {.parsed = true, .listings = some, .n_listings = 5};
+    struct decision d;
+    (void)state;
+
+    decision_make(&e, &d);
+    assert_listing(d.overruled, "first");
+    assert_listing(d.observed_by, "free");
+    e.n_listings = 1;
+    decision_make(&e, &d);
+    assert_listing(d.overruled, "watch");
+    e = (struct evidence){.parsed = true, .excluded = true, .listings = some, .n_listings = 5};
+    decision_make(&e, &d);
+    assert_listing(d.overruled, "first");
+    assert_listing(d.observed_by, NULL);
+    e = (struct evidence){.parsed = true, .listings = &some[4], .n_listings = 1};
+    decision_make(&e, &d);
+    assert_null(d.overruled);
+}
+
 static void test_mode_observe_keeps_the_outcome_but_says_so(void **state)
 {
     (void)state;
@@ -134,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_words_of_actions),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_exclusion_and_bad_address_always_pass),
+        cmocka_unit_test(test_what_an_exclusion_overrules),
         cmocka_unit_test(test_mode_observe_keeps_the_outcome_but_says_so),
     };
     return cmocka_run_group_tests_name("decision/decision", tests, NULL, NULL);

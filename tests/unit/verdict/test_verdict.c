@@ -253,6 +253,38 @@ static void test_ages_are_judged_at_look_up(void **state)
     lists[1].max_age_s = lists[1].confirmed_at = 0;
 }
 
+/* However many lists only watch, what refuses finds its place among what is looked at. */
+static void test_more_listings_than_there_is_room_for(void **state)
+{
+    struct house *h = *state;
+    static char names[ANSWER_LISTINGS + 2][16];
+    static struct verdict_list many[ANSWER_LISTINGS + 2];
+    struct blocklist_builder *b = blocklist_builder_new(16);
+    struct blocklist_list list = {.accepted_at = 20000 * (int64_t)DAY};
+    struct verdict_rules wide = rules;
+
+    for (uint16_t i = 0; i < ANSWER_LISTINGS + 2; i++) {
+        bool refuses = i == ANSWER_LISTINGS + 1;
+        snprintf(names[i], sizeof names[i], "list%u", i);
+        many[i] = (struct verdict_list){.name = names[i],
+                                        .action = refuses ? ACTION_REJECT : ACTION_OBSERVE,
+                                        .reply = "on ${list}"};
+        snprintf(list.name, sizeof list.name, "%s", names[i]);
+        assert_int_equal(blocklist_builder_list(b, &list, NULL), i);
+        if (refuses)
+            add(b, ENTRY_TREE, "crowd.example", i, 0);
+        else
+            add(b, ENTRY_ADDRESS, "u@crowd.example", i, 0);
+    }
+    wide.lists = many;
+    wide.n_lists = ANSWER_LISTINGS + 2;
+    blocklist_free(verdict_set_blocklist(h->verdict, blocklist_builder_finish(b, NULL)));
+    verdict_set_rules(h->verdict, &wide);
+    ask(h, "u@crowd.example", "", "");
+    assert_non_null(strstr(h->action, "550 5.7.1 on list257"));
+    assert_int_equal(h->n_listings, ANSWER_LISTINGS);
+}
+
 static void test_observing(void **state)
 {
     struct house *h = *state;
@@ -474,6 +506,7 @@ int main(void)
         TEST(test_the_last_of_many_lines_of_one_address_frees_too),
         TEST(test_lists_that_are_not_configured_count_for_nothing),
         TEST(test_ages_are_judged_at_look_up),
+        TEST(test_more_listings_than_there_is_room_for),
         TEST(test_observing),
         TEST(test_asked_again_is_logged_once),
         TEST(test_counts_by_list_survive_a_reload),
