@@ -4,8 +4,8 @@
  * Whatever goes wrong, the last good copy stays in force and the reason is kept.
  *
  * Order of use (loop thread unless said): feeds_new (reads the stored state; may block, so at start
- * only) → feeds_start → feeds_configure, feeds_refresh, feeds_accept, feeds_status at will →
- * feeds_stop → feeds_free.
+ * only) → feeds_start → feeds_prepare and feeds_configure, feeds_refresh, feeds_accept,
+ * feeds_status at will → feeds_stop → feeds_free.
  */
 #ifndef RCPTGUARD_FEEDS_H
 #define RCPTGUARD_FEEDS_H
@@ -203,10 +203,14 @@ int64_t feeds_silent_ms(const struct feeds *f);
 
 /*
  * New settings: lists that were shaped otherwise are built again from their stored copies, removed
- * feeds leave the index and lose theirs, new feeds and URLs are fetched at once. ERR_NOMEM, or
- * ERR_REFUSED for a name that cannot be a directory's: nothing changed.
+ * feeds leave the index and lose theirs, new feeds and URLs are fetched at once. In two steps, so
+ * that what changes with them may fail in between: only the first can. ERR_NOMEM, or ERR_REFUSED
+ * for a name that cannot be a directory's.
  */
-int feeds_configure(struct feeds *f, const struct feeds_config *config);
+struct feeds_change;
+int feeds_prepare(struct feeds *f, const struct feeds_config *config, struct feeds_change **change);
+void feeds_configure(struct feeds *f, struct feeds_change *change); /* takes it */
+void feeds_change_free(struct feeds_change *change);                /* instead; NULL is fine */
 
 /* Of feed I in the order of the configuration, NULL beyond. Valid until the loop's next turn. */
 const struct feed_status *feeds_status(const struct feeds *f, size_t i);

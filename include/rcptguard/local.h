@@ -176,9 +176,13 @@ int local_configure(struct local *l, const struct local_config *config,
                     const struct address_options *options, const char *const *lists,
                     size_t n_lists);
 
-/* On the loop's thread: CHANGED is called with what waits, if anything does. To be called behind
- * every local_configure. */
+/* On the loop's thread, behind every local_configure and local_revert: CHANGED is called with what
+ * waits, if anything does. */
 void local_take(struct local *l);
+
+/* On the disk thread: back to the settings of before local_configure, if nothing was taken since;
+ * else nothing. Cannot fail: without memory what is in force stays, and the file is read later. */
+void local_revert(struct local *l);
 
 /* ---- edits ---------------------------------------------------------------------------------- */
 

@@ -111,6 +111,13 @@ int daemon_configure_fleet(struct daemon *d, const struct config *c)
     return rc;
 }
 
+void daemon_revert_fleet(struct daemon *d)
+{
+    for (enum local_kind i = LOCAL_EXCLUSIONS; i <= LOCAL_BLOCKS; i++)
+        if (d->shared[i] != NULL)
+            local_revert(d->shared[i]);
+}
+
 void daemon_take_fleet(struct daemon *d)
 {
     for (enum local_kind i = LOCAL_EXCLUSIONS; i <= LOCAL_BLOCKS; i++)

@@ -71,8 +71,10 @@ int daemon_start_fleet(struct daemon *d, struct error *why);
 /* The lists in force, for the other relays to compare. */
 void daemon_tell_lists(struct daemon *d);
 
-/* Its files under new settings of addresses, on the disk thread; then on the loop they count. */
+/* Its files under new settings of addresses, or those of before, on the disk thread; then on the
+ * loop they count. */
 int daemon_configure_fleet(struct daemon *d, const struct config *c);
+void daemon_revert_fleet(struct daemon *d);
 void daemon_take_fleet(struct daemon *d);
 
 /* Gives a table that is not in force any more back; at the end the disk thread is gone. */

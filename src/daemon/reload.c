@@ -69,11 +69,11 @@ static int configure_local(struct daemon *d, const struct config *c)
 }
 
 /* The files as the settings in force read them. */
-static void reconfigure_local(struct daemon *d)
+static void revert_local(struct daemon *d)
 {
-    if (configure_local(d, d->setup->config) < 0)
-        log_error("reload", "no memory to read the exclusions and blocks as before; they are as "
-                            "the new settings have them until a reload");
+    local_revert(d->exclusions);
+    local_revert(d->blocks);
+    daemon_revert_fleet(d);
 }
 
 /* The first error is in *FIRST. */
@@ -124,8 +124,7 @@ static struct setup *make_setup(struct reload *r, struct config *config)
 
     if (fresh != NULL && configure_local(d, fresh->config) == 0)
         return fresh;
-    if (fresh != NULL)
-        reconfigure_local(d);
+    revert_local(d);
     setup_release(fresh);
     return NULL;
 }
@@ -149,22 +148,25 @@ static void go_back(struct task *task)
 {
     struct reload *r = (struct reload *)task;
 
-    reconfigure_local(r->daemon);
+    revert_local(r->daemon);
     r->task.run = finish_going_back;
     queue_post(r->daemon->queue, &r->task);
 }
 
 /* ---- the loop ---- */
 
-/* Both or none. Feeds are the last: of one that is gone even the stored copy is deleted. */
+/* Both or none: of a feed that is gone even the stored copy is deleted. */
 static int configure_rooms(struct daemon *d, const struct setup *fresh, struct error *why)
 {
-    int rc = dnsbl_configure(d->dnsbl, &fresh->dnsbl, why);
+    struct feeds_change *feeds;
+    int rc = feeds_prepare(d->feeds, &fresh->feeds, &feeds);
 
-    if (rc == 0 && (rc = feeds_configure(d->feeds, &fresh->feeds)) < 0 &&
-        dnsbl_configure(d->dnsbl, &d->setup->dnsbl, why) < 0)
-        log_error("reload", "%s: DNS zones are those of the new settings until a reload",
-                  why->text);
+    if (rc == 0)
+        rc = dnsbl_configure(d->dnsbl, &fresh->dnsbl, why);
+    if (rc == 0)
+        feeds_configure(d->feeds, feeds);
+    else
+        feeds_change_free(feeds);
     return rc;
 }
 

@@ -186,22 +186,52 @@ int64_t feeds_silent_ms(const struct feeds *f)
     return worker_silent_ms(f->worker);
 }
 
-int feeds_configure(struct feeds *f, const struct feeds_config *config)
+struct feeds_change {
+    struct shown *shown;
+    size_t n_shown;
+    struct worker_change *worker;
+};
+
+void feeds_change_free(struct feeds_change *c)
+{
+    if (c == NULL)
+        return;
+    worker_change_free(c->worker);
+    free(c->shown);
+    free(c);
+}
+
+int feeds_prepare(struct feeds *f, const struct feeds_config *config, struct feeds_change **change)
 {
     int rc = check_names(config, NULL);
 
+    *change = NULL;
     if (rc < 0)
         return rc;
-    struct shown *shown = make_shown(f, config);
-    rc = shown == NULL ? ERR_NOMEM : worker_configure(f->worker, config);
-    if (rc < 0) {
-        free(shown);
-        return rc;
+    struct feeds_change *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return ERR_NOMEM;
+    c->shown = make_shown(f, config);
+    c->n_shown = config->n_feeds;
+    c->worker = worker_prepare(f->worker, config);
+    if (c->shown == NULL || c->worker == NULL) {
+        feeds_change_free(c);
+        return ERR_NOMEM;
     }
-    free(f->shown);
-    f->shown = shown;
-    f->n_shown = config->n_feeds;
+    *change = c;
     return 0;
+}
+
+void feeds_configure(struct feeds *f, struct feeds_change *c)
+{
+    struct shown *old = f->shown;
+
+    f->shown = c->shown;
+    f->n_shown = c->n_shown;
+    worker_configure(c->worker);
+    c->shown = old;
+    c->worker = NULL;
+    feeds_change_free(c);
 }
 
 const struct feed_status *feeds_status(const struct feeds *f, size_t i)

@@ -22,8 +22,12 @@ void worker_stop(struct worker *w);
 void worker_free(struct worker *w); /* stops it; NULL is fine */
 
 /* From the loop's thread. */
-int worker_configure(struct worker *w, const struct feeds_config *config);
-void worker_ask(struct worker *w, struct feeds_request *r); /* ends in post_done */
+struct worker_change; /* other settings, on their way; holds the owner of CONFIG */
+struct worker_change *worker_prepare(struct worker *w,
+                                     const struct feeds_config *config); /* NULL: no memory */
+void worker_configure(struct worker_change *change);                     /* takes it */
+void worker_change_free(struct worker_change *change);                   /* instead; NULL is fine */
+void worker_ask(struct worker *w, struct feeds_request *r);              /* ends in post_done */
 void worker_news(struct worker *w); /* others fetched something; any thread */
 void worker_retire(struct worker *w, struct blocklist *bl);
 /* Fills in what the worker says of itself: builds, busy. */

@@ -100,13 +100,13 @@ int worker_apply(struct worker *w, const struct feeds_config *config, struct err
 
 /* ---- messages from the loop ----------------------------------------------------------------- */
 
-struct configure_message {
+struct worker_change {
     struct task task;
     struct worker *worker;
     struct feeds_config config;
 };
 
-static void message_free(struct configure_message *m)
+void worker_change_free(struct worker_change *m)
 {
     if (m == NULL)
         return;
@@ -116,14 +116,14 @@ static void message_free(struct configure_message *m)
 
 void worker_drop_unapplied(struct worker *w)
 {
-    message_free(w->unapplied);
+    worker_change_free(w->unapplied);
     w->unapplied = NULL;
     w->apply_again_at = 0;
 }
 
 /* The rules in force are those of M: until it is applied, the lists that it reads otherwise count
  * for nothing. */
-static void take_configuration(struct worker *w, struct configure_message *m, int64_t now)
+static void take_configuration(struct worker *w, struct worker_change *m, int64_t now)
 {
     struct error why = {.code = ERR_REFUSED};
 
@@ -139,7 +139,7 @@ static void take_configuration(struct worker *w, struct configure_message *m, in
 
 void worker_apply_again(struct worker *w, int64_t now)
 {
-    struct configure_message *m = w->unapplied;
+    struct worker_change *m = w->unapplied;
 
     if (m == NULL || now < w->apply_again_at)
         return;
@@ -150,25 +150,30 @@ void worker_apply_again(struct worker *w, int64_t now)
 
 static void run_configure(struct task *self)
 {
-    struct configure_message *m = (struct configure_message *)self;
+    struct worker_change *m = (struct worker_change *)self;
 
     worker_drop_unapplied(m->worker);
     if (atomic_load(&m->worker->stop))
-        message_free(m);
+        worker_change_free(m);
     else
         take_configuration(m->worker, m, clock_now());
 }
 
-int worker_configure(struct worker *w, const struct feeds_config *config)
+struct worker_change *worker_prepare(struct worker *w, const struct feeds_config *config)
 {
-    struct configure_message *m = calloc(1, sizeof *m);
+    struct worker_change *m = calloc(1, sizeof *m);
 
     if (m == NULL)
-        return ERR_NOMEM;
-    *m = (struct configure_message){{run_configure, NULL}, w, *config};
+        return NULL;
+    *m = (struct worker_change){{run_configure, NULL}, w, *config};
     if (config->owner != NULL)
         shared_hold(config->owner);
-    return queue_post(w->inbox, &m->task);
+    return m;
+}
+
+void worker_configure(struct worker_change *m)
+{
+    queue_post(m->worker->inbox, &m->task); /* which has no cap */
 }
 
 /* Nobody who asks waits for the pause behind something that failed. It did fail: what is not 0

@@ -23,9 +23,9 @@ struct worker {
     struct watcher *watcher;
     struct suffixes *suffixes;
     struct feed_house house;
-    struct feeds_config config;          /* config.owner is held */
-    struct configure_message *unapplied; /* there was no memory for it; NULL: none */
-    int64_t apply_again_at;              /* 0: there is none */
+    struct feeds_config config;      /* config.owner is held */
+    struct worker_change *unapplied; /* there was no memory for it; NULL: none */
+    int64_t apply_again_at;          /* 0: there is none */
     struct feed **feeds;
     size_t n_feeds;
     struct feeds_request *ended; /* posted at the end of the turn */

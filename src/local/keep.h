@@ -17,6 +17,8 @@ struct edit_job;
 
 struct local {
     struct settings *settings;
+    struct settings *before; /* of the last reload, to go back to; or NULL */
+    atomic_bool untaken;     /* a reload that the loop has not taken: it may be gone back from */
     struct local_state state;
     struct buf good;   /* text of what is in force */
     size_t in_force;   /* its lines */

@@ -255,6 +255,7 @@ struct local *local_new(const struct local_config *config, const struct address_
     }
     atomic_init(&l->mailbox, NULL);
     atomic_init(&l->unkept, false);
+    atomic_init(&l->untaken, false);
     atomic_init(&l->removing, 0);
     atomic_init(&l->removed, 0);
     bool good = read_good(l);
@@ -282,7 +283,7 @@ static void change_free(struct change *c)
     free(c);
 }
 
-void local_take(struct local *l)
+static void empty_mailbox(struct local *l)
 {
     struct change *c = atomic_exchange(&l->mailbox, NULL);
 
@@ -292,9 +293,15 @@ void local_take(struct local *l)
     free(c);
 }
 
+void local_take(struct local *l)
+{
+    atomic_store(&l->untaken, false);
+    empty_mailbox(l);
+}
+
 static void deliver(struct task *task)
 {
-    local_take((struct local *)((char *)task - offsetof(struct local, deliver)));
+    empty_mailbox((struct local *)((char *)task - offsetof(struct local, deliver)));
 }
 
 /* Puts TABLE, which is taken in any case, in the place of one that the loop has not taken. */
@@ -418,9 +425,28 @@ int local_configure(struct local *l, const struct local_config *config,
         local_settings_free(change_settings(l, before));
         return ERR_NOMEM;
     }
-    local_settings_free(before);
+    local_settings_free(l->before);
+    l->before = before;
+    atomic_store(&l->untaken, true);
     tidy(l);
     return 0;
+}
+
+void local_revert(struct local *l)
+{
+    bool was_empty;
+
+    if (!atomic_exchange(&l->untaken, false))
+        return;
+    local_settings_free(change_settings(l, l->before));
+    l->before = NULL;
+    /* What was read under the others must not come into force. */
+    change_free(atomic_exchange(&l->mailbox, NULL));
+    struct local_table *table = read_now(l, true);
+    if (table != NULL)
+        put_in_mailbox(l, table, &was_empty);
+    l->owed |= table == NULL;
+    tidy(l);
 }
 
 void local_retire(struct local *l, struct local_table *table)
@@ -439,6 +465,7 @@ void local_free(struct local *l)
     local_edit_forget(l);
     recent_free(&l->recent);
     local_settings_free(l->settings);
+    local_settings_free(l->before);
     buf_free(&l->good);
     free(l);
 }

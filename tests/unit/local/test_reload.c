@@ -503,6 +503,49 @@ static void test_other_settings(void **state)
     free(a);
 }
 
+static void revert_there(struct task *task)
+{
+    (void)task;
+    local_revert(local);
+}
+
+static void do_there(void (*run)(struct task *))
+{
+    struct configuring c = {{run, NULL}, &options, NULL, 0};
+
+    assert_int_equal(disk_post(disk, &c.task), 0);
+    settle();
+    assert_int_equal(c.rc, 0);
+}
+
+/* A reload that is not taken after all leaves no trace, and one that was is not gone back from. */
+static void test_gone_back_from(void **state)
+{
+    (void)state;
+    char other[96];
+
+    put("a@example.org\nb@example.org\nc@example.org\n");
+    snprintf(other, sizeof other, "%s/other", dir);
+    assert_int_equal(rename(file, other), 0);
+    put("a@example.org\n");
+    start();
+    watch();
+    config.file = other;
+    do_there(configure_there);
+    do_there(revert_there);
+    local_take(local);
+    assert_int_equal(local_table_count(in_force), 1);
+    put("a@example.org\nb@example.org\n"); /* this one is watched */
+    wait_for_change();
+    assert_int_equal(local_table_count(in_force), 2);
+
+    configure(&options, NULL);
+    assert_int_equal(local_table_count(in_force), 3);
+    do_there(revert_there);
+    local_take(local);
+    assert_int_equal(local_table_count(in_force), 3);
+}
+
 /* Whoever takes what was configured takes what was saved since, too. */
 static void test_saved_before_it_is_taken(void **state)
 {
@@ -599,6 +642,7 @@ int main(void)
         LOCAL_TEST(test_lines_with_errors),
         LOCAL_TEST(test_losses),
         LOCAL_TEST(test_other_settings),
+        LOCAL_TEST(test_gone_back_from),
         LOCAL_TEST(test_saved_before_it_is_taken),
         LOCAL_TEST(test_unwritable_state_dir),
         LOCAL_TEST(test_handed_over_before_it_is_saved),
