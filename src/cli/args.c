@@ -167,3 +167,12 @@ int args_until(struct view lasts, int64_t now, int64_t *until, struct error *why
     *until = now + sum;
     return 0;
 }
+
+struct view args_address(const char *operand)
+{
+    struct view v = view_trim(view_of(operand));
+
+    return v.len > 2 && v.ptr[0] == '<' && view_find(v, '>') == (ptrdiff_t)v.len - 1
+               ? view_trim(view_make(v.ptr + 1, v.len - 2))
+               : v;
+}

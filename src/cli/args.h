@@ -58,4 +58,8 @@ const char *args_option_name(unsigned set);
  */
 int args_until(struct view lasts, int64_t now, int64_t *until, struct error *why);
 
+/* An address as people paste it out of a log: without blanks around it and < > that hold all of it.
+ * (<> alone is a sender.) */
+struct view args_address(const char *operand);
+
 #endif

@@ -12,10 +12,10 @@ static int check_one(struct cli *cli, const char *address)
     struct api_call call;
 
     api_call_begin(&call, API_GET, "/v1/check?recipient=");
-    api_call_add_encoded(&call, view_of(address));
+    api_call_add_encoded(&call, args_address(address));
     if (cli->args.sender != NULL) {
         buf_add_text(&call.path, "&sender=");
-        api_call_add_encoded(&call, view_of(cli->args.sender));
+        api_call_add_encoded(&call, args_address(cli->args.sender));
     }
     return cli_ask(cli, &call, check_show, passes);
 }

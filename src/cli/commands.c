@@ -11,9 +11,9 @@ static const struct command commands[] = {
     {"check", "ADDRESS... [--sender A]", "what the daemon answers for a recipient now, and why",
      ARGS_SENDER, 1, EVERY_OPERAND, cli_check, false, "The help desk",
      "Shows the verdict, what was looked up, the exclusion or the lists that hold the address,\n"
-     "what DNS zones said, the reply that a sender would see, and what to type next. With --json "
-     "one\n"
-     "object a line.\n"
+     "what DNS zones said, the reply that a sender would see, and what to type next. Addresses "
+     "may\n"
+     "stand in < > as in a log. With --json one object a line.\n"
      "Exit status: 0 none is blocked, 1 some are, 2 could not ask.\n"
      "\nExamples:\n"
      "  rcptguard check jane.doe@example.org\n"

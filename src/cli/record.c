@@ -15,7 +15,7 @@ int cli_history(struct cli *cli)
     struct api_call call;
 
     api_call_begin(&call, API_GET, "/v1/history?recipient=");
-    api_call_add_encoded(&call, view_of(cli->args.operands[0]));
+    api_call_add_encoded(&call, args_address(cli->args.operands[0]));
     return cli_ask(cli, &call, history_show, was_listed);
 }
 

@@ -62,6 +62,20 @@ def test_check_sender(server):
     assert server.command("check", LISTED, "--sender", "other@example.net").returncode == 1
 
 
+def test_check_what_is_pasted_from_a_log(server):
+    write_by_rename(server.exclusions, "sender:abuse@example.net\nsender:<>\n")
+    wait_until("in force", lambda: not server.blocks(LISTED, sender="abuse@example.net"))
+    for pasted in (f"<{LISTED}>", f" {LISTED}\t", f" <{LISTED}> "):
+        result = server.command("check", pasted)
+        assert result.returncode == 1 and result.stdout.startswith(f"{LISTED}: "), result.stdout
+        assert "note" not in result.stdout
+    for sender in ("<abuse@example.net>", " abuse@example.net ", "<>", " <> "):
+        assert server.command("check", LISTED, "--sender", sender).returncode == 0, sender
+    assert server.command("check", LISTED, "--sender", "<other@example.net>").returncode == 1
+    history = server.command("history", f"<{LISTED}>")
+    assert history.returncode == 0 and "main" in history.stdout, history.stdout
+
+
 def test_check_names_the_senders_exclusion(server):
     write_by_rename(server.exclusions, "# one\nsender:abuse@example.net list=main\n")
     wait_until("in force", lambda: not server.blocks(LISTED, sender="abuse@example.net"))

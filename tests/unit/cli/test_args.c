@@ -233,12 +233,43 @@ static void test_lasts(void **state)
     assert_non_null(strstr(why.text, "30d"));
 }
 
+/* As it stands in a log. What is no address stays as it is: the daemon says so. */
+static void test_addresses(void **state)
+{
+    static const struct {
+        const char *operand, *address;
+    } rows[] = {
+        {"a@example.org", "a@example.org"},
+        {" \ta@example.org\t ", "a@example.org"},
+        {"<a@example.org>", "a@example.org"},
+        {" < a@example.org > ", "a@example.org"},
+        {"\" a\"@example.org", "\" a\"@example.org"},
+        {"<>", "<>"},
+        {" <> ", "<>"},
+        {"", ""},
+        {"<", "<"},
+        {">", ">"},
+        {"<a@example.org", "<a@example.org"},
+        {"a@example.org>", "a@example.org>"},
+        {"<<a@example.org>>", "<<a@example.org>>"},
+        {"<a@example.org>@example.com", "<a@example.org>@example.com"},
+        {"<\"<a\"@example.org>", "\"<a\"@example.org"},
+        {"Ann <a@example.org>", "Ann <a@example.org>"},
+        {"<a@example.org> <b@example.org>", "<a@example.org> <b@example.org>"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (!view_is(args_address(rows[i].operand), rows[i].address))
+            fail_msg("%s: not %s", rows[i].operand, rows[i].address);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines), cmocka_unit_test(test_repeated),
         cmocka_unit_test(test_names), cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_lasts),
+        cmocka_unit_test(test_lasts), cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests_name("cli/args", tests, NULL, NULL);
 }
