@@ -46,6 +46,8 @@ static int by_name(const void *a, const void *b)
 
 static int sort(struct above_suffixes *a)
 {
+    if (a->text.len == 0)
+        return 0;
     const char *end = a->text.data + a->text.len;
     size_t n = 0;
 
@@ -87,4 +89,5 @@ void above_suffixes_free(struct above_suffixes *a)
 {
     free(a->names);
     buf_free(&a->text);
+    *a = (struct above_suffixes){.names = NULL};
 }

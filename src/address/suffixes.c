@@ -3,6 +3,7 @@
  * updates the package publicsuffix in stable releases, and a machine without it has the built-in.
  */
 #include <libpsl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,7 +14,6 @@
 
 struct suffixes {
     psl_ctx_t *psl;
-    struct above_suffixes above;
     char version[160];
 };
 
@@ -64,8 +64,15 @@ static bool is_suffix(const char *name, const void *arg)
     return is_public(arg, name);
 }
 
+/* What lies above suffixes takes a millisecond to read, and is one for all who ask. */
+static struct {
+    pthread_mutex_t lock;
+    unsigned users;
+    struct above_suffixes names; /* while there are users, nobody changes them */
+} all_above = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 /* The text lies beside what libpsl reads: Debian's package publicsuffix has both. */
-static int read_above(struct suffixes *s)
+static int read_above(const struct suffixes *s)
 {
     static const char compiled[] = ".dafsa";
     struct buf path = BUF_INIT(0), text = BUF_INIT(0);
@@ -77,10 +84,29 @@ static int read_above(struct suffixes *s)
     buf_addf(&path, "%.*s.dat", (int)name.len, name.ptr);
     int rc = path.failed ? ERR_NOMEM : file_read(path.data, LIST_MAX_BYTES, &text, NULL);
     if (rc == 0)
-        rc = above_suffixes_read(&s->above, buf_view(&text), is_suffix, s);
+        rc = above_suffixes_read(&all_above.names, buf_view(&text), is_suffix, s);
     buf_free(&path);
     buf_free(&text);
+    if (rc == ERR_NOMEM)
+        above_suffixes_free(&all_above.names);
     return rc == ERR_NOMEM ? rc : 0;
+}
+
+static int use_above(const struct suffixes *s)
+{
+    pthread_mutex_lock(&all_above.lock);
+    int rc = all_above.users > 0 ? 0 : read_above(s);
+    all_above.users += rc == 0;
+    pthread_mutex_unlock(&all_above.lock);
+    return rc;
+}
+
+static void leave_above(void)
+{
+    pthread_mutex_lock(&all_above.lock);
+    if (--all_above.users == 0)
+        above_suffixes_free(&all_above.names);
+    pthread_mutex_unlock(&all_above.lock);
 }
 
 struct suffixes *suffixes_new(void)
@@ -91,8 +117,9 @@ struct suffixes *suffixes_new(void)
     if (s == NULL)
         return NULL;
     s->psl = psl_latest(NULL);
-    if (s->psl == NULL || read_above(s) < 0) {
-        suffixes_free(s);
+    if (s->psl == NULL || use_above(s) < 0) {
+        psl_free(s->psl);
+        free(s);
         return NULL;
     }
     if (stat(psl_dist_filename(), &st) != 0)
@@ -107,7 +134,7 @@ void suffixes_free(struct suffixes *s)
 {
     if (s == NULL)
         return;
-    above_suffixes_free(&s->above);
+    leave_above();
     psl_free(s->psl);
     free(s);
 }
@@ -146,7 +173,8 @@ bool suffixes_covered(const struct suffixes *s, enum entry_kind kind, struct vie
         return false;
     if (suffixes_is_public(s, domain))
         return true;
-    return kind != ENTRY_DOMAIN && copy_name(domain, name) && above_suffixes_has(&s->above, name);
+    return kind != ENTRY_DOMAIN && copy_name(domain, name) &&
+           above_suffixes_has(&all_above.names, name);
 }
 
 /* Where the last LABELS labels begin. */
