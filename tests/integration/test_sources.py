@@ -1,8 +1,10 @@
 """Where lists come from: mirrors, secrets, proxies, client certificates, several files, signatures."""
 
 import base64
+import bz2
 import gzip
 import json
+import lzma
 
 import pytest
 
@@ -112,6 +114,8 @@ def test_a_broken_connection_leaves_no_half_row(daemon, servers):
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (len(ROWS) + 11) + ROWS
     + b"partner.org\r\n0\r\n\r\n",
     b"HTTP/1.0 200 OK\r\n\r\n" + gzip.compress(ROWS + b"partner.org"),
+    b"HTTP/1.0 200 OK\r\n\r\n" + bz2.compress(ROWS + b"partner.org"),
+    b"HTTP/1.0 200 OK\r\n\r\n" + lzma.compress(ROWS + b"partner.org"),
 ])
 def test_a_last_row_without_end(daemon, servers, answer):
     """Where the answer says how long it is, it counts as any other."""

@@ -1,7 +1,6 @@
 /* Half a line is no line. */
 #include "last_line.h"
 
-#include "../packing/unpack.h"
 #include "../parse/format.h"
 
 static int give(struct last_line *l, struct body *b, struct error *why)

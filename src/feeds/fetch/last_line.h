@@ -8,11 +8,11 @@
 #ifndef FEEDS_LAST_LINE_H
 #define FEEDS_LAST_LINE_H
 
-#include "../store/body.h"
+#include "../packing/unpack.h"
 
 struct last_line {
-    struct buf kept; /* what came behind the last line end */
-    char head[8];    /* the first bytes: what is packed knows its own end */
+    struct buf kept;        /* what came behind the last line end */
+    char head[UNPACK_HEAD]; /* the first bytes: what is packed knows its own end */
     size_t head_len;
 };
 

@@ -20,7 +20,7 @@ static bool starts_with(struct view head, const char *magic, size_t len)
  * without any, it does not. */
 static bool is_bz2(struct view head)
 {
-    return starts_with(head, "BZh", 3) && head.len >= PACKING_HEAD && head.ptr[3] >= '1' &&
+    return starts_with(head, "BZh", 3) && head.len >= UNPACK_HEAD && head.ptr[3] >= '1' &&
            head.ptr[3] <= '9' &&
            (memcmp(head.ptr + 4, "\x31\x41\x59\x26\x53\x59", 6) == 0 ||
             memcmp(head.ptr + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
@@ -33,7 +33,7 @@ static bool is_skipped(struct view head)
            memcmp(head.ptr + 1, "\x2a\x4d\x18", 3) == 0;
 }
 
-/* HEAD: the first bytes, PACKING_HEAD of them when there are so many. */
+/* HEAD: the first bytes, UNPACK_HEAD of them when there are so many. */
 static enum packing packing_of(struct view head)
 {
     static const struct {
@@ -56,7 +56,7 @@ static enum packing packing_of(struct view head)
 
 bool unpack_is_packed(struct view head)
 {
-    return packing_of(view_first(head, PACKING_HEAD)) != PACK_NONE;
+    return packing_of(view_first(head, UNPACK_HEAD)) != PACK_NONE;
 }
 
 int unpacking_next(struct unpacking *u, struct view *packed, struct error *why)
@@ -186,7 +186,7 @@ static int unpack(struct unpacking *u, struct error *why)
     int rc = body_reader_next(u->reader, &u->first, why);
     if (rc != 0)
         return rc;
-    enum packing packing = packing_of(view_first(u->first, PACKING_HEAD));
+    enum packing packing = packing_of(view_first(u->first, UNPACK_HEAD));
     if (packing == PACK_NONE)
         return unpack_plain(u, why);
     rc = packing == PACK_GZ ? unpack_gz(u, why) : unpack_archive(u, packing, why);

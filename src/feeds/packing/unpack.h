@@ -15,7 +15,10 @@
  * below, `zstd --long=31` and a header that claims 1.5 GiB are not. */
 #define UNPACK_MAX_WINDOW (128 * 1024 * 1024)
 
-/* Is what begins with HEAD packed in one of these ways? */
+#define UNPACK_HEAD 10 /* the longest magic: bz2's, with that of its first block */
+
+/* Is what begins with HEAD packed in one of these ways? HEAD: the first bytes, UNPACK_HEAD of them
+ * when there are so many. */
 bool unpack_is_packed(struct view head);
 
 /*

@@ -7,13 +7,11 @@
 
 enum packing { PACK_NONE, PACK_GZ, PACK_XZ, PACK_ZST, PACK_BZ2, PACK_ZIP };
 
-#define PACKING_HEAD 10 /* the longest magic: bz2's, with that of its first block */
-
 struct unpacking {
     struct body_reader *reader;
     struct view first; /* what the packing was told by: still to be read */
     uint64_t in_bytes, out_bytes, max_bytes;
-    char head[PACKING_HEAD]; /* of what came out */
+    char head[UNPACK_HEAD]; /* of what came out */
     size_t head_len;
     struct zip_outline *zip; /* NULL: none */
     body_chunk *chunk;

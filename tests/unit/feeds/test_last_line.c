@@ -64,6 +64,9 @@ static void test_packed(void **state)
     (void)state;
     assert_holds(view_make("\x1f\x8b\x08\n\0\0\n\0abc", 11), 11);
     assert_holds(view_make("\xfd\x37zXZ\0\n12345", 12), 12);
+    assert_holds(view_make("\x28\xb5\x2f\xfd\n123", 8), 8);
+    assert_holds(view_make("BZh91AY&SY\n123", 14), 14);
+    assert_holds(view_make("PK\3\4\n123", 8), 8);
 }
 
 /* Without line ends memory is bounded all the same, and no byte is lost before the last line. */
