@@ -22,6 +22,8 @@
 #include "rcptguard/local.h"
 #include "rcptguard/policy.h"
 
+#define CONFIG_DEFAULT_FILE "/etc/rcptguard/rcptguard.conf"
+
 struct config_feed {
     struct feed_config feed;
     enum list_action action;

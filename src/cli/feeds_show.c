@@ -8,9 +8,8 @@
 #include <string.h>
 
 #include "paste.h"
+#include "rcptguard/config.h"
 #include "zones_show.h"
-
-#define DEFAULT_CONFIG "/etc/rcptguard/rcptguard.conf" /* as rcptguardd's */
 
 static enum show_colour state_colour(struct view state)
 {
@@ -207,7 +206,7 @@ static void show_config(const struct show *s)
     if (s->config != NULL && paste_can(view_of(s->config)))
         paste_word(s->to, view_of(s->config));
     else
-        fputs(s->config == NULL && s->socket == NULL ? DEFAULT_CONFIG : "FILE", s->to);
+        fputs(s->config == NULL && s->socket == NULL ? CONFIG_DEFAULT_FILE : "FILE", s->to);
     fputc(' ', s->to);
 }
 

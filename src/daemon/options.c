@@ -11,8 +11,6 @@
 #include "rcptguard/base/escape.h"
 #include "rcptguard/base/file.h"
 
-#define DEFAULT_CONFIG "/etc/rcptguard/rcptguard.conf"
-
 struct options {
     const char *config_file;
     bool test, dump;
@@ -25,7 +23,7 @@ static const char usage[] =
     "The policy daemon of rcptguard: answers Postfix whether a recipient is on a blocklist.\n"
     "It stays in the foreground.\n"
     "\n"
-    "  -c, --config FILE   the configuration (" DEFAULT_CONFIG ")\n"
+    "  -c, --config FILE   the configuration (" CONFIG_DEFAULT_FILE ")\n"
     "  -t, --test          check the configuration and exit: 0 good, 78 bad\n"
     "      --dump-config   print every key, its value and where it came from, and exit\n"
     "  -V, --version       print the version and exit\n"
@@ -153,7 +151,7 @@ int daemon_main(int argc, char **argv)
         {"dump-config", no_argument, NULL, 'd'},  {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
-    struct options o = {.config_file = DEFAULT_CONFIG};
+    struct options o = {.config_file = CONFIG_DEFAULT_FILE};
     int c;
 
     fill_standard();

@@ -2,6 +2,7 @@
 #include "feed.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "packing/unpack.h"
@@ -75,6 +76,22 @@ void feed_settings(const struct feed_config *c, struct text *to)
     add_setting(to, "of", c->of_domain ? "domain" : NULL, "");
     add_setting(to, "apex", c->apex ? "yes" : NULL, "");
     add_setting(to, "parent_domain_matches_subdomains", c->parents_match ? "yes" : NULL, "");
+}
+
+void feed_limit(const struct feed_config *c, const char *guard, struct text *to)
+{
+    char value[32];
+
+    if (strcmp(guard, GUARD_BAD) == 0) {
+        snprintf(value, sizeof value, "%g%%", 100 * c->max_bad);
+        add_setting(to, "max_bad", value, "");
+        return;
+    }
+    bool entries = strcmp(guard, GUARD_MIN_ENTRIES) == 0;
+    if (!entries && strcmp(guard, GUARD_PROTECTED) != 0)
+        return;
+    snprintf(value, sizeof value, "%" PRIu64, entries ? c->min_entries : c->max_protected);
+    add_setting(to, entries ? "min_entries" : "max_protected", value, "");
 }
 
 static void add_reading(const struct feed *f, struct text *to)

@@ -143,6 +143,10 @@ bool feed_add_problem(const struct feed *f, uint64_t active, struct text *to);
  * feed_status. */
 void feed_settings(const struct feed_config *c, struct text *to);
 
+/* Appends the limit by which GUARD refused the last copy, if it has one: whoever looks at that copy
+ * wants it judged so. */
+void feed_limit(const struct feed_config *c, const char *guard, struct text *to);
+
 /* The digest that the index knows the accepted copy by: that of the list, or of list and cleared
  * list. False: there is nothing that may be in force. */
 bool feed_copy(const struct feed *f, unsigned char copy[SHA256_BYTES]);

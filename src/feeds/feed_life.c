@@ -287,20 +287,6 @@ static void tell_problem(const struct feed *f, struct feed_status *status)
     feed_add_problem(f, f->active, &t);
 }
 
-/* The limit by which the last copy was refused: whoever looks at that copy wants it judged so. */
-static void add_limit(const struct feed *f, struct text *to)
-{
-    const struct feed_config *c = f->config;
-    const char *guard = f->meta.guard, *before = to->len == 0 ? "" : "\n";
-
-    if (strcmp(guard, GUARD_MIN_ENTRIES) == 0)
-        text_addf(to, "%smin_entries=%" PRIu64, before, c->min_entries);
-    else if (strcmp(guard, GUARD_PROTECTED) == 0)
-        text_addf(to, "%smax_protected=%" PRIu64, before, c->max_protected);
-    else if (strcmp(guard, GUARD_BAD) == 0)
-        text_addf(to, "%smax_bad=%g%%", before, 100 * c->max_bad);
-}
-
 void feed_tell(const struct feed *f, struct feed_status *status)
 {
     const struct store_meta *m = &f->meta;
@@ -312,7 +298,7 @@ void feed_tell(const struct feed *f, struct feed_status *status)
     feed_text(status->format, sizeof status->format, f->config->format);
     struct text settings = text_on(status->settings, sizeof status->settings);
     feed_settings(f->config, &settings);
-    add_limit(f, &settings);
+    feed_limit(f->config, m->guard, &settings);
     status->state = m->state;
     status->state_since = m->state_since;
     status->rows = copy->rows;

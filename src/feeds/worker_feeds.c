@@ -9,6 +9,7 @@
 #include "worker_parts.h"
 
 #define APPLY_AGAIN_S 2
+#define SAY_AGAIN_MS  60000
 
 /* ---- the set of feeds ----------------------------------------------------------------------- */
 
@@ -131,8 +132,9 @@ static void take_configuration(struct worker *w, struct worker_change *m, int64_
         free(m);
         return;
     }
-    log_error("feeds", "the new settings cannot be taken, tried again in %d s: %s", APPLY_AGAIN_S,
-              why.text);
+    if (seldom_say(&w->unapplied_warning, clock_mono_ms(), SAY_AGAIN_MS))
+        log_error("feeds", "the new settings cannot be taken, tried again every %d s: %s",
+                  APPLY_AGAIN_S, why.text);
     w->unapplied = m;
     w->apply_again_at = now + APPLY_AGAIN_S;
 }

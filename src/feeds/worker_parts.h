@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "feed.h"
+#include "rcptguard/base/seldom.h"
 #include "worker.h"
 
 /* A new blocklist that was handed to the loop, until the turn has told what it changed. */
@@ -26,6 +27,7 @@ struct worker {
     struct feeds_config config;      /* config.owner is held */
     struct worker_change *unapplied; /* there was no memory for it; NULL: none */
     int64_t apply_again_at;          /* 0: there is none */
+    struct seldom unapplied_warning; /* of it */
     struct feed **feeds;
     size_t n_feeds;
     struct feeds_request *ended; /* posted at the end of the turn */
