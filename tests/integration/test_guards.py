@@ -418,6 +418,8 @@ def test_the_end_of_max_age_is_told(daemon):
     daemon.wait_log("main: max_age is over, nothing of it blocks", 45)
     daemon.wait_free("a@example.org")
     assert "list main holds it, which counts for nothing: max_age is over" in daemon.command("check", "a@example.org").stdout
+    shown = daemon.command("feeds").stdout
+    assert re.search(r"ends +when its publisher is reached\n +type +rcptguard refresh main ", shown), shown
     assert daemon.refresh("main")[0] == 200
     daemon.wait_log("main: max_age is not over any more", 45)
 

@@ -62,6 +62,7 @@ def test_one_line_for_a_repeated_question(server):
     server.ask(LISTED, instance="other.1")
     refusals(server, "other.1")  # written in order: the others are there
     refusals(server, "same.1")
+    assert int(re.search(r"queries .* repeated (\d+)", server.command("status").stdout).group(1)) >= 4
 
 
 def test_observed(server):
